@@ -1,0 +1,1 @@
+"""Picture sources, the frame ring and the camera node of Mmoment."""
