@@ -1,0 +1,1 @@
+"""What every Mmoment node shares: parameters, lifecycle, diagnostics, recovery, rates."""
