@@ -1,0 +1,19 @@
+"""Errors of the camera package."""
+
+from __future__ import annotations
+
+
+class CameraError(Exception):
+    """Base of this package's errors; the text is a sentence for a person, without credentials."""
+
+
+class SourceError(CameraError):
+    """A picture source does not deliver at the moment; trying again may help."""
+
+
+class SourceAddressError(CameraError):
+    """The text that names a source is wrong, or names a file that is not there."""
+
+
+class CalibrationError(CameraError):
+    """A calibration is unreadable, cannot be written, or does not fit the picture."""
