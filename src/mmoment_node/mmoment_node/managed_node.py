@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -324,8 +325,6 @@ def _exit_code(name: str, fault: BaseException | None) -> int:
     if isinstance(fault, ConfigurationError):
         print(f'error: {fault}', file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION
-    import traceback
-
     traceback.print_exception(fault)
     print(f'error: {name}: {type(fault).__name__}: {fault}', file=sys.stderr, flush=True)
     return EXIT_FAULT
