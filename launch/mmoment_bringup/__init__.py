@@ -1,0 +1,1 @@
+"""Starts the Mmoment graph: launch files, parameter files and a supervisor."""
