@@ -68,5 +68,5 @@ def test_refuses_everything_else_by_name_with_file_and_line(tmp_path, text, reas
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(LaunchFileError, match='cannot read .*gone.yaml: No such file'):
+    with pytest.raises(LaunchFileError, match=r'cannot read .*gone.yaml: No such file'):
         lf.read_launch_file(tmp_path / 'gone.yaml')
