@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from builtin_interfaces.msg import Time
-from mmoment_interfaces.msg import Frame as FrameNotice
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
@@ -33,6 +32,7 @@ from mmoment_camera.frame_ring import (
     WrittenFrame,
     ring_name,
 )
+from mmoment_interfaces.msg import Frame as FrameNotice
 
 # Published reliable so that any reader fits; one notice is enough, an older one is worthless.
 PUBLISHER_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -80,9 +80,7 @@ class FramePublisher:
     goes on. Raises `RingInUse` or `SharedMemoryFull` then.
     """
 
-    def __init__(
-        self, node: Node, topic: str, *, channel: str, slots: int = DEFAULT_SLOTS
-    ) -> None:
+    def __init__(self, node: Node, topic: str, *, channel: str, slots: int = DEFAULT_SLOTS) -> None:
         self._node = node
         self._name = ring_name(node.get_namespace(), channel)
         self._slots = slots

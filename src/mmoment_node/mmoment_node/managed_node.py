@@ -208,7 +208,7 @@ class ManagedNode(LifecycleNode, Generic[Table]):
         overrides = {k: v for k, v in overrides.items() if not k.startswith('qos_overrides.')}
         try:
             is_autostart = table_rules.checked(AUTOSTART, overrides.pop('autostart', True))
-            table = table_rules.build(self.PARAMETERS, overrides)
+            table: Table = table_rules.build(self.PARAMETERS, overrides)
         except ParameterError as error:
             raise ConfigurationError(f'{self.NAME}: parameter {error}') from error
         for row in rows:
@@ -273,7 +273,7 @@ def _descriptor(row: Entry) -> ParameterDescriptor:
     return descriptor
 
 
-def _executor() -> Any:
+def create_executor() -> Any:
     """The event-driven executor where rclpy has it: it wakes for a message at a fraction of the
     cost of rebuilding a wait set, and a node of ours is woken 30 times a second or more."""
     try:
@@ -295,7 +295,7 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
     try:
         node = node_class()
         ended = threading.Event()
-        executor = _executor()
+        executor = create_executor()
 
         def stop_spinning() -> None:
             ended.set()

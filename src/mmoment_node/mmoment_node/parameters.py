@@ -82,8 +82,8 @@ def parameter(
 ) -> T:
     """A field of a parameter table."""
     rule = Rule(description, unit, minimum, maximum, choices, read_only)
-    # dataclasses.field is typed as returning the field's own type for the same reason.
-    return typing.cast(T, dataclasses.field(default=default, metadata={_KEY: rule}))
+    # Typed as the value, like dataclasses.field itself, so that the field's annotation fits.
+    return dataclasses.field(default=default, metadata={_KEY: rule})
 
 
 def entries(table: type) -> Iterator[Entry]:
@@ -97,7 +97,7 @@ def entries(table: type) -> Iterator[Entry]:
                 f'{table.__name__}.{item.name}: make it with parameter(), '
                 f'as one of {", ".join(_TYPES.values())}'
             )
-        yield Entry(item.name, type_name, item.default, rule)
+        yield Entry(item.name, type_name, typing.cast(ParameterValue, item.default), rule)
 
 
 def checked(entry: Entry, value: Any) -> ParameterValue:
@@ -152,4 +152,4 @@ def changed(table: Table, values: Mapping[str, Any]) -> Table:
         if entry.rule.read_only and new != getattr(table, name):
             raise ParameterError(f'{name} is read-only: set it before the node starts')
         update[name] = new
-    return typing.cast(Table, dataclasses.replace(table, **update))  # type: ignore[type-var]
+    return dataclasses.replace(table, **update)  # type: ignore[type-var]

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from mmoment_interfaces.msg import StageStatus
 from rclpy.qos import QoSProfile
 
+from mmoment_interfaces.msg import StageStatus
 from mmoment_node.managed_node import ManagedNode
 from mmoment_node.rates import LatencyWindow, RateMeter
 
