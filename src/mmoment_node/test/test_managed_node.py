@@ -1,0 +1,242 @@
+"""A managed node as its starter sees it: exit codes, one-line errors, lifecycle, parameters."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+pytestmark = pytest.mark.graph
+
+NODE = """
+    import sys, time
+    from dataclasses import dataclass
+    from diagnostic_msgs.msg import DiagnosticStatus
+    from mmoment_node.errors import ConfigurationError
+    from mmoment_node.managed_node import ManagedNode, run_node
+    from mmoment_node.parameters import parameter
+
+    @dataclass(frozen=True, slots=True)
+    class Table:
+        fps: float = parameter(30.0, 'Rate', unit='Hz', minimum=1.0, maximum=60.0)
+        mode: str = parameter('good', 'How to fail', choices=('good', 'person', 'bug', 'thread'))
+        origins: tuple[str, ...] = parameter((), 'Names')
+
+    class Probe(ManagedNode[Table]):
+        NAME = 'probe'
+        PARAMETERS = Table
+
+        def say(self, word):
+            print(word, self.parameters.fps, self.parameters.origins, flush=True)
+
+        def open(self):
+            self.say('open')
+            if self.parameters.mode == 'person':
+                raise ConfigurationError('the file x is missing: name another')
+            if self.parameters.mode == 'bug':
+                raise RuntimeError('broken')
+
+        def start(self):
+            self.say('start')
+            if self.parameters.mode == 'thread':
+                self.spawn(self.work, 'work')
+
+        def work(self):
+            raise ZeroDivisionError('in a thread')
+
+        def stop(self):
+            self.say('stop')
+
+        def close(self):
+            self.say('close')
+
+        def parameters_changed(self, old, new):
+            if new.fps == 13.0:
+                raise ValueError('13 brings bad luck')
+
+        def diagnose(self):
+            return [self.diagnostic('mood', DiagnosticStatus.OK, 'fine', fps=self.parameters.fps)]
+
+    run_node(Probe)
+"""
+
+
+class Process:
+    """The probe node in a process of its own, its output collected line by line."""
+
+    def __init__(self, domain: str, *parameters: str) -> None:
+        arguments = [part for item in parameters for part in ('-p', item)]
+        self.popen = subprocess.Popen(
+            [sys.executable, '-c', textwrap.dedent(NODE), '--ros-args', *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {'ROS_DOMAIN_ID': domain},
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.lines.append(line.rstrip())
+
+    def wait_for(self, line: str) -> None:
+        deadline = time.monotonic() + 30
+        while not any(seen.startswith(line) for seen in self.lines):
+            assert time.monotonic() < deadline, self.lines
+            time.sleep(0.02)
+
+    def end(self, signal_number: int | None = None) -> int:
+        if signal_number is not None:
+            self.popen.send_signal(signal_number)
+        code = self.popen.wait(20)
+        self._reader.join(5)
+        return code
+
+    @property
+    def words(self) -> list[str]:
+        known = ('open', 'start', 'stop', 'close', 'error:')
+        return [line.split()[0] for line in self.lines if line.startswith(known)]
+
+
+@pytest.fixture
+def domain():
+    return str(102 + secrets.randbelow(100))
+
+
+@pytest.fixture
+def start(domain):
+    processes = []
+
+    def start(*parameters: str) -> Process:
+        processes.append(Process(domain, *parameters))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.popen.kill()
+        process.popen.wait()
+
+
+@pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
+def test_it_runs_until_it_is_told_to_end_and_exits_with_zero(start, signal_number):
+    process = start('fps:=20', 'origins:=[a, b]')
+    process.wait_for('start')
+    assert process.end(signal_number) == 0
+    assert "start 20.0 ('a', 'b')" in process.lines
+    assert process.words == ['open', 'start', 'stop', 'close']
+
+
+def test_a_persons_mistake_is_one_line_and_exit_code_two(start):
+    process = start('mode:=person')
+    assert process.end() == 2
+    assert process.lines[-1] == 'error: the file x is missing: name another'
+    assert process.words == ['open', 'close', 'error:']
+    assert not any('Traceback' in line for line in process.lines)
+
+
+@pytest.mark.parametrize(
+    ('override', 'text'),
+    [
+        ('fps:=99.0', 'error: probe: parameter fps is 99, must be 1 to 60 Hz'),
+        ('fsp:=3.0', 'error: probe: parameter fsp is unknown, choose one of: fps, mode, origins'),
+        ('autostart:=3', 'error: probe: parameter autostart is 3, must be of type bool'),
+    ],
+)
+def test_a_wrong_parameter_ends_it_before_anything_is_opened(start, override, text):
+    process = start(override)
+    assert process.end() == 2
+    assert process.lines[-1] == text
+    assert process.words == ['error:']
+
+
+@pytest.mark.parametrize(
+    ('mode', 'words'),
+    [
+        ('bug', ['open', 'close', 'error:']),
+        ('thread', ['open', 'start', 'stop', 'close', 'error:']),
+    ],
+)
+def test_any_other_fault_is_exit_code_one_with_a_traceback(start, mode, words):
+    process = start(f'mode:={mode}')
+    assert process.end() == 1
+    assert process.words == words
+    assert any('Traceback' in line for line in process.lines)
+
+
+def test_lifecycle_parameters_and_diagnostics_over_ros(start, domain, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
+    import rclpy
+    from diagnostic_msgs.msg import DiagnosticArray
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+    from rcl_interfaces.msg import Parameter
+    from rcl_interfaces.srv import DescribeParameters, SetParameters
+
+    process = start('autostart:=false')
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('tester', context=context)
+    executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def call(kind, name, request):
+        client = node.create_client(kind, f'probe/{name}')
+        assert client.wait_for_service(20)
+        future = client.call_async(request)
+        executor.spin_until_future_complete(future, timeout_sec=20)
+        return future.result()
+
+    def change(transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return call(ChangeState, 'change_state', request).success
+
+    def set_fps(value: float):
+        item = Parameter(name='fps')
+        item.value.type, item.value.double_value = 3, value
+        request = SetParameters.Request(parameters=[item])
+        return call(SetParameters, 'set_parameters', request).results[0]
+
+    levels: dict[str, bytes] = {}
+
+    def on_diagnostics(message: DiagnosticArray) -> None:
+        levels.update({status.name: status.level for status in message.status})
+
+    def wait_for_status(name: str) -> None:
+        levels.clear()
+        deadline = time.monotonic() + 15
+        while name not in levels:
+            assert time.monotonic() < deadline, levels
+            executor.spin_once(timeout_sec=0.1)
+
+    try:
+        node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
+        wait_for_status('probe: lifecycle')
+        assert process.words == []
+        assert change(Transition.TRANSITION_CONFIGURE)
+        assert change(Transition.TRANSITION_ACTIVATE)
+        wait_for_status('probe: mood')
+        assert set_fps(25.0).successful
+        refused = set_fps(13.0)
+        assert (refused.successful, refused.reason) == (False, '13 brings bad luck')
+        assert not set_fps(500.0).successful
+        request = DescribeParameters.Request(names=['fps'])
+        described = call(DescribeParameters, 'describe_parameters', request).descriptors[0]
+        assert described.description == 'Rate [Hz]'
+        assert described.floating_point_range[0].to_value == 60.0
+        assert change(Transition.TRANSITION_DEACTIVATE)
+        assert change(Transition.TRANSITION_CLEANUP)
+        assert process.words == ['open', 'start', 'stop', 'close']
+        assert process.lines[-1] == 'close 25.0 ()'
+        assert change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+        assert process.end() == 0
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
