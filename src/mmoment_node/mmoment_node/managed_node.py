@@ -28,6 +28,7 @@ from rclpy.parameter import Parameter
 from mmoment_node import parameters as table_rules
 from mmoment_node.errors import EXIT_CONFIGURATION, EXIT_FAULT, ConfigurationError
 from mmoment_node.parameters import Entry, ParameterError
+from mmoment_node.readiness import tell_ready
 
 DIAGNOSTICS_PERIOD_S = 1.0
 # Parameters that rclpy itself understands; everything else must be in the node's table.
@@ -303,6 +304,7 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
 
         executor.add_node(node)
         node.bring_up(stop_spinning)
+        tell_ready()
         while rclpy.ok() and not ended.is_set():
             executor.spin_once(timeout_sec=1.0)
         fault = node.fault if ended.is_set() else None
