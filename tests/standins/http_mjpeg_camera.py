@@ -115,7 +115,9 @@ class Camera(BaseHTTPRequestHandler):
                 time.sleep(LONG_S)
             if options.garbage_after and count > options.garbage_after:
                 jpeg = os.urandom(len(jpeg))
-            head = f'--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n'
+            head = (
+                f'--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n'
+            )
             try:
                 self.wfile.write(head.encode() + jpeg + b'\r\n')
             except OSError:

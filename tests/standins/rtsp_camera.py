@@ -28,17 +28,56 @@ except (ImportError, ValueError) as reason:
     sys.exit(NOT_INSTALLED)
 
 
-def pipeline(options: argparse.Namespace) -> str:
-    """The launch line of the stream."""
-    size = f'width={options.width},height={options.height}'
-    rate = f'framerate={round(options.fps)}/1'
+def launch_line(options: argparse.Namespace) -> str:
+    """What every viewer's session is made from; a clip comes in through an appsrc."""
+    caps = f'video/x-raw,format=I420,{size_and_rate(options)}'
     if options.clip:
-        picture = f'multifilesrc location={options.clip} loop=true ! decodebin ! videoconvert'
-        picture += f' ! videoscale ! videorate ! video/x-raw,{size},{rate}'
+        picture = f'appsrc name=clip is-live=true format=time do-timestamp=true caps={caps}'
     else:
-        picture = f'videotestsrc is-live=true pattern=ball ! video/x-raw,{size},{rate}'
+        picture = f'videotestsrc is-live=true pattern=ball ! {caps}'
     encoder = f'x264enc tune=zerolatency speed-preset=ultrafast key-int-max={KEY_FRAME_INTERVAL}'
     return f'( {picture} ! {encoder} ! rtph264pay name=pay0 pt=96 config-interval=1 )'
+
+
+def size_and_rate(options: argparse.Namespace) -> str:
+    """Caps of the stream."""
+    return f'width={options.width},height={options.height},framerate={round(options.fps)}/1'
+
+
+class ClipPlayer:
+    """Plays a clip for ever and gives its pictures to every session there is."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Start playing."""
+        self._sources: list = []
+        self._pipeline = Gst.parse_launch(
+            f'filesrc location={options.clip} ! decodebin ! videoconvert ! videoscale ! videorate '
+            f'! video/x-raw,format=I420,{size_and_rate(options)} '
+            '! appsink name=sink emit-signals=true sync=true max-buffers=2 drop=true'
+        )
+        self._pipeline.get_by_name('sink').connect('new-sample', self._on_sample)
+        bus = self._pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect('message::eos', self._on_end)
+        self._pipeline.set_state(Gst.State.PLAYING)
+
+    def serve(self, _factory, media) -> None:
+        """A session has been made."""
+        self._sources.append(media.get_element().get_by_name_recurse_up('clip'))
+
+    def _on_sample(self, sink):
+        """One picture for all."""
+        picture = sink.emit('pull-sample').get_buffer()
+        for source in list(self._sources):
+            # A buffer of its own for each: the session stamps it.
+            result = source.emit('push-buffer', picture.copy_deep())
+            if result != Gst.FlowReturn.OK:
+                self._sources.remove(source)
+        return Gst.FlowReturn.OK
+
+    def _on_end(self, _bus, _message) -> None:
+        """From the beginning."""
+        self._pipeline.seek_simple(Gst.Format.TIME, Gst.SeekFlags.FLUSH, 0)
 
 
 def main() -> None:
@@ -61,7 +100,9 @@ def main() -> None:
     server.set_address('127.0.0.1')
     server.set_service(str(options.port))
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(pipeline(options))
+    factory.set_launch(launch_line(options))
+    if options.clip:
+        factory.connect('media-configure', ClipPlayer(options).serve)
     factory.set_shared(True)
     if options.user:
         require_password(server, factory, options.user, options.password)

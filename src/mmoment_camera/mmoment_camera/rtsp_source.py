@@ -1,0 +1,136 @@
+"""The `rtsp` source: a network camera that speaks RTSP, read through PyAV."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mmoment_camera.arrival_clock import SECOND_NS, ArrivalClock
+from mmoment_camera.decoded_frame import frame_to_bgr
+from mmoment_camera.errors import SourceError
+from mmoment_camera.source import Picture, PictureSource, SourceSettings
+
+if TYPE_CHECKING:
+    import av
+
+# TCP: a lost UDP packet breaks the picture until the next key frame. The rest: do not collect
+# pictures before the first is shown, and do not wait for packets that cannot be out of order.
+OPTIONS = {
+    'rtsp_transport': 'tcp',
+    'flags': 'low_delay',
+    'reorder_queue_size': '0',
+    'fpsprobesize': '0',
+}
+# FFmpeg holds one picture back and lets it go when its first time-out has passed; only the next
+# call would tell of the silence, after another time-out.
+SILENCE_SHARE = 0.95
+
+DAMAGE_LIMIT = 10
+
+
+class RtspSource(PictureSource):
+    """A live stream; its end and its silence are faults."""
+
+    kind = 'rtsp'
+
+    def __init__(self, url: str, description: str, settings: SourceSettings) -> None:
+        """Remember the camera.
+
+        url: rtsp:// or rtsps://, with name and password where the camera asks for them.
+        description: the same without them.
+        """
+        super().__init__(description, settings)
+        self._url = url
+        self._container: av.container.InputContainer | None = None
+        self._frames: Iterator[av.VideoFrame] = iter(())
+        self._clock = ArrivalClock()
+
+    def open(self) -> None:
+        """Connect and find the video.
+
+        Raises SourceError with the reason in words; never with the address's password.
+        """
+        import av
+
+        settings = self.settings
+        options = OPTIONS | {'tls_verify': '1' if settings.verify_tls else '0'}
+        try:
+            self._container = av.open(
+                self._url,
+                options=options,
+                timeout=(settings.open_timeout_s, settings.read_timeout_s),
+            )
+        except (av.FFmpegError, OSError, ValueError) as reason:
+            raise SourceError(self._sentence(reason)) from None
+        if not self._container.streams.video:
+            raise SourceError(f'{self.description} sends no video')
+        stream = self._container.streams.video[0]
+        # Slices, not whole frames: frame threads hold back one picture each.
+        stream.thread_type = 'SLICE'
+        self.pixel_format = stream.codec_context.name.upper()
+        self._frames = self._container.decode(stream)
+
+    def read(self) -> Picture:
+        """The next decoded picture.
+
+        Raises SourceError at the end of the stream, on silence and on damage.
+        """
+        import av
+
+        assert self._container is not None, 'read() before open()'
+        asked_s = time.monotonic()
+        for _ in range(DAMAGE_LIMIT):
+            reason: Exception | None = None
+            try:
+                frame = next(self._frames, None)
+            except (av.FFmpegError, OSError) as error:
+                frame, reason = None, error
+            if time.monotonic() - asked_s >= SILENCE_SHARE * self.settings.read_timeout_s:
+                raise SourceError(self._sentence(TimeoutError()))
+            if isinstance(reason, av.InvalidDataError):
+                # A damaged packet ends the generator, not the stream.
+                self._frames = self._container.decode(self._container.streams.video[0])
+                continue
+            if reason is not None:
+                raise SourceError(self._sentence(reason))
+            if frame is None:
+                raise SourceError(f'{self.description} has ended the stream')
+            return Picture(frame_to_bgr(frame), self._stamp_ns(frame))
+        raise SourceError(f'{self.description} sends something that is no video')
+
+    def _stamp_ns(self, frame: av.VideoFrame) -> int:
+        """Capture time of a frame that has just been decoded, CLOCK_MONOTONIC."""
+        arrival_ns = time.monotonic_ns()
+        if frame.time is None:
+            return arrival_ns
+        return self._clock.capture_ns(round(frame.time * SECOND_NS), arrival_ns)
+
+    def _sentence(self, reason: Exception) -> str:
+        """What went wrong, in our words: FFmpeg's texts carry the address with its password."""
+        import av
+
+        name = self.description
+        code = getattr(reason, 'code', None)
+        if isinstance(reason, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+            return f'{name} refuses the name and password: put them in as rtsp://NAME:PASSWORD@HOST'
+        if isinstance(reason, av.HTTPNotFoundError):
+            return f"{name} has no stream under this path: look it up in the camera's manual"
+        if isinstance(reason, ConnectionRefusedError):
+            return f'{name} refuses the connection: check address, port and that RTSP is on'
+        if isinstance(reason, av.ExitError | TimeoutError):
+            limit_s = (
+                self.settings.read_timeout_s if self._container else (self.settings.open_timeout_s)
+            )
+            return f'{name} sent nothing for {limit_s:g} s'
+        if isinstance(reason, av.InvalidDataError):
+            return f'{name} sends something that is no video'
+        words = getattr(reason, 'strerror', None) or type(reason).__name__
+        return f'{name} failed: {words} (code {code})' if code else f'{name} failed: {words}'
+
+    def close(self) -> None:
+        """Hang up."""
+        self._frames = iter(())
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()

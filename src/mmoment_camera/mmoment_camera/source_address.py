@@ -1,0 +1,107 @@
+"""The text by which a person names a picture source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mmoment_camera.errors import SourceAddressError
+from mmoment_node.redaction import redact_url
+
+CHOICES = (
+    'auto, demo, pattern, csi, csi:N, /dev/videoN, rtsp://HOST/PATH, rtsps://..., '
+    'http://HOST/PATH (MJPEG), https://..., or the path of a video file'
+)
+SCHEMES = {'rtsp': 'rtsp', 'rtsps': 'rtsp', 'http': 'http', 'https': 'http'}
+DEVICE = re.compile(r'/dev/video\d+')
+CSI = re.compile(r'csi(?::(\d{1,2}))?')
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """A source by kind and place.
+
+    kind: auto, v4l2, csi, rtsp, http, file, pattern or demo.
+    target: device path, sensor number, address with credentials, or file path; '' where none.
+    """
+
+    kind: str
+    target: str = ''
+
+    @property
+    def description(self) -> str:
+        """What may be shown and logged: no credentials."""
+        if self.kind in ('rtsp', 'http'):
+            return redact_url(self.target)
+        if self.kind == 'csi':
+            return f'csi:{self.target}'
+        return self.target or self.kind
+
+    @property
+    def can_vanish(self) -> bool:
+        """True for cameras, False for what this machine makes by itself."""
+        return self.kind in ('v4l2', 'csi', 'rtsp', 'http')
+
+    def __repr__(self) -> str:
+        """Without credentials: a repr ends up in logs."""
+        return f'SourceAddress({self.kind!r}, {self.description!r})'
+
+
+def parse_source(text: str) -> SourceAddress:
+    """The source that a person means.
+
+    Whether a camera is there is not looked at: it may come later. A file must be there.
+    Raises SourceAddressError, with the choices, where the text means nothing.
+    """
+    text = text.strip()
+    if text in ('auto', 'demo', 'pattern'):
+        return SourceAddress(text)
+    if (csi := CSI.fullmatch(text)) is not None:
+        return SourceAddress('csi', str(int(csi.group(1) or 0)))
+    if DEVICE.fullmatch(text):
+        return SourceAddress('v4l2', text)
+    if '://' in text:
+        return _parse_url(text)
+    return _parse_path(text)
+
+
+def _parse_url(text: str) -> SourceAddress:
+    """A network camera, or a file:// address."""
+    shown = redact_url(text)
+    try:
+        parts = urlsplit(text)
+        # Looking at the port checks it.
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError as reason:
+        raise SourceAddressError(f"source '{shown}' is no address: {reason}") from None
+    scheme = parts.scheme.lower()
+    if scheme == 'file':
+        return _parse_path(parts.path)
+    if scheme not in SCHEMES:
+        raise SourceAddressError(
+            f"source '{shown}' has the unknown scheme '{scheme}'; choose one of: {CHOICES}"
+        )
+    if not has_place or any(character.isspace() for character in text):
+        raise SourceAddressError(f"source '{shown}' names no host: write {scheme}://HOST/PATH")
+    return SourceAddress(SCHEMES[scheme], text)
+
+
+def _parse_path(text: str) -> SourceAddress:
+    """A file, or nothing we know."""
+    path = Path(text).expanduser()
+    looks_like_path = '/' in text or '.' in text
+    try:
+        if text and path.is_file():
+            return SourceAddress('file', str(path.resolve()))
+        is_there = bool(text) and path.exists()
+    except OSError as reason:
+        raise SourceAddressError(f"source '{text}': {reason.strerror}") from reason
+    if is_there and looks_like_path:
+        raise SourceAddressError(f"source '{text}' is no file: give a video file")
+    if looks_like_path:
+        raise SourceAddressError(
+            f"source '{text}' is a file that is not there: check the path; other choices: {CHOICES}"
+        )
+    raise SourceAddressError(f"source '{text}' is unknown; choose one of: {CHOICES}")
