@@ -1,0 +1,73 @@
+"""Which modules are cores: they import neither ROS nor the web framework, and are type-checked.
+
+Every module of a package is a core unless a pattern below names it. The patterns are the whole rule;
+`tests/test_import_rule.py` and the type check both use it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+EDGE_MODULES = (
+    # A node wires a core to the graph.
+    'src/*/*/*_node.py',
+    # Readers and writers of one topic.
+    'src/*/*/*_topic.py',
+    # What makes a class a node.
+    'src/mmoment_node/mmoment_node/managed_node.py',
+)
+"""Paths, relative to the clone, of modules at the edge to ROS 2 or to the web framework."""
+EDGE_IMPORTS = (
+    'ament_index_python',
+    'cv_bridge',
+    'fastapi',
+    'launch',
+    'launch_ros',
+    'rclpy',
+    'starlette',
+    'uvicorn',
+)
+EDGE_IMPORT_ENDINGS = ('_interfaces', '_msgs')
+
+
+def modules(root: Path) -> list[Path]:
+    """Every Python module of the workspace's packages, tests aside."""
+    found = [*root.glob('src/*/*/**/*.py'), *root.glob('launch/*/**/*.py')]
+    # A package's own folder has its `__init__.py`; setup files, launch files and tests lie elsewhere.
+    return sorted(
+        path
+        for path in found
+        if (_package_folder(root, path) / '__init__.py').is_file()
+        and _package_folder(root, path).name not in ('test', 'tests')
+    )
+
+
+def _package_folder(root: Path, path: Path) -> Path:
+    parts = path.relative_to(root).parts
+    return root.joinpath(*parts[: 3 if parts[0] == 'src' else 2])
+
+
+def is_edge(name: str) -> bool:
+    """Whether a path relative to the clone is named by EDGE_MODULES."""
+    return any(PurePosixPath(name).match(pattern) for pattern in EDGE_MODULES)
+
+
+def cores(root: Path) -> list[Path]:
+    """Every module that is no edge."""
+    return [path for path in modules(root) if not is_edge(path.relative_to(root).as_posix())]
+
+
+def edge_imports(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each import that a core must not have, wherever in the module it stands."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module]
+        for name in names:
+            top = name.partition('.')[0]
+            if top in EDGE_IMPORTS or top.endswith(EDGE_IMPORT_ENDINGS):
+                yield node.lineno, name

@@ -1,0 +1,55 @@
+"""Commands of `./mmoment`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cli import bench, doctor, shell, test, up
+from cli.errors import CliError
+
+COMMANDS = {'up': up, 'test': test, 'bench': bench, 'doctor': doctor, 'shell': shell}
+TAKING_MORE = (shell.run, test.run)
+"""Commands that hand further words on."""
+INTERRUPTED = 130
+"""Exit status of a program ended by Ctrl-C, as shells count it."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    main_parser = argparse.ArgumentParser(
+        prog='./mmoment',
+        description='Mmoment, an identity-aware camera: everything from a clone.',
+        allow_abbrev=False,
+    )
+    commands = main_parser.add_subparsers(metavar='COMMAND', required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=module.SUMMARY, description=module.SUMMARY, allow_abbrev=False
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return main_parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rest: list[str] = []
+    if '--' in given:
+        # What follows is somebody else's: a command for `shell`, arguments for pytest.
+        cut = given.index('--')
+        given, rest = given[:cut], given[cut + 1 :]
+    options, unknown = parser().parse_known_args(given)
+    if options.run in TAKING_MORE:
+        options.more = [*unknown, *rest]
+    elif unknown or rest:
+        parser().error(f'unknown argument {[*unknown, *rest][0]}')
+    try:
+        return options.run(options)
+    except CliError as error:
+        print(f'mmoment: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\nmmoment: interrupted; run it again to go on', file=sys.stderr)
+        return INTERRUPTED

@@ -1,0 +1,207 @@
+"""From whatever state the clone is in to one in which everything runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli import debian, distributions, environment, probe
+from cli.errors import CliError
+from cli.interpreter import version_of
+from cli.progress import Progress
+from cli.project import Project
+from cli.ros import Ros, choose
+from cli.venv import TITLES, Venv, groups_for, missing_venv_packages
+from cli.workspace import Workspace
+
+COMPILERS = {'g++': 'g++', 'make': 'make', 'cmake': 'cmake'}
+"""Commands that building the messages needs, and their Debian packages."""
+NEEDED_DISK_GIB = 4.0
+"""Room for a new environment; with a CUDA build of torch it takes about twice as much."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A prepared clone: run things with `python` in `env`."""
+
+    project: Project
+    ros: Ros
+    python: Path
+    env: Mapping[str, str]
+
+
+@dataclass
+class _Setup:
+    project: Project
+    ros: Ros
+    groups: list[str]
+    progress: Progress
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.venv = Venv(self.project, self.ros)
+        toolchain = f'{self.ros.identity} {self.venv.interpreter()}'
+        self.workspace = Workspace(self.project, toolchain)
+
+    def is_ready(self) -> bool:
+        return self.venv.is_ready(self.groups) and self.workspace.is_ready()
+
+
+def prepare(
+    project: Project, extra_groups: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Ready:
+    """Make the environment and the build complete, and return how to use them.
+
+    `extra_groups`: further lists under requirements/ (`test`, `bench`). Quick if nothing changed.
+    Raises CliError with what a person must do.
+    """
+    given = environment.outer(os.environ if environ is None else environ, project.root)
+    ros = choose(given, project.root, _base_interpreter())
+    groups = groups_for(ros, extra_groups)
+    progress = Progress(project.setup_log)
+    setup = _Setup(project, ros, groups, progress, given)
+    if not setup.is_ready():
+        with _only_one(project, progress):
+            # Another setup may have done it while we waited.
+            setup = _Setup(project, ros, groups, progress, given)
+            if not setup.is_ready():
+                begun = time.monotonic()
+                _do(setup)
+                progress.note(f'ready after {time.monotonic() - begun:.0f} s')
+    return Ready(project, ros, setup.venv.python, environment.complete(project, ros, given))
+
+
+def _base_interpreter() -> str:
+    """Interpreter behind a virtual environment that we may be running in."""
+    return getattr(sys, '_base_executable', None) or sys.executable
+
+
+@contextmanager
+def _only_one(project: Project, progress: Progress) -> Iterator[None]:
+    project.state.mkdir(parents=True, exist_ok=True)
+    with (project.state / 'setup.lock').open('a', encoding='utf-8') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note('another setup of this clone is running; waiting for it')
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _do(setup: _Setup) -> None:
+    venv, progress = setup.venv, setup.progress
+    fault = venv.fault()
+    moved = None if fault else venv.moved_from()
+    pending = setup.groups if fault else venv.outdated(setup.groups)
+    build = bool(fault or moved) or not setup.workspace.is_ready()
+    progress.plan(bool(fault) + bool(moved) + len(pending) + 1 + build)
+    _require_tools(setup)
+    if fault:
+        _require_disk(setup.project.root)
+        if venv.folder.exists():
+            progress.note(f'the environment is made anew: {fault}')
+        with progress.step('Python environment'):
+            venv.create(progress)
+    if moved:
+        with progress.step(f'moved from {moved.parent}: paths'):
+            venv.move(moved)
+        pending = venv.outdated(setup.groups)
+    for group in pending:
+        with progress.step(TITLES[group]):
+            venv.install(group, progress)
+    with progress.step('check of the environment'):
+        _check(setup)
+    # The interpreter is known only now.
+    workspace = Workspace(setup.project, f'{setup.ros.identity} {venv.interpreter()}')
+    setup.workspace = workspace
+    if not workspace.is_ready():
+        progress.more(0 if build else 1)
+        with progress.step('build of the workspace'):
+            base = environment.base(setup.project, setup.ros, setup.environ)
+            workspace.build(progress, venv.python, base)
+            environment.remember(setup.project, setup.ros, setup.environ)
+            _check_workspace(setup)
+
+
+def _require_tools(setup: _Setup) -> None:
+    """Have what pip cannot bring: compilers, headers, the venv module."""
+    python = setup.ros.python
+    missing = [package for name, package in COMPILERS.items() if not shutil.which(name)]
+    missing += missing_venv_packages(python)
+    if not _has_headers(python):
+        version = version_of(python) or sys.version_info[:2]
+        missing.append(f'python{version[0]}.{version[1]}-dev')
+    why = f'cannot build the workspace without {", ".join(missing)}'
+    debian.require(missing, why, setup.progress)
+
+
+def _has_headers(python: str) -> bool:
+    question = (
+        'import os, sysconfig; print(os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
+    )
+    answer = subprocess.run(
+        [python, '-c', question],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() == 'True'
+
+
+def _require_disk(folder: Path) -> None:
+    free_gib = shutil.disk_usage(folder).free / 2**30
+    if free_gib < NEEDED_DISK_GIB:
+        raise CliError(
+            f'{free_gib:.1f} GiB free where {folder} lies; the environment needs {NEEDED_DISK_GIB:.0f} GiB: free some space'
+        )
+
+
+def _check(setup: _Setup) -> None:
+    """Look at every installed file, import the libraries, and mend what is broken; raise if it cannot be."""
+    venv, progress = setup.venv, setup.progress
+    mended = venv.mend(progress)
+    for group in venv.outdated(setup.groups):
+        venv.install(group, progress)
+    venv.repair_cmake()
+    env = environment.base(setup.project, setup.ros, setup.environ)
+    modules = [*probe.LIBRARIES, probe.ROS_AT_WORK]
+    faults = probe.faults(venv.python, modules, env)
+    system = sorted(
+        {package for text in faults.values() if (package := debian.library_package(text))}
+    )
+    if system:
+        debian.require(system, 'the libraries need files of the system', progress)
+        faults = probe.faults(venv.python, modules, env)
+    if faults:
+        progress.log(f'does not load: {faults}; mended before: {mended}')
+        venv.forget()
+        name, text = next(iter(faults.items()))
+        raise CliError(
+            f'{name} does not load ({text}); remove {venv.folder} and run this again '
+            f'(full log: {progress.log_path})'
+        )
+    left = distributions.damaged(venv.site_packages())
+    if left:
+        raise CliError(
+            f'{", ".join(left)} could not be mended; remove {venv.folder} and run this again'
+        )
+    venv.found_good()
+
+
+def _check_workspace(setup: _Setup) -> None:
+    env = environment.complete(setup.project, setup.ros, setup.environ)
+    modules = [
+        f'{name}.msg' if name.endswith('_interfaces') else name for name in setup.project.packages()
+    ]
+    faults = probe.faults(setup.venv.python, modules, env)
+    for name, text in faults.items():
+        raise CliError(f'the build has finished, but {name} does not load: {text}')

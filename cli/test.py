@@ -1,0 +1,94 @@
+"""`./mmoment test`: style, types of the cores, then the tests."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from cli import debian, layers
+from cli.errors import CliError
+from cli.prepare import Ready, prepare
+from cli.progress import Progress
+from cli.project import Project
+
+SUMMARY = 'check style and types, run the tests'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `test`."""
+    parser.add_argument(
+        '--fast',
+        action='store_true',
+        help='leave out tests that start processes, nodes or a browser',
+    )
+    parser.add_argument('--no-lint', action='store_true', help='leave out style and types')
+    parser.epilog = 'Everything else is handed to pytest: a path, -k name, -x.'
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `test`; pytest's summary is the last thing printed."""
+    project = Project.here()
+    ready = prepare(project, ['test'])
+    if not options.fast:
+        provide_servers(project)
+    failed = (
+        []
+        if options.no_lint
+        else [title for title, command in lints(ready) if _run(ready, title, command)]
+    )
+    marks = ['-m', 'not graph'] if options.fast else []
+    if failed:
+        print(f'mmoment: failed before the tests: {", ".join(failed)}', flush=True)
+    code = subprocess.run(
+        [ready.python, '-m', 'pytest', *marks, *options.more],
+        cwd=project.root,
+        env=dict(ready.env),
+        check=False,
+    ).returncode
+    return code or (1 if failed else 0)
+
+
+def lints(ready: Ready) -> list[tuple[str, Sequence[object]]]:
+    """Return the checks before the tests, as title and command."""
+    root = ready.project.root
+    cores = [path.relative_to(root) for path in layers.cores(root)]
+    python = ready.python
+    return [
+        ('ruff check', [python, '-m', 'ruff', 'check', '--quiet', '.']),
+        ('ruff format', [python, '-m', 'ruff', 'format', '--check', '--quiet', '.']),
+        ('mypy', [python, '-m', 'mypy', '--no-error-summary', *cores]),
+    ]
+
+
+def _run(ready: Ready, title: str, command: Sequence[object]) -> bool:
+    """Run one check; returns whether it failed."""
+    print(f'mmoment: {title}', flush=True)
+    env = {
+        **ready.env,
+        'MYPYPATH': ':'.join(str(path) for path in ready.project.packages().values()),
+    }
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=ready.project.root, env=env, check=False).returncode != 0
+
+
+def provide_servers(project: Project) -> None:
+    """Have the browser and the camera stand-ins of the graph tests, where we may; else name them."""
+    missing = debian.not_installed(debian.read_list(project.requirements('debian-test')))
+    if not missing:
+        return
+    if not debian.may_install():
+        advice = debian.install_command(missing)
+        print(
+            f'mmoment: tests that need {", ".join(missing)} will be skipped; to have them: {advice}',
+            flush=True,
+        )
+        return
+    progress = Progress(project.setup_log, sys.stderr)
+    progress.plan(1)
+    try:
+        with progress.step(f'Debian packages for tests: {" ".join(missing)}'):
+            debian.install(missing, progress)
+    except CliError as error:
+        print(f'mmoment: {error}; tests that need them will be skipped', flush=True)

@@ -1,0 +1,129 @@
+"""`./mmoment up`: prepare, check what can be checked, and become the launched graph."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from cli.errors import CliError
+from cli.prepare import prepare
+from cli.project import Project
+from cli.ros import has_real_launch
+
+SUMMARY = 'start camera, vision, overlay and the live page'
+PACKAGE = 'mmoment_bringup'
+LAUNCH_FILE = 'mmoment.launch.yaml'
+DEFAULT_PORT = 5002
+NAMESPACE = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `up`; what is not given stays as in the parameter file."""
+    parser.add_argument(
+        '--source',
+        help='auto (first camera that delivers, else demo), demo, pattern, csi, /dev/videoN, rtsp://…, '
+        'http://…, a video file (default: auto)',
+    )
+    parser.add_argument('--port', type=int, help='port of the page on 127.0.0.1 (default: 5002)')
+    parser.add_argument('--namespace', help='name of this camera (default: mmoment)')
+    parser.add_argument(
+        '--params-file', type=Path, help='YAML file with the parameters of all nodes'
+    )
+    parser.add_argument('--log-level', choices=LOG_LEVELS, help='(default: info)')
+    parser.add_argument('--no-autostart', action='store_true', help='leave the nodes unconfigured')
+    parser.add_argument('--no-respawn', action='store_true', help='do not restart a node that dies')
+    parser.add_argument('--use-sim-time', action='store_true', help='take the time from /clock')
+
+
+def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
+    """Arguments of the launch file for the options given; raises CliError for a mistake in them."""
+    arguments = {}
+    if options.source is not None:
+        arguments['source'] = checked_source(options.source)
+    if options.port is not None:
+        check_port_number(options.port)
+        arguments['port'] = str(options.port)
+    if options.namespace is not None:
+        if not NAMESPACE.fullmatch(options.namespace):
+            raise CliError(
+                f'--namespace {options.namespace}: use letters, digits and _ (no digit first), '
+                'parts joined by /, for example gym/door'
+            )
+        arguments['namespace'] = options.namespace.strip('/')
+    if options.params_file is not None:
+        if not options.params_file.is_file():
+            raise CliError(f'--params-file {options.params_file}: no such file')
+        arguments['params_file'] = str(options.params_file.resolve())
+    if options.log_level is not None:
+        arguments['log_level'] = options.log_level
+    if options.no_autostart:
+        arguments['autostart'] = 'false'
+    if options.no_respawn:
+        arguments['use_respawn'] = 'false'
+    if options.use_sim_time:
+        arguments['use_sim_time'] = 'true'
+    return arguments
+
+
+def checked_source(source: str) -> str:
+    """Return the source as the camera node takes it: a file by its full name.
+
+    What else a source may be is the camera's to judge; only a missing file is told before a long setup.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return str(path.resolve())
+    looks_like_file = (
+        '://' not in source and not source.startswith('/dev/') and ('/' in source or '.' in source)
+    )
+    if looks_like_file:
+        raise CliError(
+            f'--source {source}: no such file; cameras are /dev/videoN, rtsp://… or http://…'
+        )
+    return source
+
+
+def check_port_number(port: int) -> None:
+    """Raise CliError unless a person may listen on this port."""
+    if not 1 <= port <= 65535:
+        raise CliError(f'--port {port}: choose a number from 1024 to 65535')
+
+
+def check_port_free(port: int) -> None:
+    """Raise CliError if something listens on this port of 127.0.0.1."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(('127.0.0.1', port))
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise CliError(
+                    f'--port {port}: only root may use it; choose one from 1024 on'
+                ) from error
+            raise CliError(
+                f'port {port} of 127.0.0.1 is in use: stop what uses it, or choose another with --port {port + 1}'
+            ) from error
+
+
+def command(python: Path, env: Mapping[str, str], arguments: Mapping[str, str]) -> list[str]:
+    """Return the command that starts the graph: real `ros2 launch` where there is one, else our supervisor."""
+    values = [f'{name}:={value}' for name, value in arguments.items()]
+    if has_real_launch(env):
+        return ['ros2', 'launch', PACKAGE, LAUNCH_FILE, *values]
+    return [str(python), '-m', f'{PACKAGE}.supervisor', PACKAGE, LAUNCH_FILE, *values]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `up`: does not return if all is well."""
+    arguments = launch_arguments(options)
+    if options.port is not None or options.params_file is None:
+        check_port_free(options.port or DEFAULT_PORT)
+    ready = prepare(Project.here())
+    words = command(ready.python, ready.env, arguments)
+    os.execvpe(words[0], words, dict(ready.env))

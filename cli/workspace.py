@@ -1,0 +1,174 @@
+"""The colcon workspace: built when its layout changed, never for an edit of Python code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from cli.errors import CliError
+from cli.progress import CommandFailed, Progress
+from cli.project import Project, digest, read_json, write_json
+
+READ_BY_BUILD = ('package.xml', 'setup.py', 'setup.cfg', 'CMakeLists.txt')
+INTERFACE_FOLDERS = ('msg', 'srv', 'action')
+NOT_PART_OF_BUILD = ('__pycache__', 'test', '.pytest_cache', '.mypy_cache', '.ruff_cache')
+
+
+class Workspace:
+    """Packages of one clone, and what is known about their last build."""
+
+    def __init__(self, project: Project, toolchain: str) -> None:
+        """`toolchain`: text that changes when everything must be built again (another Python or ROS 2)."""
+        self._project = project
+        self._toolchain = digest(toolchain, str(project.root))
+        self._stamp_path = project.state / 'build.json'
+
+    def changed(self) -> list[str]:
+        """Packages to build: new, changed, or with something missing from what was built."""
+        stamp = read_json(self._stamp_path)
+        if stamp.get('toolchain') != self._toolchain:
+            return list(self._project.packages())
+        built = stamp.get('packages', {})
+        return [
+            name
+            for name, folder in self._project.packages().items()
+            if name not in built
+            or built[name].get('layout') != layout(folder)
+            or built[name].get('installed') != self._installed(name)
+        ]
+
+    def vanished(self) -> list[str]:
+        """Packages that were built and are no longer in the source tree."""
+        built = read_json(self._stamp_path).get('packages', {})
+        return sorted(set(built) - set(self._project.packages()))
+
+    def is_ready(self) -> bool:
+        """Whether there is nothing to build or remove."""
+        return not self.changed() and not self.vanished()
+
+    def build(self, progress: Progress, python: Path, env: Mapping[str, str]) -> None:
+        """Bring the build up to date.
+
+        A damaged package is built from nothing; a failure is tried once more from nothing before it is told.
+        """
+        stamp = read_json(self._stamp_path)
+        if stamp.get('toolchain') != self._toolchain:
+            self._remove_everything()
+            stamp = {}
+        built = stamp.get('packages', {})
+        names = self.changed()
+        for name in self.vanished():
+            self._remove(name)
+            built.pop(name)
+        for name in names:
+            # Half of an earlier build is worse than none; one made by hand is good enough.
+            if self._is_damaged(name, built.get(name, {}).get('installed', {})):
+                self._remove(name)
+            built.pop(name, None)
+        self._save(built)
+        if names:
+            self._colcon(names, progress, python, env)
+        for name in names:
+            folder = self._project.packages()[name]
+            built[name] = {'layout': layout(folder), 'installed': self._installed(name)}
+        self._save(built)
+
+    def _colcon(
+        self, names: Sequence[str], progress: Progress, python: Path, env: Mapping[str, str]
+    ) -> None:
+        command = [
+            *(python, '-m', 'colcon', 'build', '--symlink-install', '--packages-select', *names),
+            *('--base-paths', 'src', 'launch'),
+            *('--event-handlers', 'console_cohesion+', 'status-', 'desktop_notification-'),
+            *(
+                '--cmake-args',
+                f'-DPython3_EXECUTABLE={python}',
+                '-DBUILD_TESTING=OFF',
+                '--no-warn-unused-cli',
+            ),
+        ]
+        call = {'env': env, 'cwd': self._project.root, 'condense': _condense}
+        try:
+            progress.run(command, failure='colcon build failed', **call)
+        except CommandFailed:
+            progress.log('trying once more from nothing')
+            for name in names:
+                self._remove(name)
+            try:
+                progress.run(command, failure='colcon build failed', **call)
+            except CommandFailed as error:
+                lines = '\n  '.join(error.tail)
+                raise CliError(f'{error}; its last lines:\n  {lines}') from error
+
+    def _installed(self, name: str) -> dict[str, int]:
+        """Return every installed file with its size (1 for those that lead back to the source tree)."""
+        root = self._project.install / name
+        built = f'{os.path.realpath(self._project.root)}{os.sep}'
+        sources = f'{os.path.realpath(self._project.packages()[name])}{os.sep}'
+        seen = {}
+        for path in _files(root):
+            real = os.path.realpath(path)
+            if not path.endswith('.pyc'):
+                is_source = real.startswith(sources) or not real.startswith(built)
+                seen[os.path.relpath(path, root)] = _size(real, is_source)
+        build = self._project.build / name
+        if build.is_dir():
+            seen.update({f'build/{path.name}': _size(str(path), True) for path in build.iterdir()})
+        return seen
+
+    def _is_damaged(self, name: str, recorded: Mapping[str, int]) -> bool:
+        found = self._installed(name)
+        if not recorded:
+            return bool(found)
+        return any(found.get(file, -1) < size for file, size in recorded.items())
+
+    def _remove(self, name: str) -> None:
+        for folder in (self._project.install / name, self._project.build / name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_everything(self) -> None:
+        for folder in (self._project.install, self._project.build, self._project.root / 'log'):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _save(self, packages: Mapping[str, object]) -> None:
+        write_json(self._stamp_path, {'toolchain': self._toolchain, 'packages': packages})
+
+
+def layout(folder: Path) -> str:
+    """Fingerprint of what a build depends on.
+
+    That is the content of manifests and interfaces, and the names (not the content: they are linked) of data files.
+    Python modules are linked as a whole, so they do not count.
+    """
+    seen: list[tuple[str, bytes]] = []
+    for path in _files(folder):
+        name = os.path.relpath(path, folder)
+        parts = name.split(os.sep)
+        if name.endswith(('.py', '.pyc')) and name not in READ_BY_BUILD:
+            continue
+        is_read = name in READ_BY_BUILD or parts[0] in INTERFACE_FOLDERS
+        seen.append((name, Path(path).read_bytes() if is_read else b''))
+    return digest(*sorted(seen))
+
+
+def _files(folder: Path) -> Iterable[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [
+            name for name in folders if name not in NOT_PART_OF_BUILD and '.egg-info' not in name
+        ]
+        for name in files:
+            yield os.path.join(place, name)
+
+
+def _size(path: str, only_presence: bool) -> int:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return -1
+    return 1 if only_presence else facts.st_size
+
+
+def _condense(line: str) -> str | None:
+    return line.strip() if line.startswith(('Starting >>>', 'Finished <<<', '[')) else None
