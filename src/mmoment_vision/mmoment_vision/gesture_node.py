@@ -1,0 +1,286 @@
+"""Hands and gestures: takes the newest pictures, publishes hands and what they begin and end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point32
+from rclpy.qos import QoSProfile
+
+from mmoment_camera.frame_topic import SUBSCRIBER_QOS, Frame, FrameSubscriber
+from mmoment_interfaces.msg import FaceArray, GestureEvent, Hand, HandArray
+from mmoment_node.errors import ConfigurationError
+from mmoment_node.managed_node import ManagedNode, run_node
+from mmoment_node.parameters import parameter
+from mmoment_node.stage import StageReporter
+from mmoment_vision import hand_landmarks
+from mmoment_vision.gesture_hold import BEGIN, GestureHold, HoldEvent, HoldSettings
+from mmoment_vision.gesture_rules import classify_hand
+from mmoment_vision.hand_landmarks import HandLandmarker
+from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
+from mmoment_vision.hand_tracking import HandTracker, TrackedHand
+from mmoment_vision.picture_rate import PictureRate
+
+RESULT_QOS = QoSProfile(depth=2)
+EVENT_QOS = QoSProfile(depth=10)
+WAIT_S = 0.5
+# Faces of a picture further away in time say nothing about a hand.
+FACES_LIMIT_S = 0.5
+REMEMBERED_OWNERS = 100
+HANDEDNESS = {
+    hand_landmarks.UNKNOWN: Hand.UNKNOWN,
+    hand_landmarks.LEFT: Hand.LEFT,
+    hand_landmarks.RIGHT: Hand.RIGHT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GestureParameters:
+    """Parameters of the gesture node."""
+
+    maximum_rate_hz: float = parameter(
+        15.0, 'Pictures looked at per second at most', unit='Hz', minimum=0.5, maximum=120.0
+    )
+    maximum_hands: int = parameter(
+        2,
+        'Hands followed at once; the search for hands runs while there are fewer',
+        minimum=1,
+        maximum=8,
+        read_only=True,
+    )
+    model_complexity: int = parameter(
+        1, 'MediaPipe model: 0 is faster, 1 more exact', minimum=0, maximum=1, read_only=True
+    )
+    detection_confidence: float = parameter(
+        0.5, 'Confidence needed to find a hand', minimum=0.05, maximum=0.99, read_only=True
+    )
+    tracking_confidence: float = parameter(
+        0.5, 'Confidence needed to go on following it', minimum=0.05, maximum=0.99, read_only=True
+    )
+    is_mirrored: bool = parameter(
+        False, 'Pictures are mirrored, as a selfie is; swaps left and right hands', read_only=True
+    )
+    keep_track_s: float = parameter(
+        0.5,
+        'A hand out of sight keeps its track id this long',
+        unit='s',
+        minimum=0.0,
+        maximum=5.0,
+    )
+    hold_s: float = parameter(
+        0.4, 'A gesture begins after being shown this long', unit='s', minimum=0.0, maximum=5.0
+    )
+    release_s: float = parameter(
+        0.3, 'A gesture ends after not being shown this long', unit='s', minimum=0.0, maximum=5.0
+    )
+    begin_confidence: float = parameter(
+        0.75, 'Mean confidence needed to begin', minimum=0.0, maximum=1.0
+    )
+    keep_confidence: float = parameter(
+        0.5, 'A picture below this does not show the gesture', minimum=0.0, maximum=1.0
+    )
+    cool_down_s: float = parameter(
+        1.0,
+        'The same hand does not begin the same gesture again this soon after its end',
+        unit='s',
+        minimum=0.0,
+        maximum=60.0,
+    )
+
+
+class GestureNode(ManagedNode[GestureParameters]):
+    """Publishes `hands` and `gesture_events` for the pictures of `frames`."""
+
+    NAME = 'gesture_node'
+    PARAMETERS = GestureParameters
+
+    def open(self) -> None:
+        """Load the models and make the publishers."""
+        self._frames: FrameSubscriber | None = None
+        self._landmarker: HandLandmarker | None = None
+        self._faces = FaceArray()
+        try:
+            self._landmarker = HandLandmarker(
+                maximum_hands=self.parameters.maximum_hands,
+                minimum_detection=self.parameters.detection_confidence,
+                minimum_tracking=self.parameters.tracking_confidence,
+                model_complexity=self.parameters.model_complexity,
+                is_mirrored=self.parameters.is_mirrored,
+            )
+        except ImportError as error:
+            raise ConfigurationError(
+                f'gesture_node needs mediapipe ({error}): install mediapipe==0.10.18'
+            ) from error
+        self._tracker = HandTracker(self.parameters.keep_track_s)
+        self._hold = GestureHold(_hold_settings(self.parameters))
+        self._owners: dict[int, tuple[int, str, int]] = {}
+        self._hands_publisher = self.create_publisher(HandArray, 'hands', RESULT_QOS)
+        self._events_publisher = self.create_publisher(GestureEvent, 'gesture_events', EVENT_QOS)
+
+    def start(self) -> None:
+        """Begin to look at pictures."""
+        self._frames = FrameSubscriber(self, 'frames')
+        self._rate = PictureRate(self.parameters.maximum_rate_hz, self._frames)
+        self._faces_subscription = self.create_subscription(
+            FaceArray, 'faces', self._on_faces, SUBSCRIBER_QOS
+        )
+        self._reporter = StageReporter(self, self._rate, hand_landmarks.BACKEND)
+        self._is_wanted = True
+        self._worker = self.spawn(self._work, 'hands')
+
+    def stop(self) -> None:
+        """Stop looking at pictures."""
+        self._is_wanted = False
+        if self._frames is not None:
+            self._frames.close()
+            self._worker.join()
+            self._frames = None
+            self._reporter.close()
+            self.destroy_subscription(self._faces_subscription)
+        if self.context.ok():
+            self._publish_events(self._hold.end_all(), self._now())
+        self._faces = FaceArray()
+
+    def close(self) -> None:
+        """Free the models and the publishers."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+        for name in ('_hands_publisher', '_events_publisher'):
+            publisher = self.__dict__.pop(name, None)
+            if publisher is not None:
+                self.destroy_publisher(publisher)
+
+    def parameters_changed(self, old: GestureParameters, new: GestureParameters) -> None:
+        """Take new limits at once."""
+        if new.keep_confidence > new.begin_confidence:
+            raise ValueError('keep_confidence must not be above begin_confidence')
+        if self.is_running:
+            self._rate.maximum_hz = new.maximum_rate_hz
+            self._tracker.keep_s = new.keep_track_s
+            self._hold.settings = _hold_settings(new)
+
+    def diagnose(self) -> list[DiagnosticStatus]:
+        """How the stage keeps up."""
+        return [self._reporter.diagnostic()]
+
+    def _on_faces(self, faces: FaceArray) -> None:
+        self._faces = faces
+
+    def _work(self) -> None:
+        while self._is_wanted:
+            frames = self._frames
+            frame = frames.newest(WAIT_S) if frames is not None else None
+            if frame is None:
+                self._look_away()
+            elif self._rate.takes(frame.monotonic_ns * 1e-9):
+                self._look_at(frame)
+
+    def _look_away(self) -> None:
+        """No picture came: holds must end all the same."""
+        now = self._now()
+        self._publish_events(self._hold.passed(now.monotonic_ns * 1e-9), now)
+
+    def _now(self) -> HandArray:
+        """The present without a picture, for events that no picture decided."""
+        message = HandArray(monotonic_ns=time.monotonic_ns())
+        message.header.stamp = self.get_clock().now().to_msg()
+        return message
+
+    def _look_at(self, frame: Frame) -> None:
+        assert self._landmarker is not None
+        now_s = frame.monotonic_ns * 1e-9
+        # A placeholder picture has no hands, whatever a model may see in it.
+        found = self._landmarker.detect(frame.image) if frame.live else []
+        if not frame.intact():
+            self._rate.lost()
+            return
+        message = HandArray(
+            header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
+        )
+        message.height, message.width = frame.image.shape[:2]
+        events: list[HoldEvent] = []
+        for tracked in self._tracker.update(found, now_s):
+            gesture = classify_hand(tracked.hand.landmarks)
+            hand = self._message(tracked, gesture.name, gesture.confidence, frame.monotonic_ns)
+            message.hands.append(hand)
+            events += self._hold.update(tracked.track_id, gesture.name, gesture.confidence, now_s)
+        events += self._hold.passed(now_s)
+        self._hands_publisher.publish(message)
+        self._publish_events(events, message)
+        self._reporter.done(frame.monotonic_ns)
+
+    def _message(
+        self, tracked: TrackedHand, gesture: str, confidence: float, monotonic_ns: int
+    ) -> Hand:
+        x, y, width, height = tracked.hand.box
+        owner, identity = self._owner_of(tracked, monotonic_ns)
+        handedness = HANDEDNESS[tracked.handedness]
+        self._remember_owner(tracked.track_id, (owner, identity, handedness))
+        return Hand(
+            track_id=tracked.track_id,
+            handedness=handedness,
+            handedness_score=tracked.handedness_score,
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+            landmarks=[Point32(x=a, y=b, z=c) for a, b, c in tracked.hand.landmarks.tolist()],
+            gesture=gesture,
+            gesture_confidence=min(1.0, confidence),
+            face_track_id=owner,
+        )
+
+    def _remember_owner(self, track_id: int, owner: tuple[int, str, int]) -> None:
+        """For the events of a hand, also of one that is gone already."""
+        self._owners[track_id] = owner
+        if len(self._owners) > REMEMBERED_OWNERS:
+            self._owners.pop(next(iter(self._owners)))
+
+    def _owner_of(self, tracked: TrackedHand, monotonic_ns: int) -> tuple[int, str]:
+        faces = self._faces
+        if abs(faces.monotonic_ns - monotonic_ns) > FACES_LIMIT_S * 1e9:
+            return NO_OWNER, ''
+        boxes = [FaceBox(f.track_id, f.x, f.y, f.width, f.height) for f in faces.faces]
+        owner = find_owner(tracked.hand.landmarks, boxes)
+        identities = {face.track_id: face.identity for face in faces.faces}
+        return owner, identities.get(owner, '')
+
+    def _publish_events(self, events: list[HoldEvent], source: HandArray) -> None:
+        for event in events:
+            owner, identity, handedness = self._owners.get(
+                event.track_id, (NO_OWNER, '', Hand.UNKNOWN)
+            )
+            is_begin = event.phase == BEGIN
+            self._events_publisher.publish(
+                GestureEvent(
+                    header=source.header,
+                    sequence=source.sequence,
+                    monotonic_ns=source.monotonic_ns,
+                    phase=GestureEvent.BEGIN if is_begin else GestureEvent.END,
+                    gesture=event.gesture,
+                    confidence=min(1.0, event.confidence),
+                    held_s=event.held_s,
+                    hand_track_id=event.track_id,
+                    handedness=handedness,
+                    face_track_id=owner,
+                    identity=identity,
+                )
+            )
+
+
+def _hold_settings(parameters: GestureParameters) -> HoldSettings:
+    return HoldSettings(
+        hold_s=parameters.hold_s,
+        release_s=parameters.release_s,
+        begin_confidence=parameters.begin_confidence,
+        keep_confidence=parameters.keep_confidence,
+        cool_down_s=parameters.cool_down_s,
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the gesture node."""
+    run_node(GestureNode, args)

@@ -1,0 +1,123 @@
+"""Tell which gesture a hand shows, with the probability of being right.
+
+A softmax over the numbers of `gesture_features` and their squares. Its coefficients stand in
+`gesture_model.py`, fitted and calibrated by `gesture_training.py`. The shape of a hand is judged
+the same in any place, size, turn and mirror image; only thumbs_up and thumbs_down, which are one
+shape, are told apart by where the thumb points in the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mmoment_vision import gesture_model
+from mmoment_vision.gesture_features import FEATURE_NAMES, gesture_features, thumb_elevation
+
+GESTURES = ('open_palm', 'fist', 'point', 'peace', 'thumbs_up', 'thumbs_down', 'ok')
+# The hand shows none of the gestures.
+NO_GESTURE = ''
+# A thumb counts as up within about 50 degrees of straight up (cosine 0.64); the slope makes the
+# band of doubt some 10 degrees wide. Chosen, not fitted: no recorded thumbs were at hand.
+THUMB_ELEVATION_LIMIT = 0.64
+THUMB_ELEVATION_SLOPE = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """What a hand shows. `name` is one of `GESTURES` or empty; `confidence` is 0..1.
+
+    `confidence` is the probability that `name` is right, also where it is empty.
+    """
+
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeModel:
+    """Coefficients of the softmax over hand shapes.
+
+    `mean`, `scale`: (F,), make each feature about zero with unit spread; `weights`: (2F, C), for
+    the scaled features and their squares less one; `bias`: (C,); `temperature` divides the scores
+    so that probabilities match how often they are right.
+    """
+
+    shapes: tuple[str, ...]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    temperature: float
+
+    def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each shape, (..., C), for features (..., F)."""
+        scores = expand(features, self.mean, self.scale) @ self.weights + self.bias
+        scores = scores / self.temperature
+        odds = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def expand(
+    features: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scale features and append their squares, so that a half-bent finger can be its own sign."""
+    scaled = (features - mean) / scale
+    return np.concatenate([scaled, scaled * scaled - 1.0], axis=-1)
+
+
+def shipped_model() -> ShapeModel:
+    """Return the model of `gesture_model.py`."""
+    table = gesture_model.COEFFICIENTS
+    return ShapeModel(
+        shapes=gesture_model.SHAPES,
+        mean=np.array([table[name].mean for name in FEATURE_NAMES]),
+        scale=np.array([table[name].scale for name in FEATURE_NAMES]),
+        weights=np.array(
+            [table[name].linear for name in FEATURE_NAMES]
+            + [table[name].squared for name in FEATURE_NAMES]
+        ),
+        bias=np.array(gesture_model.BIAS),
+        temperature=gesture_model.TEMPERATURE,
+    )
+
+
+def classify_hand(landmarks: ArrayLike, model: ShapeModel | None = None) -> Gesture:
+    """Return the most probable gesture of a hand.
+
+    `landmarks`: 21 rows of x, y in pixels, y downwards (more columns are ignored). `model`: the
+    shipped one if not given. Raises ValueError for landmarks of another shape or not finite.
+    """
+    probabilities = gesture_probabilities(landmarks, model)
+    name = max(probabilities, key=lambda gesture: probabilities[gesture])
+    return Gesture(name, probabilities[name])
+
+
+def gesture_probabilities(
+    landmarks: ArrayLike, model: ShapeModel | None = None
+) -> dict[str, float]:
+    """Return the probability of each of `GESTURES` and of `NO_GESTURE`; they add up to 1."""
+    used = model or _SHIPPED
+    shapes = used.probabilities(gesture_features(landmarks))
+    return name_shapes(dict(zip(used.shapes, shapes, strict=True)), thumb_elevation(landmarks))
+
+
+def name_shapes(shapes: dict[str, float], elevation: float) -> dict[str, float]:
+    """Turn probabilities of shapes into those of gestures: `thumb` is split by its elevation."""
+    up = _share(elevation - THUMB_ELEVATION_LIMIT)
+    down = _share(-elevation - THUMB_ELEVATION_LIMIT)
+    thumb = float(shapes['thumb'])
+    named = {name: float(shapes[name]) for name in GESTURES if name in shapes}
+    named['thumbs_up'] = thumb * up
+    named['thumbs_down'] = thumb * down
+    named[NO_GESTURE] = max(0.0, 1.0 - sum(named.values()))
+    return named
+
+
+def _share(excess: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-THUMB_ELEVATION_SLOPE * excess)))
+
+
+_SHIPPED = shipped_model()

@@ -1,0 +1,67 @@
+"""Say whose hand it is: the face within whose arm's reach it lies, if only one can be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mmoment_vision.gesture_features import as_points, palm_size
+
+NO_OWNER = 0
+# An arm swings about the chest; everything in heights of the face box (about 0.2 m).
+CHEST_BELOW_FACE = 1.1
+ARM_REACH = 3.6
+# Wrist to knuckles is about half a face high. Much smaller or larger: another distance from the
+# camera, another person. Hands stretched towards the camera look large.
+SMALLEST_PALM = 0.2
+LARGEST_PALM = 1.6
+# The second face must be this much further away, in face heights and as a factor.
+CLEAR_MARGIN = 0.7
+CLEAR_FACTOR = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """A face in the same picture as the hand, pixels."""
+
+    track_id: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def find_owner(landmarks: ArrayLike, faces: Sequence[FaceBox]) -> int:
+    """Return the track id of the face a hand belongs to, or `NO_OWNER` if none or in doubt.
+
+    `landmarks`: 21 rows of x, y in pixels.
+    """
+    points = as_points(landmarks)
+    centre = points[[0, 5, 9, 13, 17]].mean(axis=0)
+    palm = palm_size(points)
+    reachable = sorted(
+        (distance, face.track_id)
+        for face in faces
+        if (distance := _reach(centre, palm, face)) is not None
+    )
+    if not reachable:
+        return NO_OWNER
+    nearest, owner = reachable[0]
+    if len(reachable) > 1:
+        second = reachable[1][0]
+        if second < nearest + CLEAR_MARGIN or second < nearest * CLEAR_FACTOR:
+            return NO_OWNER
+    return owner
+
+
+def _reach(centre: np.ndarray, palm: float, face: FaceBox) -> float | None:
+    """Distance from chest to hand in face heights; None if no arm of this face gets there."""
+    if face.height <= 0 or not SMALLEST_PALM <= palm / face.height <= LARGEST_PALM:
+        return None
+    chest_x = face.x + face.width / 2
+    chest_y = face.y + face.height * (0.5 + CHEST_BELOW_FACE)
+    distance = float(np.hypot(centre[0] - chest_x, centre[1] - chest_y)) / face.height
+    return distance if distance <= ARM_REACH else None
