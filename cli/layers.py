@@ -17,10 +17,20 @@ EDGE_MODULES = (
     'src/*/*/*_topic.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
+    'src/mmoment_node/mmoment_node/stage.py',
+    # Messages to plain values and back.
+    'src/*/*/conversions.py',
+    # The bridge to the graph, and what speaks HTTP.
+    'src/mmoment_api/mmoment_api/app.py',
+    'src/mmoment_api/mmoment_api/bridge.py',
+    'src/mmoment_api/mmoment_api/mjpeg_response.py',
+    'src/mmoment_api/mmoment_api/routes/*.py',
+    'src/mmoment_api/mmoment_api/web_*.py',
+    # Loaded by real `ros2 launch` only.
+    'launch/mmoment_bringup/ros2_launch.py',
 )
 """Paths, relative to the clone, of modules at the edge to ROS 2 or to the web framework."""
 EDGE_IMPORTS = (
-    'ament_index_python',
     'cv_bridge',
     'fastapi',
     'launch',
@@ -49,9 +59,14 @@ def _package_folder(root: Path, path: Path) -> Path:
     return root.joinpath(*parts[: 3 if parts[0] == 'src' else 2])
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Whether a path relative to the clone is one that a pattern names; `*` stays within a folder."""
+    return PurePosixPath(f'/{name}').match(f'/{pattern}')
+
+
 def is_edge(name: str) -> bool:
     """Whether a path relative to the clone is named by EDGE_MODULES."""
-    return any(PurePosixPath(name).match(pattern) for pattern in EDGE_MODULES)
+    return any(matches(name, pattern) for pattern in EDGE_MODULES)
 
 
 def cores(root: Path) -> list[Path]:
