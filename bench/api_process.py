@@ -1,0 +1,116 @@
+"""Starts the web node for benchmarks and tests, and signs in as a person's browser would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+START_WAIT_S = 30.0
+STOP_WAIT_S = 5.0
+LINK = re.compile(r'Open (http://127\.0\.0\.1:(\d+)/sign-in\?token=(\S+))')
+
+
+@dataclass(slots=True)
+class Started:
+    """A process whose output is kept; `wait_for` reads it."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_for(self, pattern: re.Pattern[str], timeout_s: float = START_WAIT_S) -> re.Match[str]:
+        """The first match in the output; raises `TimeoutError` with the output."""
+        deadline_s = time.monotonic() + timeout_s
+        with self.arrived:
+            while True:
+                for line in self.lines:
+                    if match := pattern.search(line):
+                        return match
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0 or self.process.poll() is not None:
+                    text = ''.join(self.lines[-20:])
+                    raise TimeoutError(f'{pattern.pattern!r} did not appear in:\n{text}')
+                self.arrived.wait(min(left_s, 0.2))
+
+    def collect(self) -> None:
+        """Read the output to its end."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self.arrived:
+                self.lines.append(line)
+                self.arrived.notify_all()
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], **environment: str) -> Iterator[Started]:
+    """Run a command; ended with SIGINT, then SIGKILL, when the block ends."""
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1', **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    result = Started(process)
+    reader = threading.Thread(target=result.collect, daemon=True)
+    reader.start()
+    try:
+        yield result
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reader.join(STOP_WAIT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Where the web node listens, and the cookie of a signed-in browser."""
+
+    port: int
+    cookie: str
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f'http://127.0.0.1:{self.port}'
+
+    def get(self, path: str) -> Any:
+        """The JSON answer of a GET."""
+        request = urllib.request.Request(f'{self.url}{path}', headers={'Cookie': self.cookie})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+
+def sign_in(output: Started, timeout_s: float = START_WAIT_S) -> Signed:
+    """Spend the link that the web node printed."""
+    match = output.wait_for(LINK, timeout_s)
+    port = int(match.group(2))
+    request = urllib.request.Request(
+        f'http://127.0.0.1:{port}/sign-in',
+        data=json.dumps({'token': match.group(3)}).encode(),
+        headers={'Content-Type': 'application/json'},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return Signed(port, answer.headers['Set-Cookie'].split(';')[0])
+
+
+def node_command(module: str, *parameters: str, namespace: str = '/mmoment') -> list[str]:
+    """How to run a node's module with parameters given as 'name:=value'."""
+    arguments = [item for parameter in parameters for item in ('-p', parameter)]
+    return [sys.executable, '-m', module, '--ros-args', '-r', f'__ns:={namespace}', *arguments]

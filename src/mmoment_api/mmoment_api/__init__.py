@@ -1,0 +1,1 @@
+"""REST surface, events, live view and pages of the camera."""

@@ -1,0 +1,202 @@
+"""ROS messages to what the web side works with."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from mmoment_api.graph_state import (
+    CameraState,
+    DiagnosticState,
+    GestureState,
+    Hands,
+    Json,
+    StageState,
+)
+from mmoment_interfaces.msg import (
+    CameraStatus,
+    ComponentState,
+    Face,
+    FaceArray,
+    GestureEvent,
+    Hand,
+    HandArray,
+    StageStatus,
+)
+
+CONNECTIONS = {
+    ComponentState.IDLE: 'idle',
+    ComponentState.CONNECTING: 'connecting',
+    ComponentState.LIVE: 'live',
+    ComponentState.WAITING_TO_RETRY: 'waiting_to_retry',
+    ComponentState.FAILED: 'failed',
+}
+LEVELS = {
+    DiagnosticStatus.OK: 'ok',
+    DiagnosticStatus.WARN: 'warn',
+    DiagnosticStatus.ERROR: 'error',
+    DiagnosticStatus.STALE: 'stale',
+}
+HANDEDNESS = {Hand.UNKNOWN: None, Hand.LEFT: 'left', Hand.RIGHT: 'right'}
+
+
+def camera_state(message: CameraStatus, heard_s: float, ros_now_ns: int) -> CameraState:
+    """The camera's status; `ros_now_ns` is the ROS clock, in which the message gives times."""
+    connection = message.connection
+    since_ns = connection.since.sec * 1_000_000_000 + connection.since.nanosec
+    return CameraState(
+        heard_s=heard_s,
+        connection=CONNECTIONS.get(connection.state, 'unknown'),
+        since_s=heard_s - max(0.0, (ros_now_ns - since_ns) / 1e9),
+        last_error=connection.last_error,
+        retries=connection.retries,
+        kind=message.kind,
+        source=message.source,
+        chosen_by_auto=message.chosen_by_auto,
+        width=message.width,
+        height=message.height,
+        pixel_format=message.pixel_format,
+        target_fps=_finite(message.target_fps),
+        fps=_finite(message.fps),
+        frames=message.frames,
+        dropped=message.dropped,
+        frame_age_s=_finite(message.frame_age_s),
+    )
+
+
+def camera_event(camera: CameraState) -> Json:
+    """What everybody with a view of the camera may know of its source."""
+    return {
+        'connection': camera.connection,
+        'kind': camera.kind,
+        'resolution': camera.resolution,
+        'target_fps': _rounded(camera.target_fps),
+        'fps': _rounded(camera.fps),
+        'last_error': camera.last_error,
+        'retries': camera.retries,
+    }
+
+
+def stage_state(message: StageStatus, heard_s: float) -> StageState:
+    """How a stage keeps up."""
+    return StageState(
+        heard_s=heard_s,
+        stage=message.stage,
+        backend=message.backend,
+        fps=_finite(message.fps),
+        latency_p50_ms=_finite(message.latency_p50_ms),
+        latency_p99_ms=_finite(message.latency_p99_ms),
+        processed=message.processed,
+        dropped=message.dropped,
+        overwritten=message.overwritten,
+    )
+
+
+def diagnostic_state(message: DiagnosticStatus, heard_s: float) -> DiagnosticState:
+    """One concern of a node; the name is 'namespace/node: concern'."""
+    path, _, concern = message.name.partition(': ')
+    return DiagnosticState(
+        heard_s=heard_s,
+        node=path.rpartition('/')[2],
+        concern=concern,
+        level=LEVELS.get(message.level, 'stale'),
+        message=message.message,
+        values={item.key: item.value for item in message.values},
+    )
+
+
+def hands_state(message: HandArray, heard_s: float) -> Hands:
+    """What the current gesture needs of the hands."""
+    return Hands(
+        heard_s,
+        {hand.track_id: (hand.gesture, _finite(hand.gesture_confidence)) for hand in message.hands},
+    )
+
+
+def gesture_state(message: GestureEvent, heard_s: float, timestamp_ms: int) -> GestureState:
+    """A gesture that begins or ends."""
+    return GestureState(
+        gesture=message.gesture,
+        confidence=_finite(message.confidence),
+        hand_track_id=message.hand_track_id,
+        since_s=heard_s - _finite(message.held_s),
+        timestamp_ms=timestamp_ms,
+    )
+
+
+def faces_event(message: FaceArray) -> Json:
+    """The faces of one picture."""
+    return {**_picture(message), 'faces': [_face(face) for face in message.faces]}
+
+
+def hands_event(message: HandArray) -> Json:
+    """The hands of one picture, without their landmarks."""
+    return {**_picture(message), 'hands': [_hand(hand) for hand in message.hands]}
+
+
+def gesture_event(message: GestureEvent) -> Json:
+    """A gesture that begins or ends."""
+    return {
+        'sequence': message.sequence,
+        'monotonic_ns': message.monotonic_ns,
+        'phase': 'begin' if message.phase == GestureEvent.BEGIN else 'end',
+        'gesture': message.gesture,
+        'confidence': _rounded(message.confidence),
+        'held_s': _rounded(message.held_s),
+        'hand_track_id': message.hand_track_id,
+        'handedness': HANDEDNESS.get(message.handedness),
+        'face_track_id': message.face_track_id or None,
+        'identity': message.identity or None,
+    }
+
+
+def _picture(message: Any) -> Json:
+    return {
+        'sequence': message.sequence,
+        'monotonic_ns': message.monotonic_ns,
+        'width': message.width,
+        'height': message.height,
+    }
+
+
+def _face(face: Face) -> Json:
+    return {
+        'track_id': face.track_id,
+        'box': _box(face),
+        'score': _rounded(face.score),
+        'detected': face.detected,
+        'age_s': _rounded(face.age_s),
+        'identity': face.identity or None,
+        'similarity': _rounded(face.similarity) if face.identity else None,
+    }
+
+
+def _hand(hand: Hand) -> Json:
+    return {
+        'track_id': hand.track_id,
+        'box': _box(hand),
+        'handedness': HANDEDNESS.get(hand.handedness),
+        'gesture': hand.gesture or None,
+        'confidence': _rounded(hand.gesture_confidence),
+        'face_track_id': hand.face_track_id or None,
+    }
+
+
+def _box(item: Any) -> Json:
+    return {
+        'x': _rounded(item.x),
+        'y': _rounded(item.y),
+        'width': _rounded(item.width),
+        'height': _rounded(item.height),
+    }
+
+
+def _finite(value: float) -> float:
+    # JSON has neither infinity nor NaN, and browsers refuse both.
+    return float(value) if math.isfinite(value) else 0.0
+
+
+def _rounded(value: float) -> float:
+    return round(_finite(value), 3)

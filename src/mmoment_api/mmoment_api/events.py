@@ -1,0 +1,161 @@
+"""Fan-out of events to any number of listeners, none of which can hold up the others.
+
+What happens once (a gesture began) waits in a bounded queue; what is only ever of interest in its
+newest form (faces, hands, states) has one place per listener, where newer replaces older. What a
+slow listener misses is counted, and it is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Collection
+from typing import Any
+
+QUEUE_LENGTH = 64
+LISTENERS_AT_MOST = 32
+
+# Each kind of event, and whether only its newest matters.
+EVENT_TYPES: dict[str, bool] = {
+    'faces': True,
+    'hands': True,
+    'gestures': False,
+    'camera': True,
+    'health': True,
+}
+# These describe a state: a new listener gets the last one at once.
+RETAINED = frozenset({'camera', 'health'})
+DROPPED = 'dropped'
+
+
+class TooManyListeners(Exception):
+    """There is no room for one more."""
+
+
+class Listener:
+    """What one client still has to be sent. All methods belong to the event loop's thread."""
+
+    def __init__(self, types: Collection[str], queue_length: int = QUEUE_LENGTH) -> None:
+        self.types = frozenset(types)
+        self.missed_total = 0
+        self._missed = 0
+        self._queue: deque[str] = deque()
+        self._queue_length = queue_length
+        self._newest: dict[str, str] = {}
+        self._is_closed = False
+        self._wake = asyncio.Event()
+
+    def offer(self, kind: str, text: str) -> None:
+        """Take one event if the listener asked for its kind."""
+        if kind not in self.types:
+            return
+        if EVENT_TYPES[kind]:
+            if self._newest.pop(kind, None) is not None:
+                self._miss()
+            self._newest[kind] = text
+        else:
+            if len(self._queue) >= self._queue_length:
+                self._queue.popleft()
+                self._miss()
+            self._queue.append(text)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let `next` return None from now on."""
+        self._is_closed = True
+        self._wake.set()
+
+    async def next(self) -> str | None:
+        """The next event as JSON text, what happens once first; None after `close`."""
+        while not self._is_closed:
+            if self._missed:
+                count, self._missed = self._missed, 0
+                return encode_event(DROPPED, {'count': count})
+            if self._queue:
+                return self._queue.popleft()
+            if self._newest:
+                return self._newest.pop(next(iter(self._newest)))
+            self._wake.clear()
+            await self._wake.wait()
+        return None
+
+    def _miss(self) -> None:
+        self._missed += 1
+        self.missed_total += 1
+
+
+class EventHub:
+    """Takes events from any thread and hands them to the listeners in the event loop."""
+
+    def __init__(self, listeners_at_most: int = LISTENERS_AT_MOST) -> None:
+        self._listeners_at_most = listeners_at_most
+        self._listeners: list[Listener] = []
+        self._wanted: frozenset[str] = RETAINED
+        self._retained: dict[str, str] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def listeners(self) -> int:
+        """How many clients listen."""
+        return len(self._listeners)
+
+    def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Set the loop that the listeners live in; None once it ends."""
+        with self._lock:
+            self._loop = loop
+
+    def wants(self, kind: str) -> bool:
+        """Whether it is worth making an event of this kind."""
+        return kind in self._wanted
+
+    def publish(self, kind: str, data: dict[str, Any]) -> None:
+        """Send one event to everybody who asked for its kind; from any thread."""
+        if kind not in self._wanted:
+            return
+        text = encode_event(kind, data)
+        with self._lock:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._fan_out, kind, text)
+
+    def listen(self, types: Collection[str]) -> Listener:
+        """A new listener, which already holds the present states; raises `TooManyListeners`."""
+        if len(self._listeners) >= self._listeners_at_most:
+            raise TooManyListeners
+        listener = Listener(types)
+        for kind, text in self._retained.items():
+            listener.offer(kind, text)
+        self._listeners.append(listener)
+        self._note_wanted()
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a listener."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        self._note_wanted()
+
+    def close(self) -> None:
+        """End all listeners; belongs to the loop's thread."""
+        for listener in self._listeners:
+            listener.close()
+
+    def _fan_out(self, kind: str, text: str) -> None:
+        if kind in RETAINED:
+            self._retained[kind] = text
+        for listener in self._listeners:
+            listener.offer(kind, text)
+
+    def _note_wanted(self) -> None:
+        self._wanted = RETAINED.union(*(listener.types for listener in self._listeners))
+
+
+def encode_event(kind: str, data: dict[str, Any]) -> str:
+    """One event as it is sent: type, timestamp (ms since 1970) and data."""
+    timestamp_ms = time.time_ns() // 1_000_000
+    return json.dumps(
+        {'type': kind, 'timestamp': timestamp_ms, 'data': data}, separators=(',', ':')
+    )

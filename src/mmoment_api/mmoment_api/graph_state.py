@@ -1,0 +1,170 @@
+"""What is known of the running graph: the latest of everything that was heard.
+
+Written by the thread that listens to ROS, read by the one that answers requests. Each entry is
+replaced as a whole and never changed, so a reader needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+SILENT_AFTER_S = 3.0
+# Results older than this no longer describe the scene.
+RESULT_FRESH_S = 2.0
+
+LIVE = 'live'
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """The camera node's own account; `connection` is idle, connecting, live, ..."""
+
+    heard_s: float
+    connection: str
+    since_s: float
+    last_error: str
+    retries: int
+    kind: str
+    source: str
+    chosen_by_auto: bool
+    width: int
+    height: int
+    pixel_format: str
+    target_fps: float
+    fps: float
+    frames: int
+    dropped: int
+    frame_age_s: float
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real pictures arrive."""
+        return self.connection == LIVE
+
+    @property
+    def resolution(self) -> str | None:
+        """As '1280x720'; None before the first picture."""
+        return f'{self.width}x{self.height}' if self.width and self.height else None
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """How one processing stage keeps up."""
+
+    heard_s: float
+    stage: str
+    backend: str
+    fps: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    processed: int
+    dropped: int
+    overwritten: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticState:
+    """One concern of one node; `level` is ok, warn, error or stale."""
+
+    heard_s: float
+    node: str
+    concern: str
+    level: str
+    message: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GestureState:
+    """A gesture that a hand holds at the moment."""
+
+    gesture: str
+    confidence: float
+    hand_track_id: int
+    since_s: float
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """The latest hands, as far as the current gesture needs them: track id to (name, confidence)."""
+
+    heard_s: float
+    gestures: dict[int, tuple[str, float]]
+
+
+class GraphState:
+    """The latest state of each part, by the clock given (seconds, monotonic)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.started_s = clock()
+        self.camera: CameraState | None = None
+        self.stages: dict[str, StageState] = {}
+        self.diagnostics: dict[tuple[str, str], DiagnosticState] = {}
+        self._hands: Hands | None = None
+        self._held: dict[int, GestureState] = {}
+
+    def hear_camera(self, camera: CameraState) -> None:
+        """Take the camera node's status."""
+        self.camera = camera
+
+    def hear_stage(self, stage: StageState) -> None:
+        """Take one stage's status."""
+        self.stages = {**self.stages, stage.stage: stage}
+
+    def hear_diagnostic(self, diagnostic: DiagnosticState) -> None:
+        """Take one diagnostic status."""
+        key = (diagnostic.node, diagnostic.concern)
+        self.diagnostics = {**self.diagnostics, key: diagnostic}
+
+    def hear_hands(self, hands: Hands) -> None:
+        """Take the latest hands; a gesture ends with its hand, even if its END was lost."""
+        self._hands = hands
+        if self._held and not self._held.keys() <= hands.gestures.keys():
+            self._held = {k: v for k, v in self._held.items() if k in hands.gestures}
+
+    def hear_gesture(self, gesture: GestureState, begins: bool) -> None:
+        """Take the begin or the end of a held gesture."""
+        held = {k: v for k, v in self._held.items() if k != gesture.hand_track_id}
+        if begins:
+            held[gesture.hand_track_id] = gesture
+        self._held = held
+
+    def live_camera(self) -> CameraState | None:
+        """The camera's state if it was heard lately."""
+        camera = self.camera
+        if camera is None or self.clock() - camera.heard_s > SILENT_AFTER_S:
+            return None
+        return camera
+
+    def last_heard_s(self, node: str) -> float | None:
+        """When this node last said anything; None: never."""
+        times = [item.heard_s for item in self.diagnostics.values() if item.node == node]
+        stage = self.stages.get(node)
+        if stage is not None:
+            times.append(stage.heard_s)
+        return max(times) if times else None
+
+    def current_gesture(self) -> GestureState | None:
+        """The held gesture with the highest confidence now; None while there is none."""
+        hands = self._hands
+        if hands is None or self.clock() - hands.heard_s > RESULT_FRESH_S:
+            return None
+        held = [_refreshed(item, hands) for item in self._held.values()]
+        return max(held, key=lambda item: item.confidence, default=None)
+
+
+def _refreshed(item: GestureState, hands: Hands) -> GestureState:
+    """The held gesture with the confidence of the newest picture, where that shows it as well."""
+    name, confidence = hands.gestures.get(item.hand_track_id, ('', 0.0))
+    if name != item.gesture:
+        return item
+    return GestureState(
+        item.gesture, confidence, item.hand_track_id, item.since_s, item.timestamp_ms
+    )
+
+
+Json = dict[str, Any]

@@ -1,0 +1,43 @@
+"""What all routers use: the services, who calls, and the check of access."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from mmoment_api.access import Access, Principal
+from mmoment_api.access_table import access_of
+from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_api.services import Services
+
+
+def get_services(connection: HTTPConnection) -> Services:
+    """The services of the app that is called."""
+    services: Services = connection.app.state.services
+    return services
+
+
+def get_principal(connection: HTTPConnection) -> Principal | None:
+    """Who calls; None: nobody who proved who they are."""
+    services = get_services(connection)
+    cookie = connection.cookies.get(services.settings.cookie_name)
+    return services.sign_in.principal(cookie)
+
+
+async def authorise(connection: HTTPConnection) -> None:
+    """Refuse a call that lacks what its route needs; every route of the app depends on it."""
+    method = connection.scope.get('method', 'WEBSOCKET')
+    access = access_of(method, connection.scope['route'].path)
+    if access is Access.PUBLIC:
+        return
+    principal = get_principal(connection)
+    if principal is None:
+        raise ApiError(401, *HTTP_ERRORS[401])
+    if not principal.may(access):
+        raise ApiError(403, *HTTP_ERRORS[403], right=access.value)
+
+
+ServicesOf = Annotated[Services, Depends(get_services)]
+PrincipalOf = Annotated[Principal | None, Depends(get_principal)]

@@ -1,0 +1,47 @@
+"""`/mjpeg-stream`: the live picture, one encode for everybody who looks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from mmoment_api.errors import ApiError
+from mmoment_api.mjpeg_encoder import CONTENT_TYPE
+from mmoment_api.mjpeg_hub import TooManyViewers
+from mmoment_api.mjpeg_response import MjpegResponse
+from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
+from mmoment_api.routes.common import ServicesOf
+
+router = APIRouter(tags=['live'])
+
+RETRY_AFTER_S = 5
+
+
+@router.get(
+    '/mjpeg-stream',
+    response_class=Response,
+    responses={200: {'content': {CONTENT_TYPE.split(';')[0]: {}}, 'description': 'JPEG parts'}},
+)
+async def get_live(
+    services: ServicesOf,
+    overlay: Annotated[bool, Query(description='With what the overlay draws')] = True,
+    fps: Annotated[
+        float | None, Query(description=f'At most this many pictures a second, of {RATES_FPS}')
+    ] = None,
+    width: Annotated[
+        float | None, Query(description=f'At most this many pixels wide, of {WIDTHS_PX}')
+    ] = None,
+) -> Response:
+    """Each part has X-Sequence, X-Capture-Monotonic-Ns and X-Live (0: a placeholder)."""
+    try:
+        viewer = services.live.enter(snap(overlay, width, fps))
+    except TooManyViewers:
+        raise ApiError(
+            503,
+            'too_many_viewers',
+            'As many people look as the camera can serve; try again later',
+            {'Retry-After': str(RETRY_AFTER_S)},
+        ) from None
+    return MjpegResponse(services.live, viewer, services.clock)

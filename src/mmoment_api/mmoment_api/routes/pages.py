@@ -1,0 +1,75 @@
+"""The pages and their parts, from the folder `web`; they load nothing from elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+from fastapi import APIRouter, Request
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from mmoment_api.errors import HTTP_ERRORS, ApiError
+
+router = APIRouter(tags=['pages'])
+
+MEDIA_TYPES = {
+    'html': 'text/html; charset=utf-8',
+    'css': 'text/css; charset=utf-8',
+    'js': 'text/javascript; charset=utf-8',
+    'svg': 'image/svg+xml',
+}
+# What /assets gives to everybody: these hold no secret, and the sign-in page needs them.
+ASSETS = ('style.css', 'page.js', 'sign-in.js', 'docs.js', 'icon.svg')
+
+
+@router.get('/assets/{name}', response_class=Response, include_in_schema=False)
+async def get_asset(name: str) -> Response:
+    """A style, script or picture of the pages."""
+    if name not in ASSETS:
+        raise ApiError(404, *HTTP_ERRORS[404])
+    return page(name)
+
+
+@router.get('/test-page', response_class=Response)
+async def get_page() -> Response:
+    """The live picture, the states of all parts, detections and switches."""
+    return page('page.html')
+
+
+@router.get('/local-test', response_class=Response)
+async def get_local_page() -> Response:
+    """The same page, by the name older clients know."""
+    return page('page.html')
+
+
+@router.get('/docs', response_class=Response)
+async def get_docs() -> Response:
+    """What can be called, for people."""
+    return page('docs.html')
+
+
+@router.get('/openapi.json')
+async def get_openapi(request: Request) -> JSONResponse:
+    """What can be called, for programs."""
+    return JSONResponse(request.app.openapi())
+
+
+def page(name: str, status: int = 200) -> Response:
+    """One file of the folder `web`."""
+    return Response(_read(name), status, media_type=MEDIA_TYPES[name.rsplit('.', 1)[1]])
+
+
+def not_signed_in(status: int = 401) -> Response:
+    """Tells a person how to get a sign-in link."""
+    return page('signed-out.html', status)
+
+
+def is_for_a_person(connection: HTTPConnection) -> bool:
+    """Whether a browser asks for a page, rather than a program for data."""
+    return 'text/html' in connection.headers.get('accept', '')
+
+
+@functools.cache
+def _read(name: str) -> bytes:
+    return (resources.files('mmoment_api') / 'web' / name).read_bytes()

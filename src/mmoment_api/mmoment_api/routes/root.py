@@ -1,0 +1,45 @@
+"""`/`: what this is and what it can do now. Only what works is listed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mmoment_api.access_table import access_of
+from mmoment_api.models import Endpoint, RootAnswer
+from mmoment_api.routes.common import ServicesOf
+from mmoment_api.services import VERSION
+
+router = APIRouter(tags=['root'])
+
+CAPABILITIES: dict[str, tuple[str, ...]] = {
+    'health': ('GET /api/health',),
+    'status': ('GET /api/status',),
+    'camera': ('GET /api/camera/info', 'POST /api/camera/source'),
+    'stream': ('GET /api/stream/info', 'GET /mjpeg-stream'),
+    'gesture': ('GET /api/gesture/current',),
+    'visualization': (
+        'GET /api/visualization',
+        'POST /api/visualization/face',
+        'POST /api/visualization/gesture',
+    ),
+    'events': ('GET /api/events', 'WEBSOCKET /api/events'),
+}
+LINKS = {'page': '/test-page', 'docs': '/docs', 'openapi': '/openapi.json', 'sign_in': '/sign-in'}
+
+
+@router.get('/')
+async def get_root(services: ServicesOf) -> RootAnswer:
+    """Name, version, the index of what works, and links."""
+    return RootAnswer(
+        name=services.settings.name,
+        version=VERSION,
+        standardized_endpoints={
+            name: [_endpoint(route) for route in routes] for name, routes in CAPABILITIES.items()
+        },
+        links=LINKS,
+    )
+
+
+def _endpoint(route: str) -> Endpoint:
+    method, path = route.split(' ')
+    return Endpoint(method=method, path=path, access=access_of(method, path).value)

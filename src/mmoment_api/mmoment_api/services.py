@@ -1,0 +1,67 @@
+"""What the routes work with. The bridge to ROS fills it; tests fill it with fakes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mmoment_api.access import SignIn
+from mmoment_api.events import EventHub
+from mmoment_api.graph_state import GraphState
+from mmoment_api.mjpeg_hub import LiveHub
+
+VERSION = '0.1.0'
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person configured.
+
+    allowed_hosts: further names by which the camera may be called, beside addresses and localhost.
+    allowed_origins: other sites whose pages may call, as 'https://example.org'.
+    nodes: the parts that have to be there for the camera to be in order.
+    """
+
+    name: str = 'Mmoment camera'
+    port: int = 5002
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ('camera_node', 'face_node', 'gesture_node', 'overlay_node')
+
+    @property
+    def cookie_name(self) -> str:
+        """Browsers share cookies between the ports of a host: the port keeps cameras apart."""
+        return f'mmoment_session_{self.port}'
+
+
+class GraphControl(Protocol):
+    """What can be asked of the running graph; raises `ApiError` if a part is not there."""
+
+    async def layers(self) -> dict[str, bool]:
+        """The overlay's switches: parameter name to value."""
+
+    async def set_layers(self, switches: dict[str, bool]) -> None:
+        """Set some of them."""
+
+    async def set_source(self, source: str) -> tuple[bool, str]:
+        """Change the camera's source: whether it is well-formed, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a route may need."""
+
+    settings: Settings
+    state: GraphState
+    control: GraphControl
+    sign_in: SignIn
+    events: EventHub
+    live: LiveHub
+    clock: Callable[[], float] = time.monotonic
+
+
+def timestamp_ms() -> int:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

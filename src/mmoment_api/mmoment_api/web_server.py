@@ -1,0 +1,158 @@
+"""The HTTP server in a thread of its own, on a socket that was bound beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mmoment_api.mjpeg_response import ABORT, watch_viewers
+from mmoment_api.services import Services
+from mmoment_node.errors import ConfigurationError
+
+# Connections inherit it. More than this would hold seconds of video for a slow viewer: at 10 Mb/s,
+# the system's default lets a viewer fall 3 s behind, this 0.5 s, and fast ones lose nothing.
+SEND_BUFFER_BYTES = 128 * 1024
+BACKLOG = 256
+# Open streams are ended first; what then still runs is a request that waits for another node.
+GRACE_S = 1
+STOP_WAIT_S = 3.0
+
+
+class CuttableProtocol(HttpToolsProtocol):
+    """Lets a response cut its connection, see `mjpeg_response.ABORT`."""
+
+    def on_message_begin(self) -> None:
+        """Called by the parser when a request begins."""
+        super().on_message_begin()
+        extensions: dict[str, Any] = {ABORT: self.transport.abort}
+        self.scope['extensions'] = extensions
+
+
+def bind(host: str, port: int, stalled_s: float) -> socket.socket:
+    """A listening socket; raises `ConfigurationError` if the address cannot be had.
+
+    stalled_s: the system cuts connections whose other side took nothing for so long.
+    """
+    where = f'{host}:{port}'
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigurationError(
+            f'api_node: host {host!r} is no address of this machine, set the parameter host '
+            f'({error.strerror})'
+        ) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stalled_s * 1000))
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f'api_node: {where} is in use, stop what listens there or set the parameter port'
+            ) from error
+        if error.errno == errno.EACCES:
+            raise ConfigurationError(
+                f'api_node: {where} may only be opened by root, set the parameter port to 1024 or '
+                'more'
+            ) from error
+        raise ConfigurationError(
+            f'api_node: cannot listen on {where}, set the parameters host and port '
+            f'({error.strerror})'
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+class WebServer:
+    """Serves the app until stopped."""
+
+    def __init__(
+        self, app: ASGIApp, listener: socket.socket, services: Services, stalled_s: float
+    ) -> None:
+        self._services = services
+        self._listener = listener
+        self._stalled_s = stalled_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=CuttableProtocol,
+                ws='websockets-sansio',
+                # Text of some hundred bytes: deflating it would cost more than sending it.
+                ws_per_message_deflate=False,
+                lifespan='off',
+                # Addresses may carry the token of a sign-in link.
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+
+    def start(self, spawn: Callable[[Callable[[], None], str], threading.Thread]) -> None:
+        """Serve in a thread made by `spawn`, which ends the node if the server fails."""
+        self._thread = spawn(self._run, 'web-server')
+
+    def stop(self) -> None:
+        """End all streams and connections, then the thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._begin_stop)
+        if self._thread is not None:
+            self._thread.join(STOP_WAIT_S)
+        self._services.live.join(STOP_WAIT_S)
+        self._listener.close()
+
+    def _begin_stop(self) -> None:
+        self._services.events.close()
+        self._services.live.close()
+        self._server.should_exit = True
+
+    def _run(self) -> None:
+        loop = _new_loop()
+        try:
+            self._loop = loop
+            loop.run_until_complete(self._serve())
+        finally:
+            self._loop = None
+            loop.close()
+
+    async def _serve(self) -> None:
+        services = self._services
+        services.events.bind(asyncio.get_running_loop())
+        watchdog = asyncio.ensure_future(
+            watch_viewers(services.live, services.clock, self._stalled_s)
+        )
+        try:
+            await self._server.serve(sockets=[self._listener])
+        finally:
+            services.events.bind(None)
+            watchdog.cancel()
+            await asyncio.gather(watchdog, return_exceptions=True)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """The loop of uvloop where that is installed: it sends at about half the cost."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
