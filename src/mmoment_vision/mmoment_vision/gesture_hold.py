@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 # However long the time between two pictures, so few are no proof.
 FEWEST_PICTURES = 3
+# Times are sums of fractions: what is due now must not slip to the next picture by rounding.
+ROUNDING_S = 1e-6
 BEGIN, END = 'begin', 'end'
 
 
@@ -136,7 +138,7 @@ class GestureHold:
 
     def _released(self, track_id: int, hand: _Hand, now_s: float) -> list[HoldEvent]:
         held = hand.held
-        if held is None or now_s - held.last_s < self.settings.release_s:
+        if held is None or now_s - held.last_s + ROUNDING_S < self.settings.release_s:
             return []
         return [self._end(track_id, hand, held, now_s)]
 
@@ -159,10 +161,10 @@ class GestureHold:
         settings = self.settings
         ended_s = hand.ended_s.get(candidate.gesture)
         return (
-            candidate.length_s >= settings.hold_s
+            candidate.length_s + ROUNDING_S >= settings.hold_s
             and candidate.pictures >= FEWEST_PICTURES
             and candidate.recent_confidence >= settings.begin_confidence
-            and (ended_s is None or now_s - ended_s >= settings.cool_down_s)
+            and (ended_s is None or now_s - ended_s + ROUNDING_S >= settings.cool_down_s)
         )
 
 

@@ -203,7 +203,7 @@ class GestureNode(ManagedNode[GestureParameters]):
         message.height, message.width = frame.image.shape[:2]
         events: list[HoldEvent] = []
         for tracked in self._tracker.update(found, now_s):
-            gesture = classify_hand(tracked.hand.landmarks)
+            gesture = classify_hand(tracked.hand.landmarks, (message.width, message.height))
             hand = self._message(tracked, gesture.name, gesture.confidence, frame.monotonic_ns)
             message.hands.append(hand)
             events += self._hold.update(tracked.track_id, gesture.name, gesture.confidence, now_s)
