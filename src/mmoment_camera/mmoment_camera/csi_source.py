@@ -20,7 +20,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from mmoment_camera.errors import SourceError
+from mmoment_camera.errors import SourceError, SourceUnusable
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
 
 LAUNCH, INSPECT = 'gst-launch-1.0', 'gst-inspect-1.0'
@@ -85,22 +85,22 @@ class CsiSource(PictureSource):
     def open(self) -> None:
         """Start the pipeline.
 
-        Raises SourceError where GStreamer, its plugin or the size is unfit.
+        Raises SourceUnusable where GStreamer, its plugin or the size is unfit.
         """
         settings = self.settings
         if settings.width_px % WIDTH_STEP_PX or settings.height_px % HEIGHT_STEP_PX:
-            raise SourceError(
+            raise SourceUnusable(
                 f'csi cannot deliver {settings.width_px}x{settings.height_px}: choose a width that '
                 f'is a multiple of {WIDTH_STEP_PX} and an even height'
             )
         if shutil.which(LAUNCH) is None:
-            raise SourceError(
+            raise SourceUnusable(
                 f'csi needs {LAUNCH}: run `sudo apt install gstreamer1.0-tools` and install the '
                 "camera's GStreamer plugin"
             )
         pipeline = settings.csi_pipeline or find_pipeline()
         if pipeline is None:
-            raise SourceError(
+            raise SourceUnusable(
                 f'csi needs one of the GStreamer plugins {", ".join(KNOWN_PIPELINES)}: install it, '
                 'or set the parameter `csi_pipeline`'
             )
@@ -133,7 +133,7 @@ class CsiSource(PictureSource):
                 start_new_session=True,
             )
         except (OSError, KeyError, IndexError, ValueError) as reason:
-            raise SourceError(f'csi pipeline cannot be started: {reason}') from reason
+            raise SourceUnusable(f'csi pipeline cannot be started: {reason}') from reason
         finally:
             os.close(write_end)
 

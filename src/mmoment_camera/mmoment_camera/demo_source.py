@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmoment_camera.errors import SourceError
+from mmoment_camera.errors import SourceUnusable
 from mmoment_camera.pacing import NumberedPacer
 from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
 
@@ -62,7 +62,7 @@ class DemoPainter:
         left, top, right, bottom = CARD_PX
         card = np.ascontiguousarray(portrait[top:bottom, left:right])
         self._card = cv2.copyMakeBorder(
-            card, *[CARD_BORDER_PX] * 4, cv2.BORDER_CONSTANT, value=(225, 225, 225)
+            card, *([CARD_BORDER_PX] * 4), borderType=cv2.BORDER_CONSTANT, value=(225, 225, 225)
         )
         self._width, self._height = width_px, height_px
         self._background = _paint_background(width_px, height_px)
@@ -127,11 +127,11 @@ class DemoSource(PictureSource):
     def open(self) -> None:
         """Load the portrait.
 
-        Raises SourceError where scikit-image is not installed.
+        Raises SourceUnusable where scikit-image is not installed.
         """
         portrait = load_portrait()
         if portrait is None:
-            raise SourceError(
+            raise SourceUnusable(
                 'The demo picture is part of scikit-image, which is not installed: run '
                 '`pip install --no-deps scikit-image`, or choose the source `pattern`'
             )

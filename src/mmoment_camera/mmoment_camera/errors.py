@@ -11,6 +11,10 @@ class SourceError(CameraError):
     """A picture source does not deliver at the moment; trying again may help."""
 
 
+class SourceUnusable(SourceError):
+    """A picture source will not deliver until a person changes something."""
+
+
 class SourceAddressError(CameraError):
     """The text that names a source is wrong, or names a file that is not there."""
 

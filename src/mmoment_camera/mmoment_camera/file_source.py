@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mmoment_camera.decoded_frame import frame_to_bgr
-from mmoment_camera.errors import SourceError
+from mmoment_camera.errors import SourceUnusable
 from mmoment_camera.pacing import SECOND_NS, Pacer
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
 
@@ -34,7 +34,7 @@ class FileSource(PictureSource):
     def open(self) -> None:
         """Open the file.
 
-        Raises SourceError where it is no video.
+        Raises SourceUnusable where it is no video.
         """
         self._open_container()
         self._frames = self._play()
@@ -46,12 +46,12 @@ class FileSource(PictureSource):
         try:
             container = av.open(self._path)
         except (av.FFmpegError, OSError) as reason:
-            raise SourceError(
+            raise SourceUnusable(
                 f'{self._path} cannot be played ({_reason(reason)}): give a video file'
             ) from reason
         self._container = container
         if not container.streams.video:
-            raise SourceError(f'{self._path} has no pictures in it: give a video file')
+            raise SourceUnusable(f'{self._path} has no pictures in it: give a video file')
         stream = container.streams.video[0]
         stream.thread_type = 'AUTO'
         self.pixel_format = stream.codec_context.name.upper()
@@ -79,11 +79,11 @@ class FileSource(PictureSource):
             except (av.FFmpegError, OSError) as reason:
                 # A damaged tail is common in recordings; a file with no picture at all is a fault.
                 if last_ns is None:
-                    raise SourceError(
+                    raise SourceUnusable(
                         f'{self._path} cannot be decoded ({_reason(reason)})'
                     ) from reason
             if last_ns is None:
-                raise SourceError(f'{self._path} has no pictures in it: give a video file')
+                raise SourceUnusable(f'{self._path} has no pictures in it: give a video file')
             elapsed_ns += period_ns
             container.close()
             self._open_container()

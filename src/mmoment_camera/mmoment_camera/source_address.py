@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ CHOICES = (
 )
 SCHEMES = {'rtsp': 'rtsp', 'rtsps': 'rtsp', 'http': 'http', 'https': 'http'}
 DEVICE = re.compile(r'/dev/video\d+')
+OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 CSI = re.compile(r'csi(?::(\d{1,2}))?')
 
 
@@ -38,6 +41,11 @@ class SourceAddress:
         if self.kind == 'csi':
             return f'csi:{self.target}'
         return self.target or self.kind
+
+    @property
+    def has_credentials(self) -> bool:
+        """True where the address carries something that must not be shown."""
+        return self.kind in ('rtsp', 'http') and self.description != self.target
 
     @property
     def can_vanish(self) -> bool:
@@ -65,6 +73,27 @@ def parse_source(text: str) -> SourceAddress:
     if '://' in text:
         return _parse_url(text)
     return _parse_path(text)
+
+
+def read_source(path: Path) -> SourceAddress:
+    """The source named in the first line of a file, so that a password need not be a parameter.
+
+    Raises SourceAddressError where the file cannot be read, is open to others, or means nothing.
+    """
+    path = path.expanduser()
+    try:
+        with path.open(encoding='utf-8') as file:
+            is_open_to_others = os.fstat(file.fileno()).st_mode & OTHERS_MAY
+            line = file.readline().strip()
+    except (OSError, UnicodeDecodeError) as reason:
+        words = getattr(reason, 'strerror', None) or 'is no text'
+        raise SourceAddressError(f'source file {path} cannot be read: {words}') from reason
+    address = parse_source(line)
+    if address.has_credentials and is_open_to_others:
+        raise SourceAddressError(
+            f'source file {path} holds a password and others may read it: run `chmod 600 {path}`'
+        )
+    return address
 
 
 def _parse_url(text: str) -> SourceAddress:
