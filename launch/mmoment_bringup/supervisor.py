@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+from mmoment_bringup import leftovers
 from mmoment_bringup.console import Console
 from mmoment_bringup.errors import EXIT_CONFIGURATION, BringupError, LaunchFileError
 from mmoment_bringup.graph import Graph
@@ -48,6 +49,8 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
                 console.info(message)
             return Graph(plan, console).run()
         finally:
+            # Nodes that were killed could not do it; those of an earlier graph neither
+            leftovers.sweep()
             lock.release()
     except BringupError as error:
         print(f'error: {error}', file=sys.stderr, flush=True)
