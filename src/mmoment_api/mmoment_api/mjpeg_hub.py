@@ -147,7 +147,9 @@ class LiveHub:
         viewer.close()
         self._viewers.discard(viewer)
         self.figures.viewers = len(self._viewers)
-        channel = self._channels[viewer.rung.annotated]
+        channel = self._channels.get(viewer.rung.annotated)
+        if channel is None:
+            return
         channel.leave(viewer)
         if not channel.is_watched:
             asyncio.get_running_loop().call_later(self._linger_s, self._end_unwatched, channel)
@@ -216,9 +218,10 @@ class _Channel:
 
     def leave(self, viewer: Viewer) -> None:
         width_px = viewer.rung.width_px
-        self._viewers[width_px].discard(viewer)
-        if not self._viewers[width_px]:
-            del self._viewers[width_px]
+        viewers = self._viewers.get(width_px, set())
+        viewers.discard(viewer)
+        if not viewers:
+            self._viewers.pop(width_px, None)
             # An old part must not greet the next viewer of this size.
             self._newest.pop(width_px, None)
         self._note_wishes()

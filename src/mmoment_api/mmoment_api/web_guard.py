@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from mmoment_api.errors import ApiError
 SAFE_METHODS = frozenset({'GET', 'HEAD', 'OPTIONS'})
 # The largest bodies are a few settings in JSON.
 BODY_AT_MOST = 64 * 1024
+HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::\d+)?', re.ASCII)
 CONTENT_SECURITY_POLICY = '; '.join(
     (
         "default-src 'none'",
@@ -93,10 +95,10 @@ class WebGuard:
             _check_length(headers)
 
     def _is_known(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f'//{host}').hostname or '').lower()
-        except ValueError:
+        match = HOST.fullmatch(host)
+        if match is None:
             return False
+        name = (match['address'] or match['name']).lower()
         if name in self._hosts:
             return True
         try:

@@ -1,0 +1,219 @@
+"""Fakes of what the web side works with: a clock, a graph, pictures, and a caller of the app."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field, replace
+
+import httpx
+import numpy as np
+import pytest
+
+from mmoment_api.access import SignIn
+from mmoment_api.app import create_app, guarded
+from mmoment_api.errors import part_not_running
+from mmoment_api.events import EventHub
+from mmoment_api.graph_state import CameraState, GraphState
+from mmoment_api.mjpeg_hub import LiveHub
+from mmoment_api.services import Services, Settings
+
+BASE_URL = 'http://127.0.0.1:5002'
+
+
+class FakeClock:
+    """A clock that stands still until told otherwise."""
+
+    def __init__(self):
+        self.now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class FakeControl:
+    """An overlay and a camera node that answer, unless they are said to be away."""
+
+    def __init__(self):
+        self.switches = {'show_faces': True, 'show_hands': True, 'show_gestures': True}
+        self.is_away = False
+        self.fault = None
+        self.sources = []
+
+    async def layers(self):
+        if self.is_away:
+            raise part_not_running('overlay_node')
+        if self.fault:
+            raise self.fault
+        return dict(self.switches)
+
+    async def set_layers(self, switches):
+        if self.is_away:
+            raise part_not_running('overlay_node')
+        self.switches.update(switches)
+
+    async def set_source(self, source):
+        self.sources.append(source)
+        if source == 'nonsense':
+            return False, "'nonsense' is no source, choose auto, demo or pattern"
+        return True, ''
+
+
+@dataclass
+class FakePicture:
+    """A picture that somebody may have overwritten."""
+
+    sequence: int
+    monotonic_ns: int
+    image: np.ndarray = field(default_factory=lambda: np.zeros((72, 128, 3), np.uint8))
+    live: bool = True
+    is_intact: bool = True
+
+    def intact(self):
+        return self.is_intact
+
+
+class FakeSource:
+    """Pictures that a test puts in, for one channel."""
+
+    def __init__(self, annotated):
+        self.annotated = annotated
+        self.is_closed = False
+        self.taken = 0
+        self._pictures = []
+        self._changed = threading.Condition()
+
+    def put(self, picture):
+        with self._changed:
+            self._pictures.append(picture)
+            self._changed.notify_all()
+
+    def newest(self, timeout_s):
+        with self._changed:
+            self._changed.wait_for(lambda: self._pictures, timeout_s)
+            if not self._pictures:
+                return None
+            self.taken += 1
+            return self._pictures.pop(0)
+
+    def close(self):
+        self.is_closed = True
+
+
+class FakeSources:
+    """Makes sources and remembers them."""
+
+    def __init__(self):
+        self.opened = []
+
+    def __call__(self, annotated):
+        self.opened.append(FakeSource(annotated))
+        return self.opened[-1]
+
+
+class Caller:
+    """Calls the app as a client would; `cookie` is sent when set."""
+
+    def __init__(self, services):
+        self.services = services
+        self.app = create_app(services)
+        self.cookie = None
+
+    def __call__(self, method, path, headers=None, **arguments):
+        headers = {**({'Cookie': self.cookie} if self.cookie else {}), **(headers or {})}
+
+        async def call():
+            transport = httpx.ASGITransport(guarded(self.app), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+                return await client.request(method, path, headers=headers, **arguments)
+
+        return asyncio.run(call())
+
+    def get(self, path, **arguments):
+        return self('GET', path, **arguments)
+
+    def post(self, path, **arguments):
+        return self('POST', path, **arguments)
+
+    def signed_in(self):
+        """The same caller with the owner's cookie."""
+        value = self.services.sign_in.exchange(self.services.sign_in.new_token(), 'test')
+        self.cookie = f'{self.services.settings.cookie_name}={value}'
+        return self
+
+
+LIVE_CAMERA = CameraState(
+    heard_s=1000.0,
+    connection='live',
+    since_s=990.0,
+    last_error='',
+    retries=0,
+    kind='v4l2',
+    source='/dev/video3',
+    chosen_by_auto=True,
+    width=1280,
+    height=720,
+    pixel_format='MJPG',
+    target_fps=30.0,
+    fps=29.7,
+    frames=300,
+    dropped=2,
+    frame_age_s=0.01,
+)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def sources():
+    return FakeSources()
+
+
+@pytest.fixture
+def make_services(clock, sources):
+    def make(viewers_at_most=4, **settings):
+        return Services(
+            settings=Settings(**settings),
+            state=GraphState(clock),
+            control=FakeControl(),
+            sign_in=SignIn(clock, 1800.0, 3600.0),
+            events=EventHub(listeners_at_most=2),
+            live=LiveHub(sources, viewers_at_most, lambda: 80, linger_s=0.0),
+            clock=clock,
+        )
+
+    return make
+
+
+@pytest.fixture
+def services(make_services):
+    return make_services()
+
+
+@pytest.fixture
+def caller(services):
+    return Caller(services)
+
+
+@pytest.fixture
+def owner(services):
+    return Caller(services).signed_in()
+
+
+@pytest.fixture
+def caller_of():
+    return Caller
+
+
+@pytest.fixture
+def camera():
+    def make(**changes):
+        return replace(LIVE_CAMERA, **changes)
+
+    return make
+
+
+@pytest.fixture
+def picture():
+    return FakePicture

@@ -1,0 +1,117 @@
+import asyncio
+
+import pytest
+
+from mmoment_api.app import create_app, guarded
+from mmoment_api.web_guard import BODY_AT_MOST
+
+OWN = 'http://127.0.0.1:5002'
+
+
+@pytest.mark.parametrize(
+    'host', ['127.0.0.1:5002', 'localhost', 'LOCALHOST:99', '[::1]:5002', '192.168.1.7', 'cam.test']
+)
+def test_known_hosts(make_services, caller_of, host):
+    caller = caller_of(make_services(allowed_hosts=('cam.test',)))
+    assert caller.get('/', headers={'Host': host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    'host', ['evil.test', 'localhost.evil.test', '127.0.0.1.evil.test', '', '[::1', 'a@localhost:x']
+)
+def test_other_names_are_rebinding(caller, host):
+    answer = caller.get('/', headers={'Host': host})
+    assert answer.status_code == 403
+    assert answer.json()['error'] == 'host_not_allowed'
+
+
+@pytest.mark.parametrize('origin', ['https://evil.test', 'null', 'http://127.0.0.1:9999'])
+def test_other_sites_change_nothing(owner, services, origin):
+    answer = owner.post(
+        '/api/visualization/face', json={'enabled': False}, headers={'Origin': origin}
+    )
+    assert answer.status_code == 403
+    assert answer.json()['error'] == 'origin_not_allowed'
+    assert services.control.switches['show_faces'] is True
+
+
+def test_cross_site_without_origin_is_refused(owner):
+    answer = owner.post('/api/visualization/face', headers={'Sec-Fetch-Site': 'cross-site'})
+    assert answer.status_code == 403
+
+
+def test_the_own_page_and_programs_may(owner):
+    for headers in ({'Origin': OWN}, {}, {'Sec-Fetch-Site': 'same-origin'}):
+        assert owner.post('/api/visualization/face', headers=headers).status_code == 200
+
+
+def test_configured_origins_get_cors_and_others_do_not(make_services, caller_of):
+    services = make_services(allowed_origins=('https://app.test',))
+    caller = caller_of(services).signed_in()
+    preflight = {
+        'Access-Control-Request-Method': 'POST',
+        'Access-Control-Request-Headers': 'content-type',
+    }
+    friend = caller('OPTIONS', '/api/capture', headers={'Origin': 'https://app.test', **preflight})
+    assert friend.status_code == 200
+    assert friend.headers['Access-Control-Allow-Origin'] == 'https://app.test'
+    stranger = caller(
+        'OPTIONS', '/api/capture', headers={'Origin': 'https://evil.test', **preflight}
+    )
+    assert 'Access-Control-Allow-Origin' not in stranger.headers
+    answer = caller.post('/api/visualization/face', headers={'Origin': 'https://app.test'})
+    assert answer.status_code == 200
+    assert answer.headers['Access-Control-Allow-Origin'] == 'https://app.test'
+
+
+def test_without_configured_origins_there_is_no_cors(caller):
+    answer = caller.get('/', headers={'Origin': 'https://evil.test'})
+    assert 'Access-Control-Allow-Origin' not in answer.headers
+
+
+def test_large_bodies_are_refused_unread(owner):
+    answer = owner.post('/api/camera/source', content=b'x' * (BODY_AT_MOST + 1))
+    assert answer.status_code == 413
+    assert answer.json()['error'] == 'too_large'
+
+
+def test_bodies_without_length_are_refused(owner):
+    async def body():
+        yield b'{}'
+
+    answer = owner.post('/api/camera/source', content=body())
+    assert answer.status_code == 411
+
+
+@pytest.mark.parametrize(
+    ('headers', 'status'),
+    [
+        ({'host': '127.0.0.1:5002', 'origin': OWN}, 401),
+        ({'host': '127.0.0.1:5002', 'origin': 'https://evil.test'}, 403),
+        ({'host': 'evil.test'}, 403),
+    ],
+)
+def test_websockets_are_checked_as_well(services, headers, status):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {'type': 'websocket.connect'}
+
+    scope = {
+        'type': 'websocket',
+        'path': '/api/events',
+        'raw_path': b'/api/events',
+        'root_path': '',
+        'scheme': 'ws',
+        'query_string': b'',
+        'subprotocols': [],
+        'headers': [(name.encode(), value.encode()) for name, value in headers.items()],
+        'extensions': {'websocket.http.response': {}},
+    }
+    asyncio.run(guarded(create_app(services))(scope, receive, send))
+    assert sent[0]['type'] == 'websocket.http.response.start'
+    assert sent[0]['status'] == status
+    assert services.events.listeners == 0
