@@ -1,0 +1,102 @@
+"""The overlay node: draws what belongs to a picture, while someone looks."""
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.parameter import Parameter
+from ros_world import RosWorld, grey
+from sensor_msgs.msg import CompressedImage, Image
+
+from mmoment_camera.frame_topic import FrameSubscriber
+from mmoment_interfaces.msg import Face, FaceArray, StageStatus
+from mmoment_vision.overlay_node import OverlayNode
+
+pytestmark = pytest.mark.graph
+
+FACE = Face(track_id=7, x=100.0, y=80.0, width=60.0, height=80.0, score=0.9)
+ONLY_FACES = {'show_status': False}
+
+
+@pytest.fixture
+def world():
+    world = RosWorld()
+    world.faces = world.tester.create_publisher(FaceArray, 'faces', 2)
+    yield world
+    world.close()
+
+
+def publish_face(world):
+    def publish(notice):
+        world.faces.publish(
+            FaceArray(header=notice.header, monotonic_ns=notice.monotonic_ns, faces=[FACE])
+        )
+
+    return publish
+
+
+def watch(world):
+    """The annotated pictures, newest last, as (picture, live)."""
+    seen = []
+    FrameSubscriber(
+        world.tester, 'overlay/frames', lambda frame: seen.append((frame.copy(), frame.live))
+    )
+    return seen
+
+
+def is_drawn(seen):
+    return bool(seen) and bool((seen[-1][0] != grey()).any())
+
+
+def test_faces_are_drawn_until_they_are_stale_and_only_while_the_layer_is_on(world):
+    seen = watch(world)
+    node = world.start(OverlayNode, faces_limit_s=0.2, **ONLY_FACES)
+    publish = publish_face(world)
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish)
+    changed = (seen[-1][0] != grey()).any(axis=2)
+    assert changed[77:84, 97:104].any()
+    assert not changed[:, 200:].any()
+    node.set_parameters([Parameter('show_faces', value=False)])
+    world.show(grey(), until=lambda: not is_drawn(seen), also=publish)
+    node.set_parameters([Parameter('show_faces', value=True)])
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish)
+    world.show(grey(), until=lambda: not is_drawn(seen))
+
+
+def test_placeholder_is_passed_on_as_it_is_and_marked(world):
+    seen = watch(world)
+    world.start(OverlayNode)
+    world.show(grey(), until=lambda: seen, live=False, also=publish_face(world))
+    picture, live = seen[-1]
+    assert not live
+    np.testing.assert_array_equal(picture, grey())
+
+
+def test_nothing_is_drawn_while_nobody_looks(world):
+    status = world.listen(StageStatus, 'stage_status')
+    world.start(OverlayNode)
+    world.show(grey(), until=lambda: len(status) >= 2)
+    assert status[-1].processed == 0
+    watch(world)
+    world.show(grey(), until=lambda: status[-1].processed > 0)
+
+
+def test_images_for_other_tools_are_the_annotated_picture(world):
+    images = world.listen(Image, 'overlay/image', depth=1)
+    compressed = world.listen(CompressedImage, 'overlay/image/compressed', depth=1)
+    world.start(OverlayNode, jpeg_quality=95, **ONLY_FACES)
+    publish = publish_face(world)
+    world.show(grey(), until=lambda: len(images) > 2 and len(compressed) > 2, also=publish)
+    image = images[-1]
+    assert (image.height, image.width, image.encoding, image.step) == (240, 320, 'bgr8', 960)
+    assert image.header.frame_id == 'camera_optical_frame'
+    pixels = np.frombuffer(image.data, np.uint8).reshape(240, 320, 3)
+    assert (pixels != grey()).any()
+    decoded = cv2.imdecode(np.frombuffer(compressed[-1].data, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(decoded.astype(int) - pixels).mean() < 3
+
+
+def test_grey_pictures_become_coloured_ones(world):
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES)
+    world.show(grey()[:, :, 0].copy(), until=lambda: seen)
+    np.testing.assert_array_equal(seen[-1][0], grey())
