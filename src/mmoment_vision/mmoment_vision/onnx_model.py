@@ -82,8 +82,7 @@ def _tensor(name: str, array: NDArray) -> bytes:
 
 def _value_info(name: str, shape: Iterable[int | str]) -> bytes:
     dimensions = b''.join(
-        _message(1, _text(2, size) if isinstance(size, str) else _number(1, size))
-        for size in shape
+        _message(1, _text(2, size) if isinstance(size, str) else _number(1, size)) for size in shape
     )
     tensor_type = _number(1, FLOAT) + _message(2, dimensions)
     return _text(1, name) + _message(2, _message(1, tensor_type))

@@ -1,0 +1,228 @@
+"""Faces: takes the newest pictures, publishes the faces of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point32
+from rclpy.qos import QoSProfile
+
+from mmoment_camera.frame_topic import Frame, FrameSubscriber
+from mmoment_interfaces.msg import Face, FaceArray
+from mmoment_node.errors import ConfigurationError
+from mmoment_node.managed_node import ManagedNode, run_node
+from mmoment_node.parameters import parameter
+from mmoment_node.stage import StageReporter
+from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
+from mmoment_vision.face_pipeline import FacePipeline
+from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
+from mmoment_vision.mtcnn import MtcnnSettings
+from mmoment_vision.mtcnn_runtime import DEVICES, DeviceError
+from mmoment_vision.mtcnn_weights import WeightsError
+from mmoment_vision.picture_rate import PictureRate
+
+RESULT_QOS = QoSProfile(depth=2)
+WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FaceParameters:
+    """Parameters of the face node."""
+
+    backend: str = parameter(
+        'auto',
+        'Face detector; auto takes MTCNN, or the Haar cascade where MTCNN is not installed',
+        choices=BACKENDS,
+        read_only=True,
+    )
+    device: str = parameter(
+        'auto', 'Where MTCNN runs; auto takes CUDA where it is', choices=DEVICES, read_only=True
+    )
+    threads: int = parameter(
+        1,
+        'Threads of one detection; tracking has one of its own',
+        minimum=1,
+        maximum=64,
+        read_only=True,
+    )
+    maximum_rate_hz: float = parameter(
+        60.0, 'Pictures looked at per second at most', unit='Hz', minimum=0.5, maximum=240.0
+    )
+    detection_interval_s: float = parameter(
+        0.15,
+        'From the begin of one search for new faces to the next; between them faces are followed',
+        unit='s',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    minimum_face_px: float = parameter(
+        40.0,
+        'Longer side of the smallest face to find; half of it costs four times as much',
+        unit='px',
+        minimum=20.0,
+        maximum=1000.0,
+        read_only=True,
+    )
+    proposal_threshold: float = parameter(
+        0.85,
+        'First stage of MTCNN: lower finds a few more faces and costs much more',
+        minimum=0.3,
+        maximum=0.99,
+        read_only=True,
+    )
+    score_threshold: float = parameter(
+        0.7, 'Score from which a new face counts', minimum=0.1, maximum=0.99, read_only=True
+    )
+    show_unconfirmed_s: float = parameter(
+        0.3,
+        'A face that is followed but not recognisable as one stays in the result this long',
+        unit='s',
+        minimum=0.0,
+        maximum=5.0,
+    )
+    keep_track_s: float = parameter(
+        1.0,
+        'A face out of sight keeps its track id this long',
+        unit='s',
+        minimum=0.0,
+        maximum=5.0,
+    )
+
+
+class FaceNode(ManagedNode[FaceParameters]):
+    """Publishes `faces` for the pictures of `frames`."""
+
+    NAME = 'face_node'
+    PARAMETERS = FaceParameters
+
+    def open(self) -> None:
+        """Load the detector and make the publisher."""
+        self._frames: FrameSubscriber | None = None
+        self._pipeline: FacePipeline | None = None
+        cv2.setNumThreads(self.parameters.threads)
+        self._detector = self._open_detector()
+        self._publisher = self.create_publisher(FaceArray, 'faces', RESULT_QOS)
+        self.get_logger().info(f'faces are found by {self._detector.name}')
+
+    def start(self) -> None:
+        """Begin to look at pictures."""
+        parameters = self.parameters
+        self._pipeline = FacePipeline(
+            self._detector, parameters.detection_interval_s, _tracking_settings(parameters)
+        )
+        self._frames = FrameSubscriber(self, 'frames')
+        self._rate = PictureRate(parameters.maximum_rate_hz, self._frames)
+        self._reporter = StageReporter(self, self._rate, self._detector.name)
+        self._is_wanted = True
+        self._worker = self.spawn(self._work, 'faces')
+
+    def stop(self) -> None:
+        """Stop looking at pictures."""
+        self._is_wanted = False
+        if self._frames is not None:
+            self._frames.close()
+            self._worker.join()
+            self._frames = None
+            self._reporter.close()
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    def close(self) -> None:
+        """Free the detector and the publisher."""
+        self.__dict__.pop('_detector', None)
+        publisher = self.__dict__.pop('_publisher', None)
+        if publisher is not None:
+            self.destroy_publisher(publisher)
+
+    def parameters_changed(self, old: FaceParameters, new: FaceParameters) -> None:
+        """Take new limits at once."""
+        if new.show_unconfirmed_s > new.keep_track_s:
+            raise ValueError('show_unconfirmed_s must not be above keep_track_s')
+        if self.is_running and self._pipeline is not None:
+            self._rate.maximum_hz = new.maximum_rate_hz
+            self._pipeline.detection_interval_s = new.detection_interval_s
+            self._pipeline.tracker.settings = _tracking_settings(new)
+
+    def diagnose(self) -> list[DiagnosticStatus]:
+        """How the stage keeps up, and how the detector does."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return []
+        detector = self.diagnostic(
+            'detector',
+            DiagnosticStatus.OK,
+            self._detector.name,
+            detections=pipeline.detections,
+            late_detections=pipeline.late_detections,
+        )
+        return [self._reporter.diagnostic(), detector]
+
+    def _open_detector(self) -> FaceDetector:
+        parameters = self.parameters
+        settings = MtcnnSettings(
+            min_face_px=parameters.minimum_face_px,
+            proposal_threshold=parameters.proposal_threshold,
+            output_threshold=parameters.score_threshold,
+        )
+        try:
+            return open_detector(parameters.backend, parameters.device, settings)
+        except (WeightsError, DeviceError) as error:
+            raise ConfigurationError(str(error)) from error
+
+    def _work(self) -> None:
+        while self._is_wanted:
+            frames = self._frames
+            frame = frames.newest(WAIT_S) if frames is not None else None
+            if frame is not None and self._rate.takes(frame.monotonic_ns * 1e-9):
+                self._look_at(frame)
+
+    def _look_at(self, frame: Frame) -> None:
+        assert self._pipeline is not None
+        if frame.live:
+            faces = self._pipeline.process(frame.image, frame.sequence, frame.monotonic_ns * 1e-9)
+        else:
+            # A placeholder picture has no faces, whatever a model may see in it.
+            self._pipeline.reset()
+            faces = []
+        if not frame.intact():
+            self._rate.lost()
+            return
+        message = FaceArray(
+            header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
+        )
+        message.height, message.width = frame.image.shape[:2]
+        message.faces = [_message(face) for face in faces]
+        self._publisher.publish(message)
+        self._reporter.done(frame.monotonic_ns)
+
+
+def _tracking_settings(parameters: FaceParameters) -> TrackingSettings:
+    return TrackingSettings(
+        begin_score=parameters.score_threshold,
+        show_unconfirmed_s=parameters.show_unconfirmed_s,
+        keep_unconfirmed_s=parameters.keep_track_s,
+    )
+
+
+def _message(face: TrackedFace) -> Face:
+    left, top, right, bottom = face.box.tolist()
+    return Face(
+        track_id=face.track_id,
+        x=left,
+        y=top,
+        width=right - left,
+        height=bottom - top,
+        score=face.score,
+        detected=face.confirmed_now,
+        age_s=face.age_s,
+        detection_age_s=face.unconfirmed_s,
+        landmarks=[Point32(x=x, y=y) for x, y in face.landmarks.tolist()],
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the face node."""
+    run_node(FaceNode, args)

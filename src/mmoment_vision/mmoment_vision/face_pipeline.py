@@ -1,0 +1,140 @@
+"""Detection in a thread of its own, tracking in the caller's: boxes for every picture."""
+
+import threading
+from dataclasses import dataclass
+
+from mmoment_vision.face_boxes import Boxes, FoundFaces, Picture
+from mmoment_vision.face_detection import FaceDetector, detect_in
+from mmoment_vision.face_motion import flow_picture
+from mmoment_vision.face_search import SearchArea
+from mmoment_vision.face_tracking import FaceTracker, TrackedFace, TrackingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Result of one full detection."""
+
+    faces: FoundFaces
+    sequence: int
+    searched: Boxes  # (4,): part of the picture that was looked at
+
+
+class DetectionThread:
+    """Runs a detector on one picture at a time; the result is fetched later.
+
+    A fault of the detector comes out of `take`.
+    """
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+        self._changed = threading.Condition()
+        self._work: tuple[Picture, int, Boxes] | None = None
+        self._result: Detection | None = None
+        self._fault: Exception | None = None
+        self._is_busy = False
+        self._is_wanted = True
+        self._thread = threading.Thread(target=self._run, name='face detection', daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a picture is being worked on."""
+        with self._changed:
+            return self._is_busy
+
+    def give(self, picture: Picture, sequence: int, region: Boxes) -> None:
+        """Begin to search `region` of `picture`, which must not change any more."""
+        with self._changed:
+            self._work, self._is_busy = (picture, sequence, region), True
+            self._changed.notify_all()
+
+    def take(self) -> Detection | None:
+        """The result not taken yet, if there is one. Raises what the detector raised."""
+        with self._changed:
+            result, self._result = self._result, None
+            if self._fault is not None:
+                raise self._fault
+            return result
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no picture is being worked on; False if that takes too long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._is_busy, timeout_s)
+
+    def close(self) -> None:
+        """End the thread, after the picture it works on."""
+        with self._changed:
+            self._is_wanted = False
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work is not None or not self._is_wanted)
+                if self._work is None or not self._is_wanted:
+                    return
+                (picture, sequence, region), self._work = self._work, None
+            result: Detection | None = None
+            fault: Exception | None = None
+            try:
+                result = Detection(detect_in(self._detector, picture, region), sequence, region)
+            except Exception as error:
+                fault = error
+            with self._changed:
+                self._result, self._fault, self._is_busy = result, fault, False
+                self._changed.notify_all()
+
+
+class FacePipeline:
+    """Faces of a stream of pictures. `process` and `reset` are for one thread."""
+
+    def __init__(
+        self, detector: FaceDetector, detection_interval_s: float, settings: TrackingSettings
+    ) -> None:
+        self.detection_interval_s = detection_interval_s
+        self.detections = 0  # full detections that came in
+        self.late_detections = 0  # those too old to be of use
+        self.tracker = FaceTracker(settings, detector.measure)
+        self._thread = DetectionThread(detector)
+        self._area = SearchArea()
+        self._given_s = float('-inf')
+        self._last_sequence = -1
+
+    def process(self, picture: Picture, sequence: int, time_s: float) -> list[TrackedFace]:
+        """Faces of `picture` (height, width, 3; BGR), number `sequence`, taken at `time_s`.
+
+        A sequence that does not rise begins a new stream. Raises what the detector raised.
+        """
+        if sequence <= self._last_sequence:
+            self.reset()
+        self._last_sequence = sequence
+        self.tracker.advance(picture, sequence, time_s)
+        detection = self._thread.take()
+        if detection is not None:
+            self.detections += 1
+            if not self.tracker.correct(detection.faces, detection.sequence, detection.searched):
+                self.late_detections += 1
+        self._search(picture, sequence, time_s)
+        return self.tracker.faces()
+
+    def reset(self) -> None:
+        """Forget all faces, as at a change of the source."""
+        self._thread.wait(timeout_s=5.0)
+        self._thread.take()
+        self.tracker.reset()
+        self._area = SearchArea()
+        self._given_s = float('-inf')
+
+    def close(self) -> None:
+        """End the detection thread."""
+        self._thread.close()
+
+    def _search(self, picture: Picture, sequence: int, time_s: float) -> None:
+        """Give the picture to the detector if it is time and there is something to look for."""
+        if self._thread.is_busy or time_s - self._given_s < self.detection_interval_s:
+            return
+        self._given_s = time_s
+        region = self._area.next(flow_picture(picture), time_s)
+        if region is not None:
+            self._thread.give(picture.copy(), sequence, region)
