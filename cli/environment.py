@@ -97,6 +97,16 @@ def remember(project: Project, ros: Ros, environ: Mapping[str, str]) -> None:
     write_json(_memory(project), {'lists': lists, 'values': values})
 
 
+def is_known(project: Project) -> bool:
+    """Whether what the workspace changes was noted."""
+    return bool(read_json(_memory(project)).get('lists'))
+
+
+def forget(project: Project) -> None:
+    """Have the workspace's setup file looked at again."""
+    _memory(project).unlink(missing_ok=True)
+
+
 def _sourced(setup_file: Path, env: Mapping[str, str]) -> dict[str, str]:
     answer = subprocess.run(
         ['bash', '--noprofile', '--norc', '-c', '. "$0" && env -0', str(setup_file)],

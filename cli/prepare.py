@@ -52,7 +52,11 @@ class _Setup:
         self.workspace = Workspace(self.project, toolchain)
 
     def is_ready(self) -> bool:
-        return self.venv.is_ready(self.groups) and self.workspace.is_ready()
+        return (
+            self.venv.is_ready(self.groups)
+            and self.workspace.is_ready()
+            and environment.is_known(self.project)
+        )
 
 
 def prepare(
@@ -63,6 +67,7 @@ def prepare(
     `extra_groups`: further lists under requirements/ (`test`, `bench`). Quick if nothing changed.
     Raises CliError with what a person must do.
     """
+    _refuse_name(project.root)
     given = environment.outer(os.environ if environ is None else environ, project.root)
     ros = choose(given, project.root, _base_interpreter())
     groups = groups_for(ros, extra_groups)
@@ -77,6 +82,13 @@ def prepare(
                 _do(setup)
                 progress.note(f'ready after {time.monotonic() - begun:.0f} s')
     return Ready(project, ros, setup.venv.python, environment.complete(project, ros, given))
+
+
+def _refuse_name(root: Path) -> None:
+    if any(sign in str(root) for sign in ' :;'):
+        raise CliError(
+            f'colcon cannot build in {str(root)!r}: move the clone to a folder whose name has no space, colon or semicolon'
+        )
 
 
 def _base_interpreter() -> str:
@@ -102,6 +114,7 @@ def _do(setup: _Setup) -> None:
     moved = None if fault else venv.moved_from()
     pending = setup.groups if fault else venv.outdated(setup.groups)
     build = bool(fault or moved) or not setup.workspace.is_ready()
+    build = build or not environment.is_known(setup.project)
     progress.plan(bool(fault) + bool(moved) + len(pending) + 1 + build)
     _require_tools(setup)
     if fault:
@@ -122,9 +135,10 @@ def _do(setup: _Setup) -> None:
     # The interpreter is known only now.
     workspace = Workspace(setup.project, f'{setup.ros.identity} {venv.interpreter()}')
     setup.workspace = workspace
-    if not workspace.is_ready():
+    if not workspace.is_ready() or not environment.is_known(setup.project):
         progress.more(0 if build else 1)
         with progress.step('build of the workspace'):
+            environment.forget(setup.project)
             base = environment.base(setup.project, setup.ros, setup.environ)
             workspace.build(progress, venv.python, base)
             environment.remember(setup.project, setup.ros, setup.environ)
@@ -204,4 +218,5 @@ def _check_workspace(setup: _Setup) -> None:
     ]
     faults = probe.faults(setup.venv.python, modules, env)
     for name, text in faults.items():
+        environment.forget(setup.project)
         raise CliError(f'the build has finished, but {name} does not load: {text}')

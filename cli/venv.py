@@ -25,7 +25,7 @@ TITLES = {
     'bench': 'peers for benchmarks',
 }
 LONGEST_SCRIPT_PATH = 120
-"""Beyond this, or with a space, the first line of a script needs a form that cannot be rewritten."""
+"""Beyond this the first line of a script needs a form that cannot be rewritten."""
 DISTURBING = ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER', 'VIRTUAL_ENV')
 """Variables of the caller that would lead pip or Python elsewhere."""
 
@@ -124,7 +124,7 @@ class Venv:
         if not (self.folder / f'lib/python{version[0]}.{version[1]}/site-packages/pip').is_dir():
             return 'it belongs to another Python, or has no pip'
         old = self.moved_from()
-        if old and (' ' in str(self.folder) or len(str(self.folder)) > LONGEST_SCRIPT_PATH):
+        if old and len(str(self.folder)) > LONGEST_SCRIPT_PATH:
             return f'it was moved from {old}'
         return None
 

@@ -171,4 +171,4 @@ def _size(path: str, only_presence: bool) -> int:
 
 
 def _condense(line: str) -> str | None:
-    return line.strip() if line.startswith(('Starting >>>', 'Finished <<<', '[')) else None
+    return line.strip() if line.startswith(('Starting >>>', 'Finished <<<', '[ ')) else None

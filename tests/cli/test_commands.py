@@ -1,0 +1,93 @@
+"""The command line as a person uses it, where nothing has to be prepared."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import doctor, shell
+from cli.project import Project
+
+ENTRY = Path(__file__).resolve().parents[2] / 'mmoment'
+
+
+def call(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, ENTRY, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'shell'])
+def test_every_command_has_help(command: str):
+    answer = call(command, '--help')
+
+    assert answer.returncode == 0
+    assert f'./mmoment {command}' in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        (['fly'], 'invalid choice'),
+        (['up', '--sauce', 'demo'], '--sauce'),
+        (['up', '--', 'more'], 'more'),
+        (['bench', 'nothing-like-it'], 'no benchmark nothing-like-it'),
+        (['up', '--source', 'missing.mp4'], 'no such file'),
+    ],
+)
+def test_mistakes_end_with_a_reason(words: list[str], told: str):
+    answer = call(*words)
+
+    assert answer.returncode != 0
+    assert told in answer.stderr.splitlines()[-1]
+
+
+def test_doctor_as_json():
+    answer = call('doctor', '--json')
+
+    value = json.loads(answer.stdout)
+    assert value['ok'] is (answer.returncode == 0)
+    names = {finding['name'] for finding in value['findings']}
+    assert {'python', 'compiler', 'disk', 'shared memory', 'cameras', 'ros', 'port'} <= names
+    assert {finding['level'] for finding in value['findings']} <= {'ok', 'warn', 'fail'}
+
+
+def test_doctor_knows_a_missing_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+
+    finding = doctor.check_compiler()
+
+    assert finding.level == 'fail'
+    assert 'apt-get install g++ make cmake' in finding.advice
+
+
+def test_doctor_knows_a_clone_without_environment(tmp_path: Path):
+    findings = {finding.name: finding for finding in doctor.check_clone(Project(tmp_path))}
+
+    assert findings['environment'].level == 'warn'
+    assert './mmoment up' in findings['environment'].advice
+
+
+def test_doctor_knows_absent_shared_memory_and_cameras(tmp_path: Path):
+    assert doctor.check_shared_memory(tmp_path / 'shm').level == 'fail'
+    assert doctor.check_cameras(str(tmp_path / 'video*')).level == 'warn'
+
+
+def test_shell_start_file_puts_ours_in_front_again(tmp_path: Path):
+    home = tmp_path / 'home'
+    home.mkdir()
+    (home / '.bashrc').write_text('export PATH=/theirs:$PATH\n')
+    start = tmp_path / 'bashrc'
+    start.write_text(shell.start_file({'PATH': '/ours:/usr/bin:/bin', 'VIRTUAL_ENV': '/ours'}))
+
+    answer = subprocess.run(
+        ['bash', '--rcfile', start, '-i', '-c', 'echo $PATH'],
+        env={'HOME': str(home), 'PATH': '/usr/bin:/bin'},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.strip().startswith('/ours:')

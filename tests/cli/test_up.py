@@ -1,0 +1,82 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli import up
+from cli.errors import CliError
+from cli.main import parser
+
+
+def options(*words: str):
+    return parser().parse_args(['up', *words])
+
+
+def test_what_is_not_given_stays_as_in_the_parameter_file():
+    assert up.launch_arguments(options()) == {}
+
+
+def test_options_become_launch_arguments(tmp_path: Path):
+    parameters = tmp_path / 'mine.yaml'
+    parameters.touch()
+    words = ['--source', 'rtsp://camera/1', '--port', '6000', '--namespace', '/gym/door']
+    words += ['--params-file', str(parameters), '--log-level', 'debug']
+    words += ['--no-autostart', '--no-respawn', '--use-sim-time']
+
+    assert up.launch_arguments(options(*words)) == {
+        'source': 'rtsp://camera/1',
+        'port': '6000',
+        'namespace': 'gym/door',
+        'params_file': str(parameters),
+        'log_level': 'debug',
+        'autostart': 'false',
+        'use_respawn': 'false',
+        'use_sim_time': 'true',
+    }
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        (['--port', '70000'], 'choose a number'),
+        (['--port', '0'], 'choose a number'),
+        (['--namespace', '2nd'], 'no digit first'),
+        (['--namespace', 'a b'], 'letters'),
+        (['--params-file', '/nonexistent.yaml'], 'no such file'),
+        (['--source', 'missing.mp4'], r'missing\.mp4: no such file'),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_done(words: list[str], told: str):
+    with pytest.raises(CliError, match=told):
+        up.launch_arguments(options(*words))
+
+
+def test_clip_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / 'clip.mp4').touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert up.checked_source('clip.mp4') == str(tmp_path / 'clip.mp4')
+
+
+@pytest.mark.parametrize('source', ['auto', 'demo', '/dev/video7', 'csi:1', 'http://a/b'])
+def test_other_sources_are_left_to_the_camera(source: str):
+    assert up.checked_source(source) == source
+
+
+def test_used_port_is_told_with_another():
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(CliError, match=f'{port} .* in use.*--port {port + 1}'):
+            up.check_port_free(port)
+    up.check_port_free(port)
+
+
+def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
+    words = up.command(Path('/venv/python'), {'PATH': str(tmp_path)}, {'source': 'demo'})
+
+    assert words == [
+        *('/venv/python', '-m', 'mmoment_bringup.supervisor'),
+        *('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo'),
+    ]
