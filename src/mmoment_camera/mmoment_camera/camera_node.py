@@ -49,6 +49,8 @@ from mmoment_node.recovery import RecoverySnapshot, RecoveryState
 
 STATUS_PERIOD_S = 1.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# A source parameter that starts with this names a file that holds the address.
+SECRET_PREFIX = 'secret:'
 SHARED_MEMORY = Path('/dev/shm')
 
 
@@ -140,14 +142,18 @@ class CameraNode(ManagedNode[CameraParameters]):
     def _configured_address(self) -> SourceAddress:
         """The parameter `source`; raises ConfigurationError where it means nothing."""
         text = self.parameters.source
+        is_in_file = text.startswith(SECRET_PREFIX)
         try:
-            address = read_source(Path(text[1:])) if text.startswith('@') else parse_source(text)
+            if is_in_file:
+                address = read_source(Path(text.removeprefix(SECRET_PREFIX)))
+            else:
+                address = parse_source(text)
         except SourceAddressError as error:
             raise ConfigurationError(f'{self.NAME}: {error}') from error
-        if address.has_credentials and not text.startswith('@'):
+        if address.has_credentials and not is_in_file:
             self.get_logger().warning(
                 'every node of this graph can read the password in the parameter `source`: '
-                'write the address into a file of mode 0600 and set source to @FILE'
+                f'write the address into a file of mode 0600 and set source to {SECRET_PREFIX}FILE'
             )
         return address
 

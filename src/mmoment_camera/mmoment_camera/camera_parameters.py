@@ -16,7 +16,7 @@ class CameraParameters:
     source: str = parameter(
         'auto',
         'Where pictures come from: auto, demo, pattern, csi, /dev/videoN, rtsp://HOST/PATH, '
-        'http://HOST/PATH (MJPEG), a video file; or @FILE: a file whose first line says it, '
+        'http://HOST/PATH (MJPEG), a video file; or secret:FILE: a file whose first line says it, '
         'for addresses with a password',
         read_only=True,
     )

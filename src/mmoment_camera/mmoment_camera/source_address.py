@@ -88,7 +88,13 @@ def read_source(path: Path) -> SourceAddress:
     except (OSError, UnicodeDecodeError) as reason:
         words = getattr(reason, 'strerror', None) or 'is no text'
         raise SourceAddressError(f'source file {path} cannot be read: {words}') from reason
-    address = parse_source(line)
+    try:
+        address = parse_source(line)
+    except SourceAddressError:
+        # Whatever stands in the file is not repeated: it may be a password.
+        raise SourceAddressError(
+            f'source file {path} does not say a source in its first line; write one of: {CHOICES}'
+        ) from None
     if address.has_credentials and is_open_to_others:
         raise SourceAddressError(
             f'source file {path} holds a password and others may read it: run `chmod 600 {path}`'
