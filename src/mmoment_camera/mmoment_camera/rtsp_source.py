@@ -55,6 +55,7 @@ class RtspSource(PictureSource):
 
         settings = self.settings
         options = OPTIONS | {'tls_verify': '1' if settings.verify_tls else '0'}
+        started_s = time.monotonic()
         try:
             self._container = av.open(
                 self._url,
@@ -62,6 +63,9 @@ class RtspSource(PictureSource):
                 timeout=(settings.open_timeout_s, settings.read_timeout_s),
             )
         except (av.FFmpegError, OSError, ValueError) as reason:
+            if time.monotonic() - started_s >= SILENCE_SHARE * settings.open_timeout_s:
+                # FFmpeg tells of some time-outs as if the bytes it has not got were wrong.
+                raise SourceError(self._sentence(TimeoutError())) from None
             raise SourceError(self._sentence(reason)) from None
         if not self._container.streams.video:
             raise SourceError(f'{self.description} sends no video')

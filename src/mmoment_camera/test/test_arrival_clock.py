@@ -1,5 +1,7 @@
 """Capture times of network cameras lose the network's jitter and follow the camera's clock."""
 
+from itertools import pairwise
+
 from mmoment_camera.arrival_clock import ArrivalClock
 
 MS = 1_000_000
@@ -13,7 +15,7 @@ def test_jitter_is_taken_out_by_the_fastest_arrival():
         clock.capture_ns(stamp, 5_000 * MS + stamp + delay * MS)
         for stamp, delay in zip(stamps, delays, strict=True)
     ]
-    steps = [later - earlier for earlier, later in zip(captured[3:], captured[4:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(captured[3:])]
     assert steps == [33 * MS, 33 * MS]
     assert captured[4] == 5_000 * MS + stamps[4] + 10 * MS
 

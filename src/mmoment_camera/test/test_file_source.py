@@ -1,6 +1,7 @@
 """Files are looped, paced by their own stamps, and refused where they are no video."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -46,9 +47,7 @@ def test_a_file_is_played_in_order_and_again_from_the_beginning(tmp_path):
 def test_the_files_own_stamps_pace_it(tmp_path):
     clip = write_clip(tmp_path / 'clip.mkv', [0, 20, 100, 120, 200])
     moments = [picture.monotonic_ns for picture in read(clip, 5)]
-    steps = [
-        round((later - earlier) / MS) for earlier, later in zip(moments, moments[1:], strict=False)
-    ]
+    steps = [round((later - earlier) / MS) for earlier, later in pairwise(moments)]
     assert steps == [20, 80, 20, 80]
 
 

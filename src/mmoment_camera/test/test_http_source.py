@@ -1,0 +1,128 @@
+"""A real MJPEG camera in a process of its own, and what happens when it fails."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from mmoment_camera.errors import SourceError
+from mmoment_camera.http_source import HttpSource
+from mmoment_camera.pattern import read_mark, read_number
+from mmoment_camera.source import SourceSettings
+from mmoment_node.redaction import redact_url
+
+pytestmark = pytest.mark.graph
+
+READ_TIMEOUT_S = 0.5
+SETTINGS = SourceSettings(open_timeout_s=1.0, read_timeout_s=READ_TIMEOUT_S)
+
+
+def opened(url):
+    source = HttpSource(url, redact_url(url), SETTINGS)
+    source.open()
+    return source
+
+
+def refused(url):
+    source = HttpSource(url, redact_url(url), SETTINGS)
+    try:
+        with pytest.raises(SourceError) as caught:
+            source.open()
+        return str(caught.value)
+    finally:
+        source.close()
+
+
+def fault_of(source):
+    """The error that reading comes to, and seconds until then."""
+    start_s = time.monotonic()
+    with pytest.raises(SourceError) as caught:
+        while True:
+            source.read()
+    source.close()
+    return str(caught.value), time.monotonic() - start_s
+
+
+def test_pictures_come_in_order_and_soon(http_camera):
+    source = opened(f'http://127.0.0.1:{http_camera().port}/mjpeg')
+    pictures = [source.read() for _ in range(10)]
+    source.close()
+    numbers = [read_number(picture.image) for picture in pictures]
+    assert numbers == list(range(numbers[0], numbers[0] + 10))
+    assert read_mark(pictures[-1].image).age_ms(pictures[-1].monotonic_ns) < 200
+
+
+def test_a_killed_camera_is_noticed_at_once(http_camera):
+    camera = http_camera()
+    source = opened(f'http://127.0.0.1:{camera.port}/mjpeg')
+    source.read()
+    camera.kill()
+    _, seconds = fault_of(source)
+    assert seconds < READ_TIMEOUT_S
+    assert 'refuses the connection' in refused(f'http://127.0.0.1:{camera.port}/mjpeg')
+
+
+def test_a_stalled_camera_is_noticed_in_time(http_camera):
+    camera = http_camera()
+    source = opened(f'http://127.0.0.1:{camera.port}/mjpeg')
+    source.read()
+    camera.stall()
+    text, seconds = fault_of(source)
+    assert 'sent nothing' in text
+    assert seconds < READ_TIMEOUT_S + 0.5
+    camera.resume()
+
+
+def test_the_end_of_a_live_stream_is_a_fault(http_camera):
+    camera = http_camera('--end-after', '3')
+    assert 'ended' in fault_of(opened(f'http://127.0.0.1:{camera.port}/mjpeg'))[0]
+
+
+def test_lasting_garbage_is_a_fault(http_camera):
+    camera = http_camera('--garbage-after', '3')
+    assert 'no JPEG' in fault_of(opened(f'http://127.0.0.1:{camera.port}/mjpeg'))[0]
+
+
+def test_name_and_password(http_camera):
+    camera = http_camera('--user', 'anna', '--password', 'a/b@c')
+    place = f'127.0.0.1:{camera.port}/mjpeg'
+    source = opened(f'http://anna:a%2Fb%40c@{place}')
+    assert read_number(source.read().image)
+    source.close()
+    for address in (f'http://{place}', f'http://anna:geheim@{place}'):
+        text = refused(address)
+        assert 'refuses the name and password' in text
+        assert 'geheim' not in text
+
+
+def test_what_is_no_stream_is_told(http_camera):
+    port = http_camera().port
+    assert 'no MJPEG stream' in refused(f'http://127.0.0.1:{port}/page')
+    assert 'no MJPEG stream' in refused(f'http://127.0.0.1:{port}/still')
+    assert 'nothing under this path' in refused(f'http://127.0.0.1:{port}/absent')
+
+
+@pytest.mark.parametrize('answer', [b'', b'HTTP/1.0 200', b'garbage\r\n\r\n'])
+def test_a_server_that_never_answers_properly_is_given_up(answer):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(answer)
+                gone.wait()
+
+        gone = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        start_s = time.monotonic()
+        text = refused(f'http://127.0.0.1:{server.getsockname()[1]}/mjpeg')
+        gone.set()
+        thread.join()
+    assert time.monotonic() - start_s < SETTINGS.open_timeout_s + 0.5
+    assert '127.0.0.1' in text
+
+
+def test_a_host_that_is_not_there_is_told():
+    assert 'failed' in refused('http://camera.invalid/mjpeg')
