@@ -111,6 +111,7 @@ def sign_in(output: Started, timeout_s: float = START_WAIT_S) -> Signed:
 
 
 def node_command(module: str, *parameters: str, namespace: str = '/mmoment') -> list[str]:
-    """How to run a node's module with parameters given as 'name:=value'."""
+    """How to run the `main` of a node's module with parameters given as 'name:=value'."""
     arguments = [item for parameter in parameters for item in ('-p', parameter)]
-    return [sys.executable, '-m', module, '--ros-args', '-r', f'__ns:={namespace}', *arguments]
+    program = f'from {module} import main; main()'
+    return [sys.executable, '-c', program, '--ros-args', '-r', f'__ns:={namespace}', *arguments]

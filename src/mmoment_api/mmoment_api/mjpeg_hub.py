@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -244,7 +244,7 @@ class _Channel:
                 picture = source.newest(PICTURE_WAIT_S)
                 if picture is None or not self._wishes:
                     continue
-                parts = list(self._encode(picture, paces))
+                parts = self._encode(picture, paces)
                 if parts and not self._ended.is_set():
                     # The loop may close between the check and the call.
                     with contextlib.suppress(RuntimeError):
@@ -252,8 +252,8 @@ class _Channel:
 
     def _encode(
         self, picture: Picture, paces: dict[tuple[int, int], Pace]
-    ) -> Iterable[tuple[int, Part]]:
-        self._figures.pictures += 1
+    ) -> list[tuple[int, Part]]:
+        parts: list[tuple[int, Part]] = []
         for width_px, rates_fps in self._wishes:
             # Every pace is asked for every picture: each has its own grid of time.
             due = [
@@ -265,9 +265,12 @@ class _Channel:
             part = encode_part(picture, width_px, self._quality())
             if part is None:
                 self._figures.overwritten += 1
-                return
-            self._figures.encodes += 1
-            yield width_px, part
+                break
+            parts.append((width_px, part))
+        # Together, so that their ratio is right whenever somebody looks.
+        self._figures.pictures += 1
+        self._figures.encodes += len(parts)
+        return parts
 
     # --- in the loop's thread -----------------------------------------------------------------
 
