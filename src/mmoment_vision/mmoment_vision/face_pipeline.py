@@ -126,13 +126,24 @@ class FacePipeline:
         self._area = SearchArea()
         self._given_s = float('-inf')
 
+    def is_due(self, time_s: float) -> bool:
+        """Whether a picture taken at `time_s` would be searched for new faces."""
+        return time_s - self._given_s >= self.detection_interval_s
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until no search is going on, so that the next picture gets its result.
+
+        Returns False if that takes too long.
+        """
+        return self._thread.wait(timeout_s)
+
     def close(self) -> None:
         """End the detection thread."""
         self._thread.close()
 
     def _search(self, picture: Picture, sequence: int, time_s: float) -> None:
         """Give the picture to the detector if it is time and there is something to look for."""
-        if self._thread.is_busy or time_s - self._given_s < self.detection_interval_s:
+        if self._thread.is_busy or not self.is_due(time_s):
             return
         self._given_s = time_s
         region = self._area.next(flow_picture(picture), time_s)
