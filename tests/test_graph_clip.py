@@ -53,11 +53,19 @@ def test_a_face_is_found_and_followed(listener):
 
 def test_hands_are_found(listener):
     hands = listener.subscribe(HandArray, 'hands')
-    found = hands.wait_for(lambda message: message.hands)
-    points = np.array([(point.x, point.y) for point in found.hands[0].landmarks])
-    assert points.shape == (21, 2)
-    inside = (points > -20) & (points < (WIDTH + 20, HEIGHT + 20))
-    assert inside.mean() > 0.9
+
+    def is_whole(message):
+        # A hand at the edge of the picture may have landmarks outside of it
+        return any(
+            all(0 <= point.x <= WIDTH and 0 <= point.y <= HEIGHT for point in hand.landmarks)
+            for hand in message.hands
+        )
+
+    found = hands.wait_for(is_whole)
+    hand = found.hands[0]
+    assert (found.width, found.height) == (WIDTH, HEIGHT)
+    assert 20 < max(hand.width, hand.height) < HEIGHT
+    assert hand.handedness in (hand.LEFT, hand.RIGHT)
 
 
 def test_the_overlay_is_drawn_round_the_face(listener):
@@ -79,19 +87,19 @@ def test_the_overlay_is_drawn_round_the_face(listener):
         FrameSubscriber(listener.node, 'frames', on_clean),
         FrameSubscriber(listener.node, 'overlay/frames', on_annotated),
     ]
+
+    def with_faces():
+        boxes = {message.monotonic_ns: message.faces for message in list(faces.messages)}
+        return [(before, after, boxes[at]) for at, before, after in list(pairs) if boxes.get(at)]
+
     try:
-        faces.wait_for(lambda message: message.faces)
-        wait_until(lambda: len(pairs) > 30, 'annotated pictures')
+        wait_until(lambda: len(with_faces()) > 20, 'annotated pictures with faces')
     finally:
         for subscriber in subscribers:
             subscriber.close()
-    boxes = {message.monotonic_ns: message.faces for message in faces.messages if message.faces}
     shares = [
-        changed_share_on_edge(before, after, boxes[moment][0])
-        for moment, before, after in pairs
-        if moment in boxes
+        changed_share_on_edge(before, after, found[0]) for before, after, found in with_faces()
     ]
-    assert shares, 'no annotated picture has a face result of the same moment'
     # The box drawn may be of the picture before: the person signs, the head hardly moves
     assert np.median(shares) > 0.3
     untouched = [np.mean(difference(before, after) < CHANGED) for _, before, after in pairs]
