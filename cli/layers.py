@@ -25,6 +25,8 @@ EDGE_MODULES = (
     'src/mmoment_api/mmoment_api/bridge.py',
     'src/mmoment_api/mmoment_api/mjpeg_response.py',
     'src/mmoment_api/mmoment_api/routes/*.py',
+    # A command that calls one service.
+    'src/mmoment_api/mmoment_api/sign_in_link.py',
     'src/mmoment_api/mmoment_api/web_*.py',
     # Loaded by real `ros2 launch` only.
     'launch/mmoment_bringup/ros2_launch.py',

@@ -17,7 +17,6 @@ LIBRARIES = (
     'cv_bridge',
     'fastapi',
     'uvicorn',
-    'simplejpeg',
     'websockets',
     'colcon_core.command',
 )
