@@ -73,11 +73,8 @@ class CameraNode(ManagedNode[CameraParameters]):
         # A source from the command line that cannot work ends the node; one set later does not.
         self._source_is_configured = True
         parameters = self.parameters
-        if parameters.stall_timeout_s <= parameters.read_timeout_s:
-            raise ConfigurationError(
-                f'{self.NAME}: parameter stall_timeout_s is {parameters.stall_timeout_s:g}, '
-                f'must be above read_timeout_s ({parameters.read_timeout_s:g} s)'
-            )
+        if fault := parameters.fault():
+            raise ConfigurationError(f'{self.NAME}: parameter {fault}')
         self._address = self._configured_address()
         self._calibration_path, self._calibration = self._load_calibration()
         size = oriented_size(parameters.width, parameters.height, parameters.rotation)
@@ -138,6 +135,11 @@ class CameraNode(ManagedNode[CameraParameters]):
         status, self._status_topic = self._status_topic, None
         if status is not None:
             self.destroy_publisher(status)
+
+    def parameters_changed(self, old: CameraParameters, new: CameraParameters) -> None:
+        """Quality, rotation and flip are looked at for every picture; refuse what is no value."""
+        if fault := new.fault():
+            raise ValueError(fault)
 
     def _configured_address(self) -> SourceAddress:
         """The parameter `source`; raises ConfigurationError where it means nothing."""

@@ -50,7 +50,13 @@ class CameraParameters:
         choices=('auto', 'MJPG', 'YUYV'),
         read_only=True,
     )
-    rotation: str = parameter('0', 'Turns pictures clockwise, in degrees', choices=tuple(ROTATIONS))
+    rotation: int = parameter(
+        0,
+        'Turns pictures clockwise: 0, 90, 180 or 270',
+        unit='degrees',
+        minimum=0,
+        maximum=270,
+    )
     flip: str = parameter('none', 'Mirrors pictures, after turning', choices=tuple(FLIPS))
     frame_id: str = parameter(
         'camera_optical_frame', 'Coordinate frame in the header of each picture', read_only=True
@@ -100,6 +106,18 @@ class CameraParameters:
         'Refuse rtsps:// and https:// cameras whose certificate nobody vouches for',
         read_only=True,
     )
+
+    def fault(self) -> str:
+        """What is wrong with the parameters together; empty: nothing."""
+        if self.rotation not in ROTATIONS:
+            choices = ', '.join(str(angle) for angle in ROTATIONS)
+            return f'rotation is {self.rotation}, must be one of: {choices}'
+        if self.stall_timeout_s <= self.read_timeout_s:
+            return (
+                f'stall_timeout_s is {self.stall_timeout_s:g}, '
+                f'must be above read_timeout_s ({self.read_timeout_s:g} s)'
+            )
+        return ''
 
     def source_settings(self) -> SourceSettings:
         """What a source needs of these."""

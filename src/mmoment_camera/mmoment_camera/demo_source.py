@@ -21,6 +21,7 @@ PORTRAIT_IN_SCIKIT_IMAGE = Path('data', 'astronaut.png')
 # Head and shoulders in the 512x512 portrait: left, top, right, bottom.
 CARD_PX = (60, 0, 400, 340)
 CARD_BORDER_PX = 6
+BORDER_COLOUR = (225, 225, 225)
 # The card's height as a share of the picture's height: mean, and how far it swings.
 CARD_SHARE, CARD_SHARE_SWING = 0.62, 0.10
 # Periods that have no small common multiple, so that the path does not repeat soon.
@@ -61,8 +62,9 @@ class DemoPainter:
         """
         left, top, right, bottom = CARD_PX
         card = np.ascontiguousarray(portrait[top:bottom, left:right])
+        edge = CARD_BORDER_PX
         self._card = cv2.copyMakeBorder(
-            card, *([CARD_BORDER_PX] * 4), borderType=cv2.BORDER_CONSTANT, value=(225, 225, 225)
+            card, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=BORDER_COLOUR
         )
         self._width, self._height = width_px, height_px
         self._background = _paint_background(width_px, height_px)

@@ -8,14 +8,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 
 from mmoment_camera.errors import SourceError
 from mmoment_camera.multipart import EndOfStream, MultipartReader, boundary_of
-from mmoment_camera.source import Picture, PictureSource, SourceSettings
+from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
 
 # After this many undecodable pictures in a row the camera is broken, not the picture.
 GARBAGE_LIMIT = 5
@@ -112,7 +112,7 @@ class HttpSource(PictureSource):
                 raise SourceError(self._sentence(reason)) from None
             image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             if image is not None:
-                return Picture(image, arrival_ns, skipped=garbage)
+                return Picture(cast(Image, image), arrival_ns, skipped=garbage)
         raise SourceError(f'{self.description} sends something that is no JPEG picture')
 
     def _sentence(self, reason: Exception) -> str:

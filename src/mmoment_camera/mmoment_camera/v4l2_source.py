@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import cv2
 
 from mmoment_camera import v4l2_device
 from mmoment_camera.errors import SourceError
-from mmoment_camera.source import Picture, PictureSource, SourceSettings
+from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -80,7 +81,8 @@ class V4l2Source(PictureSource):
                 raise SourceError(f'{self._path} has been unplugged or has failed') from reason
             now_ns = time.monotonic_ns()
             if is_read and image is not None:
-                return Picture(image, self._stamp_ns(capture, now_ns), skipped=garbage)
+                stamp_ns = self._stamp_ns(capture, now_ns)
+                return Picture(cast(Image, image), stamp_ns, skipped=garbage)
         raise SourceError(f'{self._path} sends broken pictures: check the cable')
 
     def _stamp_ns(self, capture: cv2.VideoCapture, now_ns: int) -> int:

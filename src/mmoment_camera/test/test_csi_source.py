@@ -58,6 +58,11 @@ def is_there(pid):
     return True
 
 
+def exhaust(source):
+    while True:
+        source.read()
+
+
 def test_pictures_have_size_colour_and_rate(playing):
     start_s = time.monotonic()
     for _ in range(15):
@@ -83,8 +88,7 @@ def test_a_killed_pipeline_is_noticed_at_once(playing):
     os.kill(child_of(playing), signal.SIGKILL)
     start_s = time.monotonic()
     with pytest.raises(SourceError, match='ended'):
-        while True:
-            playing.read()
+        exhaust(playing)
     assert time.monotonic() - start_s < 0.5
 
 
@@ -101,8 +105,7 @@ def test_a_hanging_pipeline_is_given_up_and_killed():
     os.kill(pid, signal.SIGSTOP)
     start_s = time.monotonic()
     with pytest.raises(SourceError, match='sent no picture'):
-        while True:
-            source.read()
+        exhaust(source)
     assert time.monotonic() - start_s < 1.0
     source.close()
     assert not is_there(pid)

@@ -34,12 +34,16 @@ def refused(url):
         source.close()
 
 
+def exhaust(source):
+    while True:
+        source.read()
+
+
 def fault_of(source):
     """The error that reading comes to, and seconds until then."""
     start_s = time.monotonic()
     with pytest.raises(SourceError) as caught:
-        while True:
-            source.read()
+        exhaust(source)
     source.close()
     return str(caught.value), time.monotonic() - start_s
 

@@ -39,11 +39,15 @@ def playing(port):
     return source
 
 
+def exhaust(source):
+    while True:
+        source.read()
+
+
 def fault_of(source):
     start_s = time.monotonic()
     with pytest.raises(SourceError) as caught:
-        while True:
-            source.read()
+        exhaust(source)
     source.close()
     return str(caught.value), time.monotonic() - start_s
 
