@@ -1,0 +1,219 @@
+"""The bridge between two real nodes of one process."""
+
+import asyncio
+import json
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from mmoment_api import bridge as bridge_module
+from mmoment_api.bridge import Bridge
+from mmoment_api.errors import ApiError
+from mmoment_api.events import EventHub
+from mmoment_api.graph_state import GraphState
+from mmoment_camera.frame_topic import FramePublisher
+from mmoment_interfaces.msg import (
+    CameraStatus,
+    ComponentState,
+    Face,
+    FaceArray,
+    GestureEvent,
+    Hand,
+    HandArray,
+    StageStatus,
+)
+from mmoment_interfaces.srv import SetSource
+
+pytestmark = pytest.mark.graph
+
+NAMESPACE = f'test_bridge_{os.getpid()}'
+WAIT_S = 10.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def until(condition, again=lambda: None):
+    """Wait for a condition, doing something again and again meanwhile."""
+    deadline_s = time.monotonic() + WAIT_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline_s, 'it never came true'
+        again()
+        time.sleep(0.02)
+    return value
+
+
+class TwoNodes:
+    """The bridge's node and a node that plays all others, each in a thread of its own."""
+
+    def __init__(self):
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context)
+        self.own = self._node('api_node')
+        self.other = self._node('overlay_node')
+        for name in bridge_module.LAYER_PARAMETERS:
+            self.other.declare_parameter(name, True)
+        self.state, self.events = GraphState(time.monotonic), EventHub()
+        self.bridge = Bridge(self.own, self.state, self.events)
+        self.bridge.open()
+        self._ended = threading.Event()
+        self._threads = []
+        for node in (self.own, self.other):
+            executor = SingleThreadedExecutor(context=self.context)
+            executor.add_node(node)
+            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self.bridge.resume()
+
+    def _node(self, name):
+        return rclpy.create_node(name, namespace=NAMESPACE, context=self.context)
+
+    def _spin(self, executor):
+        while not self._ended.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    def close(self):
+        self.bridge.pause()
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self.bridge.close()
+        for node in (self.own, self.other):
+            node.destroy_node()
+        self.context.try_shutdown()
+
+    def call(self, method, *arguments):
+        """Await a method of the bridge, as the event loop does."""
+
+        async def body():
+            return await getattr(self.bridge, method)(*arguments)
+
+        return asyncio.run(body())
+
+
+@pytest.fixture(scope='module')
+def graph():
+    nodes = TwoNodes()
+    yield nodes
+    nodes.close()
+
+
+def test_what_nodes_say_is_known(graph):
+    camera = graph.other.create_publisher(CameraStatus, 'camera_status', LATCHED)
+    live = ComponentState(state=ComponentState.LIVE)
+    camera.publish(CameraStatus(kind='demo', connection=live, width=640, height=480))
+    assert until(graph.state.live_camera).resolution == '640x480'
+    stage = graph.other.create_publisher(StageStatus, 'stage_status', 5)
+    until(
+        lambda: 'face_node' in graph.state.stages,
+        lambda: stage.publish(StageStatus(stage='face_node', fps=12.5)),
+    )
+    assert graph.state.stages['face_node'].fps == 12.5
+
+
+def test_diagnostics_of_other_cameras_are_not_ours(graph):
+    publisher = graph.other.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    message = DiagnosticArray(
+        status=[
+            DiagnosticStatus(name='elsewhere/x_node: a', hardware_id='elsewhere'),
+            DiagnosticStatus(name=f'{NAMESPACE}/y_node: b', hardware_id=NAMESPACE),
+        ]
+    )
+    until(lambda: graph.state.diagnostics, lambda: publisher.publish(message))
+    assert set(graph.state.diagnostics) == {('y_node', 'b')}
+
+
+def test_results_become_events_and_the_current_gesture(graph):
+    faces = graph.other.create_publisher(FaceArray, 'faces', 1)
+    hands = graph.other.create_publisher(HandArray, 'hands', 1)
+    gestures = graph.other.create_publisher(GestureEvent, 'gesture_events', 10)
+    hand = Hand(track_id=5, gesture='peace', gesture_confidence=0.75)
+
+    async def scenario():
+        graph.events.bind(asyncio.get_running_loop())
+        listener = graph.events.listen(['faces', 'hands', 'gestures'])
+        heard = {}
+        deadline_s = time.monotonic() + WAIT_S
+        while heard.keys() < {'faces', 'hands', 'gestures'}:
+            assert time.monotonic() < deadline_s, heard.keys()
+            faces.publish(FaceArray(faces=[Face(track_id=7)]))
+            hands.publish(HandArray(hands=[hand]))
+            gestures.publish(
+                GestureEvent(gesture='peace', hand_track_id=5, phase=GestureEvent.BEGIN)
+            )
+            event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
+            heard[event['type']] = event['data']
+        graph.events.leave(listener)
+        graph.events.bind(None)
+        return heard
+
+    heard = asyncio.run(scenario())
+    assert heard['faces']['faces'][0]['track_id'] == 7
+    assert heard['gestures']['phase'] == 'begin'
+    assert until(
+        graph.state.current_gesture, lambda: hands.publish(HandArray(hands=[hand]))
+    ).confidence == pytest.approx(0.75)
+
+
+def test_layers_are_set_in_the_other_node(graph):
+    until(graph.bridge._set_layers.service_is_ready)
+    assert graph.call('layers') == dict.fromkeys(bridge_module.LAYER_PARAMETERS, True)
+    graph.call('set_layers', {'show_faces': False})
+    assert graph.other.get_parameter('show_faces').value is False
+    assert graph.call('layers')['show_faces'] is False
+
+
+def test_a_refused_change_is_told(graph):
+    until(graph.bridge._set_layers.service_is_ready)
+    with pytest.raises(ApiError) as refusal:
+        graph.call('set_layers', {'no_such_parameter': True})
+    assert (refusal.value.status, refusal.value.code) == (409, 'refused')
+
+
+def test_a_service_that_is_not_there_is_named_at_once(graph):
+    began_s = time.monotonic()
+    with pytest.raises(ApiError) as refusal:
+        graph.call('set_source', 'demo')
+    assert refusal.value.details == {'part': 'camera_node'}
+    assert time.monotonic() - began_s < 1.0
+
+
+def test_a_service_that_does_not_answer_is_given_up(graph, monkeypatch):
+    monkeypatch.setattr(bridge_module, 'ANSWER_WAIT_S', 0.2)
+    release = threading.Event()
+
+    def never(request, response):
+        release.wait(WAIT_S)
+        return response
+
+    service = graph.other.create_service(SetSource, 'set_source', never)
+    until(graph.bridge._set_source.service_is_ready)
+    with pytest.raises(ApiError) as refusal:
+        graph.call('set_source', 'demo')
+    assert refusal.value.code == 'part_not_running'
+    assert 'no answer' in refusal.value.message
+    release.set()
+    graph.other.destroy_service(service)
+
+
+def test_pictures_come_through_the_ring_and_only_while_asked_for(graph):
+    publisher = FramePublisher(graph.other, 'overlay/frames', channel='annotated')
+    assert publisher.subscriber_count == 0
+    source = graph.bridge.open_source(annotated=True)
+    until(lambda: publisher.subscriber_count == 1)
+    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    stamp = graph.other.get_clock().now().to_msg()
+    publisher.publish(image, stamp=stamp, frame_id='camera_optical_frame', monotonic_ns=77)
+    picture = until(lambda: source.newest(0.5))
+    assert (picture.monotonic_ns, picture.live) == (77, True)
+    assert np.array_equal(picture.image, image)
+    assert picture.intact()
+    source.close()
+    until(lambda: publisher.subscriber_count == 0)
+    publisher.close()
