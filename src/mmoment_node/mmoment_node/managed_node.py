@@ -5,7 +5,7 @@ A node overrides `open`, `start`, `stop` and `close`; everything else is the sam
 
 from __future__ import annotations
 
-import contextlib
+import signal
 import sys
 import threading
 import traceback
@@ -21,9 +21,10 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 from rclpy.exceptions import InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 
 from mmoment_node import parameters as table_rules
 from mmoment_node.errors import EXIT_CONFIGURATION, EXIT_FAULT, ConfigurationError
@@ -31,6 +32,8 @@ from mmoment_node.parameters import Entry, ParameterError
 from mmoment_node.readiness import tell_ready
 
 DIAGNOSTICS_PERIOD_S = 1.0
+# Python runs signal handlers only between two turns of the executor.
+SIGNAL_LATENCY_S = 0.2
 # Parameters that rclpy itself understands; everything else must be in the node's table.
 RCLPY_PARAMETERS = ('use_sim_time', 'start_type_description_service')
 AUTOSTART = Entry(
@@ -55,7 +58,9 @@ class ManagedNode(LifecycleNode, Generic[Table]):
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__(self.NAME, **node_arguments)
-        self.fault: BaseException | None = None
+        self.fault: BaseException | None = None  # what ends the process
+        self._transition_fault: Exception | None = None
+        self._is_starting = False
         self._is_open = False
         self._is_running = False
         self._stop_spinning: Callable[[], object] = lambda: None
@@ -179,9 +184,11 @@ class ManagedNode(LifecycleNode, Generic[Table]):
         self._stop_spinning = stop_spinning
         if not self.autostart:
             return
+        self._is_starting = True
         for step in (self.trigger_configure, self.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
-                raise self.fault or RuntimeError(f'{self.NAME} does not start')
+                raise self._transition_fault or RuntimeError(f'{self.NAME} does not start')
+        self._is_starting = False
 
     def _stop(self) -> None:
         if self._is_running:
@@ -194,9 +201,10 @@ class ManagedNode(LifecycleNode, Generic[Table]):
             self.close()
 
     def _note_fault(self, what: str, error: Exception) -> None:
-        self.fault = error
-        if not isinstance(error, ConfigurationError):
-            self.get_logger().error(f'{self.NAME} {what}: {type(error).__name__}: {error}')
+        self._transition_fault = error
+        # While starting by itself the fault ends the process, which then tells it once.
+        if not self._is_starting:
+            self.get_logger().error(f'{what}: {error}')
 
     # --- parameters -----------------------------------------------------------------------
 
@@ -290,12 +298,15 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
     Exit codes: 0 after Ctrl-C, SIGTERM or the shutdown transition; `EXIT_CONFIGURATION` after a
     `ConfigurationError`, told in one line; `EXIT_FAULT` after any other fault.
     """
-    rclpy.init(args=args)
+    ended = threading.Event()
+    # Ours, because rclpy's handlers invalidate the context under callbacks that still publish.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node: ManagedNode[Any] | None = None
     fault: BaseException | None = None
     try:
         node = node_class()
-        ended = threading.Event()
         executor = create_executor()
 
         def stop_spinning() -> None:
@@ -305,18 +316,15 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
         executor.add_node(node)
         node.bring_up(stop_spinning)
         tell_ready()
-        while rclpy.ok() and not ended.is_set():
-            executor.spin_once(timeout_sec=1.0)
-        fault = node.fault if ended.is_set() else None
-    except (KeyboardInterrupt, ExternalShutdownException):
-        fault = None
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=SIGNAL_LATENCY_S)
+        fault = node.fault
     except Exception as error:
         fault = error
     finally:
         if node is not None:
-            with contextlib.suppress(KeyboardInterrupt):
-                node.shut_down()
-                node.destroy_node()
+            node.shut_down()
+            node.destroy_node()
         rclpy.try_shutdown()
     sys.exit(_exit_code(node_class.NAME, fault))
 

@@ -171,6 +171,31 @@ def test_any_other_fault_is_exit_code_one_with_a_traceback(start, mode, words):
     assert any('Traceback' in line for line in process.lines)
 
 
+def test_a_refused_transition_is_told_and_does_not_end_the_node(start, domain, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
+    process = start('autostart:=false', 'mode:=person')
+    code = """
+import rclpy
+from lifecycle_msgs.srv import ChangeState
+rclpy.init()
+node = rclpy.create_node('tester')
+client = node.create_client(ChangeState, 'probe/change_state')
+assert client.wait_for_service(20)
+request = ChangeState.Request()
+request.transition.id = 1
+future = client.call_async(request)
+rclpy.spin_until_future_complete(node, future, timeout_sec=20)
+print(future.result().success)
+"""
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout == 'False\n'
+    assert process.words == ['open', 'close']
+    assert any('cannot be configured: the file x is missing' in line for line in process.lines)
+    assert process.end(signal.SIGINT) == 0
+
+
 def test_lifecycle_parameters_and_diagnostics_over_ros(start, domain, monkeypatch):
     monkeypatch.setenv('ROS_DOMAIN_ID', domain)
     import rclpy
