@@ -7,10 +7,6 @@ const PART_NAMES = {
   gesture_node: 'Hands',
   overlay_node: 'Overlay',
 };
-const GESTURE_SIGNS = {
-  open_palm: '✋', fist: '✊', point: '☝', peace: '✌',
-  thumbs_up: '👍', thumbs_down: '👎', ok: '👌',
-};
 const LOG_LENGTH = 50;
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 8000;
@@ -182,9 +178,8 @@ function render() {
   });
   for (const hand of hands) {
     const side = hand.handedness ? `${hand.handedness} hand` : 'hand';
-    const sign = GESTURE_SIGNS[hand.gesture] || '';
     const what = hand.gesture
-      ? `${sign} ${words(hand.gesture)} · ${Math.round(hand.confidence * 100)} %`
+      ? `${words(hand.gesture)} · ${Math.round(hand.confidence * 100)} %`
       : 'no gesture';
     rows.push(row(`${side[0].toUpperCase()}${side.slice(1)} ${hand.track_id}`, what));
   }
@@ -203,22 +198,21 @@ function renderGesture(hands) {
     const confidence = hand.gesture === gesture.gesture ? hand.confidence : gesture.confidence;
     if (!best || confidence > best.confidence) best = { name: gesture.gesture, confidence };
   }
-  const sign = best ? GESTURE_SIGNS[best.name] || '' : '';
-  setText($('gesture-name'), best ? `${sign} ${words(best.name)}`.trim() : 'none');
+  setText($('gesture-name'), best ? words(best.name) : 'none');
   $('gesture-confidence').value = best ? best.confidence : 0;
   setText($('gesture-percent'), best ? `${Math.round(best.confidence * 100)} %` : '');
   $('gesture-badge').hidden = !best;
-  if (best) setText($('gesture-badge'), `${sign} ${words(best.name)}`.trim());
+  if (best) setText($('gesture-badge'), words(best.name));
 }
 
 function takeGesture(gesture) {
   const name = words(gesture.gesture);
   if (gesture.phase === 'begin') {
     state.held.set(gesture.hand_track_id, gesture);
-    log(`${GESTURE_SIGNS[gesture.gesture] || ''} ${name} begins (${Math.round(gesture.confidence * 100)} %)`);
+    log(`Gesture ${name} begins (${Math.round(gesture.confidence * 100)} %)`);
   } else {
     state.held.delete(gesture.hand_track_id);
-    log(`${GESTURE_SIGNS[gesture.gesture] || ''} ${name} ends after ${gesture.held_s.toFixed(1)} s`);
+    log(`Gesture ${name} ends after ${gesture.held_s.toFixed(1)} s`);
   }
 }
 
