@@ -79,10 +79,12 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
         notes=[
             f'recorded hands: {crossed.groups} groups of near-duplicates, no group in two folds',
             'recorded hands judged as: ' + confusion(shapes, crossed.probabilities),
+            'hands put together from fingers of unseen recorded ones, named rightly: '
+            + ', '.join(f'{name} {share:.3f}' for name, share in crossed.composites.items()),
             'pictures judged wrongly: ' + (mistakes(pictures) or 'none'),
             'three open fingers count as no gesture; such pictures decided which hands without '
             'a gesture the made-up ones include',
-            'thumbs up and down are tested on made-up hands only: no recorded ones at hand',
+            'thumbs up and down are tested on made-up and composite hands only: none were recorded',
         ],
     )
 

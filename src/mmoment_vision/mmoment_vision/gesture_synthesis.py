@@ -51,6 +51,10 @@ OTHER_FINGERS = (
 # Three fingers up is by far the most common sign that is none of ours.
 OTHER_WEIGHTS = (0.44, 0.08, 0.10, 0.12, 0.08, 0.06, 0.06, 0.06)
 
+# How far hands lean to or from the camera; a fist or a thumb is held out to it, knuckles first.
+USUAL_LEAN_DEGREES = 28.0
+FORWARD_LEAN_DEGREES = {'thumb': 42.0, 'fist': 36.0}
+
 
 @dataclass(frozen=True, slots=True)
 class Pose:
@@ -75,7 +79,7 @@ def synthetic_hand(shape: str, random: np.random.Generator) -> Vector:
     joints = hand_joints(random_pose(shape, random), random)
     if random.random() < 0.5:
         joints = joints * np.array([-1.0, 1.0, 1.0])
-    points = _project(joints, _random_view(random), random)
+    points = _project(joints, _random_view(shape, random), random)
     noise = random.choice([0.012, 0.025, 0.04], p=[0.4, 0.45, 0.15])
     return points + random.normal(0.0, noise, points.shape)
 
@@ -206,9 +210,10 @@ def _random_other_pose(random: np.random.Generator) -> Pose:
     return Pose(fingers, _spread(random), thumb)
 
 
-def _random_view(random: np.random.Generator) -> Vector:
+def _random_view(shape: str, random: np.random.Generator) -> Vector:
     """Return a rotation (3, 3): palm or back to the camera, leaning, any turn in the picture."""
-    lean_forward, lean_side = np.radians(random.normal(0.0, [28.0, 32.0]))
+    forward_degrees = FORWARD_LEAN_DEGREES.get(shape, USUAL_LEAN_DEGREES)
+    lean_forward, lean_side = np.radians(random.normal(0.0, [forward_degrees, 32.0]))
     if random.random() < 0.5:
         lean_side += np.pi
     turn = random.uniform(0.0, 2.0 * np.pi)

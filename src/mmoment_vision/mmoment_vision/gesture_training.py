@@ -1,8 +1,8 @@
 """Fit and calibrate the gesture model: `python -m mmoment_vision.gesture_training FOLDER`.
 
 FOLDER holds `landmarks.csv` (a gesture name and 21 x, y pairs a row). Recorded hands teach fist,
-open palm, point and ok; hands that never were (`gesture_synthesis`) teach the rest and vary the
-views. Softmax regression by Newton's method, weight decay against coefficients without evidence,
+open palm, point and ok; hands that never were (`gesture_synthesis`) and fingers of recorded hands
+put together anew (`gesture_composites`) teach the rest and vary the views. Softmax regression by Newton's method, weight decay against coefficients without evidence,
 one temperature against over-confidence. With `--write` the result replaces `gesture_model.py`;
 the same folder and seed give the same file.
 
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmoment_vision.gesture_composites import composite_hands
 from mmoment_vision.gesture_features import FEATURE_NAMES, gesture_features, palm_size
 from mmoment_vision.gesture_rules import ShapeModel, expand
 from mmoment_vision.gesture_synthesis import SHAPES, synthetic_hand
@@ -35,6 +36,9 @@ SYNTHETIC_PER_SHAPE = 800
 SYNTHETIC_NONE = 2400
 # Each recorded hand counts as much as this many made-up ones: they are few, and real.
 RECORDED_WEIGHT = 10.0
+# Hands put together from recorded ones, for each way to do so, and what one counts.
+COMPOSITES_PER_RECIPE = 150
+COMPOSITE_WEIGHT = 1.5
 # Copies of each recorded hand, seen a little askew.
 ASKEW_COPIES = 3
 ASKEW_SHEAR = 0.12
@@ -71,12 +75,14 @@ class Examples:
 class CrossValidation:
     """Judgements of recorded hands by models that saw neither them nor a near-duplicate.
 
-    `probabilities`: (N, C); `shapes`: (N,), the truth; `groups`: how many near-duplicate groups.
+    `probabilities`: (N, C); `shapes`: (N,), the truth; `groups`: how many near-duplicate groups;
+    `composites`: share named rightly, by shape, of hands put together from unseen ones.
     """
 
     probabilities: Array
     shapes: Labels
     groups: int
+    composites: dict[str, float]
 
     @property
     def accuracy(self) -> float:
@@ -120,6 +126,17 @@ def recorded_examples(landmarks: Array, shapes: Labels, random: np.random.Genera
     guises = 1 + ASKEW_COPIES
     weight = RECORDED_WEIGHT / guises
     return Examples(np.array(features), np.repeat(shapes, guises), np.full(len(features), weight))
+
+
+def composite_examples(landmarks: Array, shapes: Labels, random: np.random.Generator) -> Examples:
+    """Describe hands put together from these recorded ones."""
+    names = np.array(SHAPES)[shapes]
+    hands, shown = composite_hands(landmarks, names, random, COMPOSITES_PER_RECIPE)
+    return Examples(
+        np.array([gesture_features(hand) for hand in hands]).reshape(len(hands), -1),
+        np.array([SHAPES.index(name) for name in shown], dtype=np.int64),
+        np.full(len(hands), COMPOSITE_WEIGHT),
+    )
 
 
 def near_duplicate_groups(features: Array, scale: Array) -> Labels:
@@ -203,20 +220,40 @@ def cross_validate(
     made_up_folds = random.integers(0, FOLDS, len(made_up.shapes))
     scores = np.zeros((len(shapes), len(SHAPES)))
     made_up_scores = np.zeros((len(made_up.shapes), len(SHAPES)))
+    composed_scores, composed_shapes = [], []
     for fold in range(FOLDS):
-        seen = recorded.chosen(np.repeat(folds != fold, guises))
-        model = fit(made_up.chosen(made_up_folds != fold).joined(seen))
-        scores[folds == fold] = _scores(model, original[folds == fold])
-        unseen = made_up_folds == fold
+        held_out, unseen = folds == fold, made_up_folds == fold
+        seen = recorded.chosen(np.repeat(~held_out, guises))
+        composed = composite_examples(landmarks[~held_out], shapes[~held_out], random)
+        model = fit(made_up.chosen(~unseen).joined(seen).joined(composed))
+        scores[held_out] = _scores(model, original[held_out])
         made_up_scores[unseen] = _scores(model, made_up.features[unseen])
-    # Recorded and made-up hands have an equal say in the temperature.
-    weights = np.concatenate(
-        [np.full(len(shapes), 1.0 / len(shapes)), np.full(len(unseen), 1.0 / len(unseen))]
-    )
+        composed = composite_examples(landmarks[held_out], shapes[held_out], random)
+        composed_scores.append(_scores(model, composed.features))
+        composed_shapes.append(composed.shapes)
+    judged = [
+        (scores, shapes),
+        (made_up_scores, made_up.shapes),
+        (np.concatenate(composed_scores), np.concatenate(composed_shapes)),
+    ]
     temperature = best_temperature(
-        np.concatenate([scores, made_up_scores]), np.concatenate([shapes, made_up.shapes]), weights
+        np.concatenate([one[0] for one in judged]),
+        np.concatenate([one[1] for one in judged]),
+        # Recorded hands have as much say as made-up and composite ones together.
+        np.concatenate(
+            [
+                np.full(len(one[1]), say / len(one[1]))
+                for one, say in zip(judged, (2, 1, 1), strict=True)
+            ]
+        ),
     )
-    result = CrossValidation(_softmax(scores / temperature), shapes, int(groups.max()) + 1)
+    right = judged[2][0].argmax(axis=1) == judged[2][1]
+    composites = {
+        SHAPES[shape]: float(right[judged[2][1] == shape].mean())
+        for shape in np.unique(judged[2][1])
+    }
+    groups_found = int(groups.max()) + 1
+    result = CrossValidation(_softmax(scores / temperature), shapes, groups_found, composites)
     return result, temperature
 
 
@@ -224,7 +261,9 @@ def train(landmarks: Array, shapes: Labels, temperature: float, seed: int = SEED
     """Fit the model to ship on all recorded and as many made-up hands as usual."""
     random = np.random.default_rng(seed)
     recorded = recorded_examples(landmarks, shapes, random)
-    return with_temperature(fit(synthetic_examples(random).joined(recorded)), temperature)
+    composed = composite_examples(landmarks, shapes, random)
+    examples = synthetic_examples(random).joined(recorded).joined(composed)
+    return with_temperature(fit(examples), temperature)
 
 
 def calibration_error(
@@ -321,7 +360,10 @@ def main(arguments: list[str] | None = None) -> int:
     summary = (
         f'{len(shapes)} recorded hands in {result.groups} near-duplicate groups, {FOLDS} folds:\n'
         f'accuracy {result.accuracy:.3f}, expected calibration error '
-        f'{result.calibration_error:.3f}.\nThumb, peace and none rest on made-up hands alone.'
+        f'{result.calibration_error:.3f}.\nNo hand was recorded for thumb, peace and none: they rest '
+        'on made-up hands\nand on fingers of recorded hands put together anew; of such hands, unseen,\n'
+        + ', '.join(f'{share:.3f} of {name}' for name, share in result.composites.items())
+        + ' are named rightly.'
     )
     print(summary)
     print(f'temperature {temperature:.3f}')
