@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cli import environment, prepare, up
+from cli import distributions, environment, prepare, up
 from cli.errors import CliError
 from cli.interpreter import version_of
 from cli.project import Project
@@ -131,7 +131,11 @@ def check_clone(project: Project) -> list[Finding]:
     fault = venv.fault()
     if fault:
         return [*findings, Finding('environment', WARN, fault, make)]
-    if not venv.is_ready(groups_for(ros)):
+    damaged = distributions.damaged(venv.site_packages())
+    if damaged:
+        advice = f'remove {venv.folder / "mmoment.json"}: the next ./mmoment up looks at every file and mends'
+        findings.append(Finding('environment', FAIL, f'damaged: {", ".join(damaged)}', advice))
+    elif not venv.is_ready(groups_for(ros)):
         findings.append(
             Finding(
                 'environment',

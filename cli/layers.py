@@ -13,8 +13,10 @@ from pathlib import Path, PurePosixPath
 EDGE_MODULES = (
     # A node wires a core to the graph.
     'src/*/*/*_node.py',
-    # Readers and writers of one topic.
+    # Readers and writers of topics, and what makes messages.
     'src/*/*/*_topic.py',
+    'src/*/*/*_topics.py',
+    'src/*/*/*_messages.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
     'src/mmoment_node/mmoment_node/stage.py',

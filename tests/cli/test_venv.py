@@ -53,6 +53,13 @@ def test_truncated_file_is_mended(clone: Project, venv: Venv, progress: Progress
     assert (venv.site_packages() / 'beta' / 'part_0.py').read_text().count('text') == 20
 
 
+def test_file_that_grew_by_intention_is_left_alone(venv: Venv, progress: Progress):
+    with (venv.site_packages() / 'beta' / 'part_0.py').open('a') as grown:
+        grown.write('# a certificate of our own')
+
+    assert venv.mend(progress) == []
+
+
 def test_whole_environment_needs_no_mending(venv: Venv, progress: Progress):
     assert venv.mend(progress) == []
 
