@@ -48,6 +48,8 @@ from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.recovery import RecoverySnapshot, RecoveryState
 
 STATUS_PERIOD_S = 1.0
+# Retries come every few seconds, for days if need be; the log need not tell each.
+LOSS_LOG_PERIOD_S = 60.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # A source parameter that starts with this names a file that holds the address.
 SECRET_PREFIX = 'secret:'
@@ -70,6 +72,7 @@ class CameraNode(ManagedNode[CameraParameters]):
         self._status_timer: Timer | None = None
         self._status_topic: Publisher | None = None
         self._own_services: list[Service] = []
+        self._loss_logged = ('', 0.0)
         # A source from the command line that cannot work ends the node; one set later does not.
         self._source_is_configured = True
         parameters = self.parameters
@@ -203,17 +206,24 @@ class CameraNode(ManagedNode[CameraParameters]):
         status = loop.status()
         if snapshot.state is RecoveryState.LIVE:
             self._source_is_configured = False
+            self._loss_logged = ('', 0.0)
             self.get_logger().info(f'live: {status.source} ({status.pixel_format})')
         elif snapshot.state is RecoveryState.WAITING_TO_RETRY:
-            self.get_logger().warning(
-                f'no picture: {snapshot.last_error}; trying again in {snapshot.next_try_s:.1f} s'
-            )
+            self._log_loss(snapshot.last_error)
         elif snapshot.state is RecoveryState.FAILED:
             if self._source_is_configured:
                 self.fail(ConfigurationError(f'{self.NAME}: {snapshot.last_error}'))
             else:
                 self.get_logger().error(snapshot.last_error)
         self._publish_status()
+
+    def _log_loss(self, reason: str) -> None:
+        """Say why there is no picture: when the reason is new, and now and then."""
+        now_s = time.monotonic()
+        last_reason, last_s = self._loss_logged
+        if reason != last_reason or now_s - last_s >= LOSS_LOG_PERIOD_S:
+            self._loss_logged = (reason, now_s)
+            self.get_logger().warning(f'no live picture: {reason}; trying again by itself')
 
     def _publish_status(self) -> None:
         """Publish what the loop does."""

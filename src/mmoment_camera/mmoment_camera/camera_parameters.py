@@ -95,6 +95,13 @@ class CameraParameters:
         maximum=120.0,
         read_only=True,
     )
+    rtsp_transport: str = parameter(
+        'tcp',
+        'How an rtsp:// camera sends; over udp a lost packet spoils the picture up to the next '
+        'key frame',
+        choices=('tcp', 'udp'),
+        read_only=True,
+    )
     csi_pipeline: str = parameter(
         '',
         'GStreamer elements that make raw pictures, for the source csi; {width}, {height}, {fps} '
@@ -128,6 +135,7 @@ class CameraParameters:
             pixel_format=self.pixel_format,
             open_timeout_s=self.open_timeout_s,
             read_timeout_s=self.read_timeout_s,
+            rtsp_transport=self.rtsp_transport,
             csi_pipeline=self.csi_pipeline,
             verify_tls=self.verify_tls,
         )

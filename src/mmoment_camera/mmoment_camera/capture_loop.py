@@ -23,7 +23,7 @@ from mmoment_node.rates import RateMeter
 from mmoment_node.recovery import BackOff, Recovery, RecoverySnapshot, RecoveryState
 
 # A camera comes back at any time and an attempt costs little: the pauses stay short.
-BACK_OFF = BackOff(first_s=0.5, cap_s=5.0)
+BACK_OFF = BackOff(first_s=0.25, cap_s=2.0)
 PLACEHOLDER_PERIOD_S = 0.5
 # Most sources deliver within this time; nobody needs to see a placeholder first.
 PLACEHOLDER_DELAY_S = 1.0

@@ -14,14 +14,8 @@ from mmoment_camera.source import Picture, PictureSource, SourceSettings
 if TYPE_CHECKING:
     import av
 
-# TCP: a lost UDP packet breaks the picture until the next key frame. The rest: do not collect
-# pictures before the first is shown, and do not wait for packets that cannot be out of order.
-OPTIONS = {
-    'rtsp_transport': 'tcp',
-    'flags': 'low_delay',
-    'reorder_queue_size': '0',
-    'fpsprobesize': '0',
-}
+# Do not collect pictures before the first is shown, nor wait for packets to come into order.
+OPTIONS = {'flags': 'low_delay', 'reorder_queue_size': '0', 'fpsprobesize': '0'}
 # FFmpeg holds one picture back and lets it go when its first time-out has passed; only the next
 # call would tell of the silence, after another time-out.
 SILENCE_SHARE = 0.95
@@ -54,7 +48,10 @@ class RtspSource(PictureSource):
         import av
 
         settings = self.settings
-        options = OPTIONS | {'tls_verify': '1' if settings.verify_tls else '0'}
+        options = OPTIONS | {
+            'rtsp_transport': settings.rtsp_transport,
+            'tls_verify': '1' if settings.verify_tls else '0',
+        }
         started_s = time.monotonic()
         try:
             self._container = av.open(

@@ -39,6 +39,7 @@ class SourceSettings:
     pixel_format: 'auto', 'MJPG' or 'YUYV'; only V4L2 devices listen.
     open_timeout_s: longest wait for a connection or a device.
     read_timeout_s: longest wait for one picture.
+    rtsp_transport: 'tcp' or 'udp'.
     csi_pipeline: GStreamer elements that make raw pictures, without the caps; '' finds them.
     verify_tls: refuse rtsps:// and https:// cameras whose certificate nobody vouches for.
     """
@@ -49,6 +50,7 @@ class SourceSettings:
     pixel_format: str = 'auto'
     open_timeout_s: float = 5.0
     read_timeout_s: float = 2.0
+    rtsp_transport: str = 'tcp'
     csi_pipeline: str = ''
     verify_tls: bool = True
 

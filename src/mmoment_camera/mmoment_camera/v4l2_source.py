@@ -19,6 +19,7 @@ BUFFERS = 2
 LARGEST_STAMP_AGE_NS = 2 * SECOND_NS
 # Broken pictures come when a camera starts and with bad cables; this many in a row are a fault.
 GARBAGE_LIMIT = 10
+GREY_DIMENSIONS = 2
 
 
 class V4l2Source(PictureSource):
@@ -81,6 +82,8 @@ class V4l2Source(PictureSource):
                 raise SourceError(f'{self._path} has been unplugged or has failed') from reason
             now_ns = time.monotonic_ns()
             if is_read and image is not None:
+                if image.ndim == GREY_DIMENSIONS:
+                    image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
                 stamp_ns = self._stamp_ns(capture, now_ns)
                 return Picture(cast(Image, image), stamp_ns, skipped=garbage)
         raise SourceError(f'{self._path} sends broken pictures: check the cable')
