@@ -3,6 +3,8 @@
 import threading
 from dataclasses import dataclass
 
+import numpy as np
+
 from mmoment_vision.face_boxes import Boxes, FoundFaces, Picture
 from mmoment_vision.face_detection import FaceDetector, detect_in
 from mmoment_vision.face_motion import flow_picture
@@ -97,6 +99,8 @@ class FacePipeline:
         self.late_detections = 0  # those too old to be of use
         self.tracker = FaceTracker(settings, detector.measure)
         self._thread = DetectionThread(detector)
+        # Without measurements only detections keep a face alive, also one that does not move.
+        self._may_skip = detector.measure is not None
         self._area = SearchArea()
         self._given_s = float('-inf')
         self._last_sequence = -1
@@ -146,6 +150,8 @@ class FacePipeline:
         if self._thread.is_busy or not self.is_due(time_s):
             return
         self._given_s = time_s
-        region = self._area.next(flow_picture(picture), time_s)
+        region: Boxes | None = np.array([0, 0, *picture.shape[1::-1]], np.float32)
+        if self._may_skip:
+            region = self._area.next(flow_picture(picture), time_s)
         if region is not None:
             self._thread.give(picture.copy(), sequence, region)

@@ -39,6 +39,9 @@ VELOCITY_GAIN = 0.3
 # Share of its velocity that an unseen face keeps after a second: people stop and turn.
 VELOCITY_LEFT_AFTER_1_S = 0.2
 
+# A face that moves by this share of its width off its course, and vanishes, was covered.
+OFF_COURSE_SHARE = 0.05
+
 # A track whose box has less than this share in the picture has left it.
 INSIDE_SHARE = 0.3
 
@@ -134,6 +137,7 @@ class FaceTracker:
         if self._pictures and self._tracks:
             self._move(self._pictures[-1][1], flow, elapsed_s)
             self._confirm(self._tracks)
+            self._learn_courses(elapsed_s)
             self._separate()
             self._end_tracks()
         self._pictures.append((sequence, flow))
@@ -194,14 +198,25 @@ class FaceTracker:
         by_flow = moved(boxes, motion)
         for track, box, reliable in zip(self._tracks, by_flow, motion.reliable, strict=True):
             track.course = track.box + np.tile(track.velocity * np.float32(elapsed_s), 2)
-            if reliable and self._is_seen(track):
-                if elapsed_s > 0:
-                    shift = (box[:2] + box[2:] - track.box[:2] - track.box[2:]) / 2
-                    track.velocity += VELOCITY_GAIN * (shift / elapsed_s - track.velocity)
-                track.move_to(box)
-            else:
-                track.velocity *= np.float32(VELOCITY_LEFT_AFTER_1_S**elapsed_s)
+            track.move_to(box if reliable and self._is_seen(track) else track.course)
+
+    def _learn_courses(self, elapsed_s: float) -> None:
+        """Learn the velocity of the faces that were seen; others go on as they went.
+
+        A face that disappears in the very picture in which its motion changes was covered by
+        what moves differently.
+        """
+        for track in self._tracks:
+            off_course = _centre(track.box) - _centre(track.course)
+            limit = OFF_COURSE_SHARE * (track.box[2] - track.box[0])
+            is_gone = track.presence < self.settings.show_score
+            if is_gone and np.abs(off_course).max() > limit:
                 track.move_to(track.course)
+            if is_gone or track.hidden:
+                track.velocity *= np.float32(VELOCITY_LEFT_AFTER_1_S**elapsed_s)
+            elif elapsed_s > 0:
+                # The course holds the old velocity: what is off it is the change.
+                track.velocity += VELOCITY_GAIN * off_course / elapsed_s
 
     def _is_seen(self, track: _Track) -> bool:
         """Whether the face was in the last pictures, as far as is known."""
@@ -327,6 +342,10 @@ class FaceTracker:
             if self._now_s - track.confirmed_s <= self.settings.keep_unconfirmed_s
             and covered(track.box[None], frame)[0, 0] >= INSIDE_SHARE
         ]
+
+
+def _centre(box: Boxes) -> Points:
+    return np.asarray((box[:2] + box[2:]) / 2)
 
 
 def _is_close(first: Boxes, second: Boxes) -> NDArray[np.bool_]:

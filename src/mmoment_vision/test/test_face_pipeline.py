@@ -1,0 +1,141 @@
+import threading
+
+import numpy as np
+import pytest
+from face_scenes import RATE_HZ, anna, detector, found, scene
+
+from mmoment_vision.face_boxes import overlaps
+from mmoment_vision.face_pipeline import FacePipeline
+from mmoment_vision.face_tracking import TrackingSettings
+
+__all__ = ['anna', 'detector']  # fixtures
+
+WAIT_S = 10.0
+
+
+class HeldDetector:
+    """Holds every detection until `go` is set; reports what it was given."""
+
+    name = 'held'
+    measure = None
+
+    def __init__(self, result=None):
+        self.go = threading.Event()
+        self.begun = threading.Event()
+        self.shapes = []
+        self.result = result if result is not None else found([])
+
+    def detect(self, picture):
+        self.shapes.append(picture.shape)
+        self.begun.set()
+        assert self.go.wait(WAIT_S)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+@pytest.fixture
+def pipelines():
+    opened = []
+
+    def open_pipeline(detector, interval_s=0.1):
+        opened.append((FacePipeline(detector, interval_s, TrackingSettings()), detector))
+        return opened[-1][0]
+
+    yield open_pipeline
+    for pipeline, its_detector in opened:
+        if isinstance(its_detector, HeldDetector):
+            its_detector.go.set()
+        pipeline.close()
+
+
+def test_faces_are_followed_through_a_film(pipelines, detector, anna):
+    pipeline = pipelines(detector, 0.2)
+    for i in range(24):
+        picture, truth = scene((anna, 200 + 15 * i, 270, 150))
+        faces = pipeline.process(picture, i + 1, i / RATE_HZ)
+        pipeline.wait(WAIT_S)
+        if i >= 2:
+            assert overlaps(truth, np.array([face.box for face in faces]))[0, 0] > 0.7
+    assert 3 <= pipeline.detections <= 5
+
+
+def test_pictures_do_not_wait_for_the_detector(pipelines):
+    detector = HeldDetector()
+    pipeline = pipelines(detector)
+    for i in range(20):
+        assert pipeline.process(scene()[0], i + 1, i / RATE_HZ) == []
+    assert len(detector.shapes) == 1
+
+
+def test_detector_gets_its_own_copy(pipelines):
+    detector = HeldDetector(found([[100, 100, 180, 200]]))
+    pipeline = pipelines(detector)
+    picture = scene()[0]
+    seen = {}
+    held = detector.detect
+    detector.detect = lambda given: seen.setdefault('picture', given) is None or held(given)
+    pipeline.process(picture, 1, 0.0)
+    assert detector.begun.wait(WAIT_S)
+    before = picture.copy()
+    picture[:] = 0
+    assert np.array_equal(seen['picture'], before)
+
+
+def test_still_scene_costs_no_detection(pipelines):
+    detector = HeldDetector()
+    detector.measure = lambda picture, boxes: found(boxes)
+    detector.go.set()
+    pipeline = pipelines(detector)
+    for i in range(30):
+        pipeline.process(scene()[0], i + 1, i / RATE_HZ)
+        pipeline.wait(WAIT_S)
+    assert len(detector.shapes) == 1
+
+
+def test_detector_without_measurement_is_asked_again_in_a_still_scene(pipelines):
+    detector = HeldDetector(found([[300, 200, 400, 320]]))
+    detector.go.set()
+    pipeline = pipelines(detector)
+    for i in range(30):
+        faces = pipeline.process(scene()[0], i + 1, i / RATE_HZ)
+        pipeline.wait(WAIT_S)
+    assert [face.track_id for face in faces] == [1]
+
+
+def test_fault_of_the_detector_comes_out(pipelines):
+    detector = HeldDetector(RuntimeError('model broke'))
+    detector.go.set()
+    pipeline = pipelines(detector)
+    pipeline.process(scene()[0], 1, 0.0)
+    pipeline.wait(WAIT_S)
+    with pytest.raises(RuntimeError, match='model broke'):
+        pipeline.process(scene()[0], 2, 0.1)
+
+
+def test_result_from_before_a_new_stream_is_not_used(pipelines, detector, anna):
+    pipeline = pipelines(detector)
+    picture, _ = scene((anna, 300, 270, 150))
+    for i in range(8):
+        faces = pipeline.process(picture, 100 + i, i / RATE_HZ)
+        pipeline.wait(WAIT_S)
+    assert [face.track_id for face in faces] == [1]
+    # The writer was restarted: its pictures are numbered from 1 again, and show an empty room.
+    for i in range(4):
+        assert pipeline.process(scene()[0], 1 + i, (8 + i) / RATE_HZ) == []
+        pipeline.wait(WAIT_S)
+    for i in range(8):
+        faces = pipeline.process(picture, 10 + i, (12 + i) / RATE_HZ)
+        pipeline.wait(WAIT_S)
+    assert [face.track_id for face in faces] == [2]
+
+
+def test_detection_too_late_is_counted(pipelines):
+    detector = HeldDetector()
+    pipeline = pipelines(detector)
+    for i in range(60):
+        pipeline.process(scene()[0], i + 1, i / RATE_HZ)
+    detector.go.set()
+    pipeline.wait(WAIT_S)
+    pipeline.process(scene()[0], 100, 60 / RATE_HZ)
+    assert (pipeline.detections, pipeline.late_detections) == (1, 1)
