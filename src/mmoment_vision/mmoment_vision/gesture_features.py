@@ -8,8 +8,12 @@ mirrored. The one thing in which turning matters, thumb up or down, is not a fea
 
 from __future__ import annotations
 
+from math import dist
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Point = tuple[float, float]
 
 LANDMARKS = 21
 WRIST = 0
@@ -53,25 +57,26 @@ def gesture_features(landmarks: ArrayLike) -> NDArray[np.float64]:
     (1 is a straight finger); reach is how far the tip stands from the wrist beyond the middle
     joint, in palm sizes; direction is the cosine between finger and palm axis.
     """
-    points = as_points(landmarks)
-    palm = palm_size(points)
-    axis = _unit(points[9] - points[WRIST])
+    points = _tuples(as_points(landmarks))
+    palm = _palm_size(points)
+    axis = _unit(points[WRIST], points[9])
     values: list[float] = []
     for measure in (_straightness, _reach, _direction):
         values += [measure(points, joints, palm, axis) for joints in FINGERS.values()]
-    thumb_tip, index_tip = points[4], points[8]
-    pinch = _length(thumb_tip - index_tip)
+    wrist, thumb_tip, index_tip = points[WRIST], points[4], points[8]
+    pinch = dist(thumb_tip, index_tip)
+    index_length = dist(points[5], points[6]) + dist(points[6], index_tip)
     values += [
         _straightness(points, THUMB, palm, axis),
-        (_length(thumb_tip - points[WRIST]) - _length(points[2] - points[WRIST])) / palm,
+        (dist(thumb_tip, wrist) - dist(points[2], wrist)) / palm,
         _direction(points, (2, 3, 3, 4), palm, axis),
-        _length(thumb_tip - points[5]) / palm,
-        _length(thumb_tip - points[17]) / palm,
+        dist(thumb_tip, points[5]) / palm,
+        dist(thumb_tip, points[17]) / palm,
         pinch / palm,
-        _length(thumb_tip - points[10]) / palm,
-        _length(index_tip - points[12]) / palm,
-        pinch / max(_length(points[6] - points[5]) + _length(points[8] - points[6]), palm * 0.2),
-        _length(points[17] - points[5]) / palm,
+        dist(thumb_tip, points[10]) / palm,
+        dist(index_tip, points[12]) / palm,
+        pinch / max(index_length, palm * 0.2),
+        dist(points[17], points[5]) / palm,
     ]
     return np.clip(np.asarray(values), -LARGEST_RATIO, LARGEST_RATIO)
 
@@ -93,54 +98,47 @@ def palm_size(points: NDArray[np.float64]) -> float:
     The longest of wrist to index, middle and pinky knuckle; across the palm counts too, for a
     palm that leans towards the camera.
     """
-    return max(
-        _length(points[5] - points[WRIST]),
-        _length(points[9] - points[WRIST]),
-        _length(points[17] - points[WRIST]),
-        1.25 * _length(points[17] - points[5]),
-        SHORTEST_LENGTH,
-    )
+    return _palm_size(_tuples(points))
 
 
 def thumb_elevation(landmarks: ArrayLike) -> float:
     """How far the thumb points up in the picture: 1 straight up, 0 level, -1 straight down."""
-    points = as_points(landmarks)
-    return float(-_unit(points[4] - points[2])[1])
+    points = _tuples(as_points(landmarks))
+    return -_unit(points[2], points[4])[1]
 
 
-def _length(vector: NDArray[np.float64]) -> float:
-    return float(np.hypot(vector[0], vector[1]))
+def _tuples(points: NDArray[np.float64]) -> list[Point]:
+    """Plain numbers: on so few, arrays cost thirty times as much."""
+    return [(x, y) for x, y in points[:, :2].tolist()]
 
 
-def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vector / max(_length(vector), SHORTEST_LENGTH)
+def _palm_size(points: list[Point]) -> float:
+    wrist, index, middle, pinky = points[WRIST], points[5], points[9], points[17]
+    return max(
+        dist(wrist, index),
+        dist(wrist, middle),
+        dist(wrist, pinky),
+        1.25 * dist(index, pinky),
+        SHORTEST_LENGTH,
+    )
 
 
-def _straightness(
-    points: NDArray[np.float64],
-    joints: tuple[int, ...],
-    palm: float,
-    axis: NDArray[np.float64],
-) -> float:
+def _unit(start: Point, end: Point) -> Point:
+    length = max(dist(start, end), SHORTEST_LENGTH)
+    return (end[0] - start[0]) / length, (end[1] - start[1]) / length
+
+
+def _straightness(points: list[Point], joints: tuple[int, ...], palm: float, axis: Point) -> float:
     first, second, third, tip = (points[joint] for joint in joints)
-    way = _length(second - first) + _length(third - second) + _length(tip - third)
-    return _length(tip - first) / max(way, palm * 0.1)
+    way = dist(first, second) + dist(second, third) + dist(third, tip)
+    return dist(first, tip) / max(way, palm * 0.1)
 
 
-def _reach(
-    points: NDArray[np.float64],
-    joints: tuple[int, ...],
-    palm: float,
-    axis: NDArray[np.float64],
-) -> float:
+def _reach(points: list[Point], joints: tuple[int, ...], palm: float, axis: Point) -> float:
     wrist = points[WRIST]
-    return (_length(points[joints[3]] - wrist) - _length(points[joints[1]] - wrist)) / palm
+    return (dist(points[joints[3]], wrist) - dist(points[joints[1]], wrist)) / palm
 
 
-def _direction(
-    points: NDArray[np.float64],
-    joints: tuple[int, ...],
-    palm: float,
-    axis: NDArray[np.float64],
-) -> float:
-    return float(_unit(points[joints[3]] - points[joints[0]]) @ axis)
+def _direction(points: list[Point], joints: tuple[int, ...], palm: float, axis: Point) -> float:
+    across, along = _unit(points[joints[0]], points[joints[3]])
+    return across * axis[0] + along * axis[1]

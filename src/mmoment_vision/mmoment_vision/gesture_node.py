@@ -102,6 +102,10 @@ class GestureNode(ManagedNode[GestureParameters]):
         self._landmarker: HandLandmarker | None = None
         self._faces = FaceArray()
         try:
+            _check(self.parameters)
+        except ValueError as error:
+            raise ConfigurationError(f'gesture_node: {error}') from error
+        try:
             self._landmarker = HandLandmarker(
                 maximum_hands=self.parameters.maximum_hands,
                 minimum_detection=self.parameters.detection_confidence,
@@ -155,8 +159,7 @@ class GestureNode(ManagedNode[GestureParameters]):
 
     def parameters_changed(self, old: GestureParameters, new: GestureParameters) -> None:
         """Take new limits at once."""
-        if new.keep_confidence > new.begin_confidence:
-            raise ValueError('keep_confidence must not be above begin_confidence')
+        _check(new)
         if self.is_running:
             self._rate.maximum_hz = new.maximum_rate_hz
             self._tracker.keep_s = new.keep_track_s
@@ -269,6 +272,14 @@ class GestureNode(ManagedNode[GestureParameters]):
                     identity=identity,
                 )
             )
+
+
+def _check(parameters: GestureParameters) -> None:
+    if parameters.keep_confidence > parameters.begin_confidence:
+        raise ValueError(
+            f'keep_confidence {parameters.keep_confidence:g} must not be above '
+            f'begin_confidence {parameters.begin_confidence:g}'
+        )
 
 
 def _hold_settings(parameters: GestureParameters) -> HoldSettings:
