@@ -219,10 +219,12 @@ class Graph:
         self._is_stopping = True
         for member in self._members:
             member.restart_at_s = None
-            if member.child is not None:
-                member.child.signal(signal.SIGINT)
-                member.next_signal = signal.SIGTERM
-                member.escalate_at_s = self._clock() + member.planned.sigterm_timeout_s
+            if member.child is None:
+                continue
+            # Python answers SIGINT with a page of traceback until the node has set itself up
+            member.child.signal(signal.SIGINT if member.is_ready else signal.SIGTERM)
+            member.next_signal = signal.SIGTERM if member.is_ready else signal.SIGKILL
+            member.escalate_at_s = self._clock() + member.planned.sigterm_timeout_s
 
     def _escalate(self, member: _Member) -> None:
         assert member.child is not None

@@ -119,6 +119,9 @@ class _Reader:
         if quote not in ('"', "'"):
             return self.template(position, stop=' )')
         template, position = self.template(position + 1, stop=quote)
+        if not template:
+            # The front end of ROS 2 takes an empty pair for the text '[]'
+            raise LaunchFileError(f'an empty pair of {quote} in {self.text!r} is not supported')
         if not self.text.startswith(quote, position):
             raise LaunchFileError(f'a {quote} is not closed in {self.text!r}')
         return template, position + 1

@@ -24,8 +24,38 @@ def notes(workspace, tmp_path):
     return lambda: [int(word) for word in path.read_text().split()]
 
 
+def python(*lines):
+    """A script that is one Python process."""
+    return "exec python3 - <<'END'\n" + '\n'.join(
+        ('import os, signal, socket, time', *lines, 'END')
+    )
+
+
+# A node tells from its own process that it is ready
+TELL_READY = (
+    'socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto('
+    'b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", chr(0), 1))'
+)
+STUBBORN = python(
+    'signal.signal(signal.SIGINT, signal.SIG_IGN)',
+    'signal.signal(signal.SIGTERM, signal.SIG_IGN)',
+    'open(os.environ["NOTES"], "a").write(f"{os.getpid()}\\n")',
+    TELL_READY,
+    'time.sleep(300)',
+)
+
+
 def node(executable, keys=''):
     return f'- node: {{pkg: fake, exec: {executable}, name: {executable}, {keys}}}\n'
+
+
+def wait_until_ready(process):
+    """Return the output up to the end of the frame that says so."""
+    lines = []
+    while not lines or 'Ctrl-C ends everything' not in lines[-1]:
+        lines.append(process.stdout.readline().rstrip('\n'))
+        assert process.poll() is None
+    return lines
 
 
 def test_output_is_whole_lines_with_the_name_in_front(workspace):
@@ -71,25 +101,37 @@ def test_a_stop_signal_ends_everything_with_exit_code_0(workspace, notes, number
 
 
 def test_a_process_that_ignores_signals_is_killed_and_the_exit_code_tells(workspace, notes):
-    stubborn = 'trap "" INT TERM; echo $$ >> "$NOTES"; while :; do sleep 0.1; done'
-    workspace.add_package('fake', stubborn=stubborn)
+    workspace.add_package('fake', stubborn=STUBBORN)
     keys = 'sigterm_timeout: 0.2, sigkill_timeout: 0.2'
     path = workspace.write_launch_file('launch:\n' + node('stubborn', keys))
     with workspace.supervisor(str(path)) as process:
-        wait_until(notes, 'the script')
+        wait_until_ready(process)
         code, out, _ = end(process, signal.SIGINT)
     assert code == 1
     assert re.search(r'does not end: SIGTERM(.|\n)*does not end: SIGKILL', out)
     assert not is_running(notes()[0])
 
 
+def test_a_node_that_is_not_ready_yet_is_not_interrupted_but_terminated(workspace, notes):
+    """SIGINT while a node is still importing its modules would end in a page of traceback."""
+    workspace.add_package(
+        'fake', imports=python('print("importing", flush=True)', 'time.sleep(300)')
+    )
+    path = workspace.write_launch_file('launch:\n' + node('imports'))
+    with workspace.supervisor(str(path)) as process:
+        while 'importing' not in process.stdout.readline():
+            assert process.poll() is None
+        code, out, error = end(process, signal.SIGINT)
+    assert code == 0
+    assert 'Traceback' not in out + error
+
+
 def test_a_second_ctrl_c_does_not_wait_for_the_time_outs(workspace, notes):
-    stubborn = 'trap "" INT TERM; echo $$ >> "$NOTES"; while :; do sleep 0.1; done'
-    workspace.add_package('fake', stubborn=stubborn)
+    workspace.add_package('fake', stubborn=STUBBORN)
     keys = 'sigterm_timeout: 1000.0, sigkill_timeout: 1000.0'
     path = workspace.write_launch_file('launch:\n' + node('stubborn', keys))
     with workspace.supervisor(str(path)) as process:
-        wait_until(notes, 'the script')
+        wait_until_ready(process)
         for stage in ('ending the graph', 'SIGTERM', 'SIGKILL'):
             process.send_signal(signal.SIGINT)
             while stage not in (line := process.stdout.readline()):
@@ -186,20 +228,12 @@ def test_a_second_graph_in_the_same_namespace_is_refused(workspace, notes):
 
 
 def test_tells_when_all_are_ready_and_repeats_the_sign_in_link(workspace):
-    tell = (
-        'import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
-        's.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", chr(0), 1))'
-    )
-    ready = f"python3 - <<'END'\nimport os\n{tell}\nos.execvp('sleep', ['sleep', '300'])\nEND\n"
-    # The message counts only if it comes from the node's own process
-    ready = 'exec ' + ready
+    ready = python(TELL_READY, 'time.sleep(300)')
     link = 'http://127.0.0.1:5002/sign-in?token=abc'
     workspace.add_package('fake', web=f'echo "Sign in: {link}"; {ready}', quiet=ready)
     path = workspace.write_launch_file('launch:\n' + node('web') + node('quiet'))
     with workspace.supervisor(str(path)) as process:
-        lines = []
-        while not lines or 'Ctrl-C ends everything' not in lines[-1]:
-            lines.append(process.stdout.readline().rstrip('\n'))
+        lines = wait_until_ready(process)
         assert re.fullmatch(r'All 2 nodes are ready after \d+\.\d s', lines[-3])
         assert lines[-2] == f'Sign in: {link}'
         end(process, signal.SIGINT)

@@ -29,12 +29,12 @@ def test_builds_the_command_line_of_launch_ros(plan, workspace, tmp_path):
     made = plan(
         f"""
 - arg: {{name: space, default: cam}}
-- arg: {{name: source, default: ''}}
+- arg: {{name: source, default: default}}
 - group:
   - push_ros_namespace: {{namespace: $(var space)}}
   - set_parameters_from_file: {{filename: {parameters}}}
   - group:
-    - set_parameter: {{name: source, value: $(var source), unless: $(equals $(var source) '')}}
+    - set_parameter: {{name: source, value: $(var source), unless: $(equals $(var source) default)}}
     - node: {{pkg: fake, exec: run, name: one, ros_args: --log-level debug}}
   - node: {{pkg: fake, exec: other, name: two}}
 """,
@@ -50,10 +50,10 @@ def test_builds_the_command_line_of_launch_ros(plan, workspace, tmp_path):
     assert (one.label, two.label, one.namespace) == ('run-1', 'other-2', '/cam')
 
 
-def test_an_argument_left_empty_sets_no_parameter(plan):
+def test_an_argument_left_at_its_default_sets_no_parameter(plan):
     made = plan(f"""
-- arg: {{name: source, default: ''}}
-- set_parameter: {{name: source, value: $(var source), unless: $(equals $(var source) '')}}
+- arg: {{name: source, default: default}}
+- set_parameter: {{name: source, value: $(var source), unless: $(equals $(var source) default)}}
 - node: {NODE}
 """)
     assert '-p' not in made.processes[0].command
