@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,21 @@ def test_a_file_that_is_no_video_ends_it_too(graph, tmp_path):
     assert process.returncode == 2
     assert 'give a video file' in text.splitlines()[-1]
     assert not leftovers(graph)
+
+
+def test_full_shared_memory_is_told_with_both_numbers(graph):
+    # Room for the middleware's 64 MiB, and too little for six pictures.
+    small = 'mount -t tmpfs -o size=72m tmpfs /dev/shm && exec "$@"'
+    probe = ['unshare', '-m', 'sh', '-c', small, 'sh']
+    if shutil.which('unshare') is None or subprocess.run([*probe, 'true'], check=False).returncode:
+        pytest.skip('this user may not mount a small /dev/shm')
+    process = graph.start('source:=pattern', wrapper=probe)
+    _, text = process.communicate(timeout=30)
+    assert process.returncode == 2
+    line = text.splitlines()[-1]
+    assert line.startswith('error: camera_node: ')
+    assert 'needs 15.8 MiB of shared memory' in line
+    assert 'MiB are free' in line
 
 
 def test_a_second_camera_in_the_namespace_is_refused(graph, wait_until):
