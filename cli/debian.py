@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def _condense(line: str) -> str | None:
 
 
 @contextmanager
-def _services_held_back():
+def _services_held_back() -> Iterator[None]:
     if START_POLICY.exists():
         yield
         return

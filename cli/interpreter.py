@@ -15,12 +15,12 @@ NEWEST = (3, 12)
 """mediapipe 0.10.18 and the ROS 2 wheels together serve this range."""
 
 
-def is_suitable(version) -> bool:
+def is_suitable(version: tuple[int, ...]) -> bool:
     """Whether a version (major, minor) is one the project runs on."""
     return OLDEST <= tuple(version[:2]) <= NEWEST
 
 
-def version_of(python: str):
+def version_of(python: str) -> tuple[int, int] | None:
     """Version (major, minor) of an interpreter, or None if it does not run (a dangling shim, say)."""
     try:
         answer = subprocess.run(
@@ -36,7 +36,7 @@ def version_of(python: str):
         return None
 
 
-def find_interpreter(path: str, wanted=None):
+def find_interpreter(path: str, wanted: tuple[int, int] | None = None) -> str | None:
     """Full name of a suitable Python on `path`, or None.
 
     `wanted`: exactly this (major, minor); otherwise the newest suitable one.

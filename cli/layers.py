@@ -81,6 +81,8 @@ def cores(root: Path) -> list[Path]:
 def edge_imports(source: str) -> Iterator[tuple[int, str]]:
     """Yield line and name of each import that a core must not have, wherever in the module it stands."""
     for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -12,7 +12,6 @@ LIBRARIES = (
     'numpy',
     'cv2',
     'av',
-    'torch',
     'mediapipe.python.solutions.hands',
     'cv_bridge',
     'fastapi',

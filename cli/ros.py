@@ -119,4 +119,4 @@ def has_real_launch(environ: Mapping[str, str]) -> bool:
     if any((Path(prefix) / _PACKAGES / 'ros2launch').exists() for prefix in prefixes if prefix):
         return True
     venv = environ.get('VIRTUAL_ENV')
-    return bool(venv) and any(Path(venv).glob('lib/python3.*/site-packages/ros2launch*-info'))
+    return venv is not None and any(Path(venv).glob('lib/python3.*/site-packages/ros2launch*-info'))

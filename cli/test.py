@@ -54,11 +54,12 @@ def lints(ready: Ready) -> list[tuple[str, Sequence[object]]]:
     """Return the checks before the tests, as title and command."""
     root = ready.project.root
     cores = [path.relative_to(root) for path in layers.cores(root)]
+    typed = ['cli', *cores]
     python = ready.python
     return [
         ('ruff check', [python, '-m', 'ruff', 'check', '--quiet', '.']),
         ('ruff format', [python, '-m', 'ruff', 'format', '--check', '--quiet', '.']),
-        ('mypy', [python, '-m', 'mypy', '--no-error-summary', *cores]),
+        ('mypy', [python, '-m', 'mypy', '--no-error-summary', *typed]),
     ]
 
 

@@ -21,9 +21,13 @@ TITLES = {
     'build': 'build tools',
     'runtime': 'libraries',
     'runtime-no-deps': 'vision models',
+    'torch': 'torch',
+    'torch-no-deps': 'torchvision',
     'test': 'test tools',
     'bench': 'peers for benchmarks',
 }
+CUDA_TRACES = ('/dev/nvidia0', '/dev/nvhost-gpu', '/dev/dxg')
+"""Device files of which every machine with a CUDA device has one; `mtcnn_runtime` looks for the same."""
 LONGEST_SCRIPT_PATH = 120
 """Beyond this the first line of a script needs a form that cannot be rewritten."""
 DISTURBING = ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER', 'VIRTUAL_ENV')
@@ -31,9 +35,14 @@ DISTURBING = ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER'
 
 
 def groups_for(ros: Ros, extra: Sequence[str] = ()) -> list[str]:
-    """Lists under requirements/ that an environment needs, in installation order."""
+    """Lists under requirements/ that an environment needs, in installation order.
+
+    torch comes where a CUDA device can use it, and with the references that tests and benchmarks run.
+    """
     first = [] if ros.is_sourced else ['ros']
-    return [*first, 'build', 'runtime', 'runtime-no-deps', *extra]
+    wants_torch = bool(extra) or any(Path(trace).exists() for trace in CUDA_TRACES)
+    torch = ['torch', 'torch-no-deps'] if wants_torch else []
+    return [*first, 'build', 'runtime', 'runtime-no-deps', *torch, *extra]
 
 
 class Venv:
@@ -148,7 +157,7 @@ class Venv:
             self.folder.rename(rubbish)
             shutil.rmtree(rubbish)
         system = ['--system-site-packages'] if self._ros.is_sourced else []
-        command = [self._ros.python, '-m', 'venv', *system, self.folder]
+        command: list[str | Path] = [self._ros.python, '-m', 'venv', *system, self.folder]
         progress.run(
             command, failure='could not make the virtual environment', env=clean_environment()
         )

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cli.errors import CliError
 from cli.progress import CommandFailed, Progress
@@ -78,7 +79,7 @@ class Workspace:
     def _colcon(
         self, names: Sequence[str], progress: Progress, python: Path, env: Mapping[str, str]
     ) -> None:
-        command = [
+        command: list[str | Path] = [
             *(python, '-m', 'colcon', 'build', '--symlink-install', '--packages-select', *names),
             *('--base-paths', 'src', 'launch'),
             *('--event-handlers', 'console_cohesion+', 'status-', 'desktop_notification-'),
@@ -89,7 +90,7 @@ class Workspace:
                 '--no-warn-unused-cli',
             ),
         ]
-        call = {'env': env, 'cwd': self._project.root, 'condense': _condense}
+        call: dict[str, Any] = {'env': env, 'cwd': self._project.root, 'condense': _condense}
         try:
             progress.run(command, failure='colcon build failed', **call)
         except CommandFailed:
