@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 from mmoment_vision.gesture_features import as_points, palm_size
 
 NO_OWNER = 0
-# An arm swings about the chest; everything in heights of the face box (about 0.2 m).
-CHEST_BELOW_FACE = 1.1
-ARM_REACH = 3.6
+# Everything in heights of the face box (about 0.18 m): shoulders stand this far below the middle of
+# the face and to its sides, and an arm reaches so far from them to the middle of the palm.
+SHOULDERS_BELOW = 0.8
+SHOULDERS_ASIDE = 1.1
+ARM_REACH = 4.0
 # Wrist to knuckles is about half a face high. Much smaller or larger: another distance from the
 # camera, another person. Hands stretched towards the camera look large.
 SMALLEST_PALM = 0.2
@@ -58,10 +60,10 @@ def find_owner(landmarks: ArrayLike, faces: Sequence[FaceBox]) -> int:
 
 
 def _reach(centre: np.ndarray, palm: float, face: FaceBox) -> float | None:
-    """Distance from chest to hand in face heights; None if no arm of this face gets there."""
+    """Distance from the shoulders to the hand in face heights; None if no arm gets there."""
     if face.height <= 0 or not SMALLEST_PALM <= palm / face.height <= LARGEST_PALM:
         return None
-    chest_x = face.x + face.width / 2
-    chest_y = face.y + face.height * (0.5 + CHEST_BELOW_FACE)
-    distance = float(np.hypot(centre[0] - chest_x, centre[1] - chest_y)) / face.height
+    aside = abs(centre[0] - face.x - face.width / 2) / face.height - SHOULDERS_ASIDE
+    below = (centre[1] - face.y) / face.height - 0.5 - SHOULDERS_BELOW
+    distance = float(np.hypot(max(0.0, aside), below))
     return distance if distance <= ARM_REACH else None

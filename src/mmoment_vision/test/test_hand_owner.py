@@ -15,6 +15,13 @@ def test_hand_within_reach_belongs_to_the_face():
         assert owner(centre, [ANNA]) == 4
 
 
+def test_hands_of_the_signer_are_the_signers():
+    # Sizes as seen in the clips: a face 80 pixels high, one hand raised, one hanging down.
+    face = FaceBox(track_id=1, x=277, y=55, width=68, height=80)
+    assert owner((212, 175), [face], size=45) == 1
+    assert owner((428, 455), [face], size=45) == 1
+
+
 def test_hand_out_of_reach_belongs_to_nobody():
     assert owner((900, 260), [ANNA]) == NO_OWNER
     assert owner((340, 700), [ANNA]) == NO_OWNER
