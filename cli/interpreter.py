@@ -53,7 +53,7 @@ def find_interpreter(path: str, wanted: tuple[int, int] | None = None) -> str | 
 
 def use_suitable_interpreter(script: str) -> None:
     """Go on in a suitable Python: return if this one is, else replace this process, else exit 1."""
-    if is_suitable(sys.version_info):
+    if is_suitable(sys.version_info[:2]):
         return
     other = find_interpreter(os.environ.get('PATH', ''))
     if other is None:

@@ -79,17 +79,11 @@ class Workspace:
     def _colcon(
         self, names: Sequence[str], progress: Progress, python: Path, env: Mapping[str, str]
     ) -> None:
-        command: list[str | Path] = [
-            *(python, '-m', 'colcon', 'build', '--symlink-install', '--packages-select', *names),
-            *('--base-paths', 'src', 'launch'),
-            *('--event-handlers', 'console_cohesion+', 'status-', 'desktop_notification-'),
-            *(
-                '--cmake-args',
-                f'-DPython3_EXECUTABLE={python}',
-                '-DBUILD_TESTING=OFF',
-                '--no-warn-unused-cli',
-            ),
-        ]
+        command: list[str | Path] = [python, '-m', 'colcon', 'build', '--symlink-install']
+        command += ['--packages-select', *names, '--base-paths', 'src', 'launch']
+        command += ['--event-handlers', 'console_cohesion+', 'status-', 'desktop_notification-']
+        command += ['--cmake-args', f'-DPython3_EXECUTABLE={python}', '-DBUILD_TESTING=OFF']
+        command += ['--no-warn-unused-cli']
         call: dict[str, Any] = {'env': env, 'cwd': self._project.root, 'condense': _condense}
         try:
             progress.run(command, failure='colcon build failed', **call)
