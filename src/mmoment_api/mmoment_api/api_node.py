@@ -220,7 +220,7 @@ class ApiNode(ManagedNode[ApiParameters]):
 
     def _forward_log(self) -> None:
         handler = _RosHandler(self.get_logger())
-        for name in ('uvicorn', 'uvicorn.error', 'asyncio'):
+        for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'mmoment_api'):
             logger = logging.getLogger(name)
             logger.handlers[:] = [handler]
             logger.propagate = False

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -109,20 +110,22 @@ class Bridge:
         executor = self._node.executor
         if executor is None or self._is_paused:
             return work()
-        done = threading.Event()
-        lock = threading.Lock()
-        result: list[Any] = []
+        result: Future[Any] = Future()
 
         def once() -> None:
-            with lock:
-                if not result:
-                    result.append(work())
-            done.set()
+            if result.set_running_or_notify_cancel():
+                try:
+                    result.set_result(work())
+                except Exception as error:
+                    result.set_exception(error)
 
         executor.create_task(once)
-        if not done.wait(EXECUTOR_WAIT_S):
-            once()
-        return result[0]
+        try:
+            return result.result(EXECUTOR_WAIT_S)
+        except FutureTimeout:
+            if result.cancel():
+                return work()
+            return result.result()
 
     # --- what is heard (executor's thread) ------------------------------------------------
 

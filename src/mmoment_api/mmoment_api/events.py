@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 QUEUE_LENGTH = 64
@@ -41,6 +41,8 @@ class Listener:
     def __init__(self, types: Collection[str], queue_length: int = QUEUE_LENGTH) -> None:
         self.types = frozenset(types)
         self.missed_total = 0
+        # Asked now and then: a session may end while it listens.
+        self.is_welcome: Callable[[], bool] = lambda: True
         self._missed = 0
         self._queue: deque[str] = deque()
         self._queue_length = queue_length
@@ -137,6 +139,12 @@ class EventHub:
         if listener in self._listeners:
             self._listeners.remove(listener)
         self._note_wanted()
+
+    def end_unwelcome(self) -> None:
+        """End the listeners whose session is over; belongs to the loop's thread."""
+        for listener in self._listeners:
+            if not listener.is_welcome():
+                listener.close()
 
     def close(self) -> None:
         """End all listeners; belongs to the loop's thread."""

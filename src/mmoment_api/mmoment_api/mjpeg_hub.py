@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from mmoment_api.mjpeg_rungs import Pace, Rung
 PICTURE_WAIT_S = 0.25
 # A page that is reloaded finds the channel still open.
 LINGER_S = 2.0
+
+
+_logger = logging.getLogger(__name__)
 
 
 class PictureSource(Protocol):
@@ -61,6 +65,8 @@ class Viewer:
         self.sending_since_s: float | None = None
         # How to end a connection that takes nothing any more; whoever serves the viewer knows.
         self.abandon: Callable[[], object] = self.close
+        # Asked now and then: a session may end while its stream runs.
+        self.is_welcome: Callable[[], bool] = lambda: True
         self.is_closed = False
         self._figures = figures
         self._pace = Pace(rung.rate_fps)
@@ -168,6 +174,12 @@ class LiveHub:
             if isinstance(thread, _ChannelThread) and thread.hub is self:
                 thread.join(timeout_s)
 
+    def end_failed(self, channel: _Channel) -> None:
+        """End the viewers of a channel whose thread has failed."""
+        channel.close_viewers()
+        if self._channels.get(channel.annotated) is channel:
+            del self._channels[channel.annotated]
+
     def _end_unwatched(self, channel: _Channel) -> None:
         if not channel.is_watched and self._channels.get(channel.annotated) is channel:
             channel.end()
@@ -193,6 +205,7 @@ class _Channel:
         quality: Callable[[], int],
     ) -> None:
         self.annotated = annotated
+        self._hub = hub
         self._figures = hub.figures
         self._open_source = open_source
         self._quality = quality
@@ -229,6 +242,11 @@ class _Channel:
     def end(self) -> None:
         self._ended.set()
 
+    def close_viewers(self) -> None:
+        for viewers in self._viewers.values():
+            for viewer in viewers:
+                viewer.close()
+
     def _note_wishes(self) -> None:
         self._wishes = tuple(
             (width_px, frozenset(viewer.rung.rate_fps for viewer in viewers))
@@ -238,6 +256,15 @@ class _Channel:
     # --- in the channel's thread --------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._read_to_end()
+        except Exception:
+            # Told here and ended: the next viewer tries again.
+            _logger.exception('The live view of a frame ring has failed')
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._hub.end_failed, self)
+
+    def _read_to_end(self) -> None:
         with contextlib.closing(self._open_source(self.annotated)) as source:
             paces: dict[tuple[int, int], Pace] = {}
             while not self._ended.is_set():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -12,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 from mmoment_api.mjpeg_encoder import CONTENT_TYPE, OPENING
 from mmoment_api.mjpeg_hub import LiveHub, Viewer
 
-WATCHDOG_PERIOD_S = 1.0
 # Key of the scope's extensions under which our server gives a way to cut a connection: closing it
 # properly would first wait for the client to take what is still buffered.
 ABORT = 'mmoment.abort'
@@ -79,9 +77,8 @@ def end_stalled(hub: LiveHub, now_s: float, timeout_s: float) -> int:
     return len(stalled)
 
 
-async def watch_viewers(hub: LiveHub, clock: Callable[[], float], timeout_s: float) -> None:
-    """End stalled viewers until cancelled."""
-    with contextlib.suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(WATCHDOG_PERIOD_S)
-            end_stalled(hub, clock(), timeout_s)
+def end_unwelcome(hub: LiveHub) -> None:
+    """End the viewers whose session is over."""
+    for viewer in hub.viewers:
+        if not viewer.is_welcome():
+            viewer.close()

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mmoment_api.mjpeg_response import ABORT, watch_viewers
+from mmoment_api.mjpeg_response import ABORT, end_stalled, end_unwelcome
 from mmoment_api.services import Services
 from mmoment_node.errors import ConfigurationError
 
@@ -25,6 +25,7 @@ BACKLOG = 256
 # Open streams are ended first; what then still runs is a request that waits for another node.
 GRACE_S = 1
 STOP_WAIT_S = 3.0
+WATCH_PERIOD_S = 1.0
 
 
 class CuttableProtocol(HttpToolsProtocol):
@@ -138,15 +139,22 @@ class WebServer:
     async def _serve(self) -> None:
         services = self._services
         services.events.bind(asyncio.get_running_loop())
-        watchdog = asyncio.ensure_future(
-            watch_viewers(services.live, services.clock, self._stalled_s)
-        )
+        watchdog = asyncio.ensure_future(self._watch())
         try:
             await self._server.serve(sockets=[self._listener])
         finally:
             services.events.bind(None)
             watchdog.cancel()
             await asyncio.gather(watchdog, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """End streams that nobody takes, or whose session is over, until cancelled."""
+        services = self._services
+        while True:
+            await asyncio.sleep(WATCH_PERIOD_S)
+            end_stalled(services.live, services.clock(), self._stalled_s)
+            end_unwelcome(services.live)
+            services.events.end_unwelcome()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

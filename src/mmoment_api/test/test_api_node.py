@@ -12,6 +12,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
 
 pytestmark = pytest.mark.graph
 
@@ -125,6 +129,37 @@ def test_tokens_are_printed_once_and_nowhere_else(node):
     text = '\n'.join(node.lines)
     for link in node.links():
         assert text.count(link[2]) == 1
+
+
+def change_state(transition):
+    """Ask for a transition, as `ros2 lifecycle set` does; whether it succeeded."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    asker = rclpy.create_node('asker', context=context)
+    executor = SingleThreadedExecutor(context=context)
+    try:
+        client = asker.create_client(ChangeState, f'{NAMESPACE}/api_node/change_state')
+        assert client.wait_for_service(START_WAIT_S)
+        pending = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        rclpy.spin_until_future_complete(asker, pending, executor, START_WAIT_S)
+        return pending.result().success
+    finally:
+        asker.destroy_node()
+        context.try_shutdown()
+
+
+def test_it_stops_and_starts_alone_on_the_same_port(node):
+    links = len(node.links())
+    port = int(node.links()[0][1].rpartition(':')[2])
+    assert change_state(Transition.TRANSITION_DEACTIVATE)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(('127.0.0.1', port))
+    assert change_state(Transition.TRANSITION_ACTIVATE)
+    until(lambda: len(node.links()) == links + 1)
+    status, answer, _ = node.call('GET', '/')
+    assert (status, answer['success']) == (200, True)
+    # Sessions outlive the pause.
+    assert node.call('GET', '/api/gesture/current', cookie=node.cookie)[0] == 200
 
 
 def test_it_ends_quickly_with_open_streams(node):

@@ -159,6 +159,24 @@ def test_overwritten_pictures_are_counted_and_not_shown(run, sources, picture):
     run(scenario)
 
 
+def test_a_failing_source_ends_its_viewers_and_the_next_one_tries_again(run, sources, picture):
+    async def scenario(hub):
+        viewer = hub.enter(Rung())
+        await until(lambda: sources.opened)
+        sources.opened[0].newest = None
+        sources.opened[0].put(picture(1, 1))
+        while await viewer.next() is not None:
+            pass
+        assert sources.opened[0].is_closed
+        hub.leave(viewer)
+        again = hub.enter(Rung())
+        await until(lambda: len(sources.opened) == 2)
+        sources.opened[1].put(picture(2, 2))
+        assert (await again.next()).sequence == 2
+
+    run(scenario)
+
+
 def test_closing_ends_viewers_and_threads(run, sources):
     async def scenario(hub):
         viewer = hub.enter(Rung())

@@ -208,6 +208,21 @@ def test_too_many_listeners_are_told(served):
     asyncio.run(scenario())
 
 
+def test_streams_end_with_their_session(served, sources):
+    async def scenario():
+        async with served.listen() as connection:
+            served.until(lambda: served.services.events.listeners == 1)
+            served.services.sign_in.sign_out(served.cookie.partition('=')[2])
+            async for _ in connection:
+                pass
+            assert connection.close_code == 1001
+
+    with served.look() as viewer:
+        served.until(lambda: served.services.live.figures.viewers == 1)
+        asyncio.run(scenario())
+        assert read_until(viewer, b'\r\n0\r\n\r\n').endswith(b'\r\n0\r\n\r\n')
+
+
 def test_it_stops_quickly_with_open_streams(services, sources, picture):
     served = Served(services)
     viewers = [served.look() for _ in range(3)]

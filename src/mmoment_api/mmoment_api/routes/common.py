@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -39,5 +40,15 @@ async def authorise(connection: HTTPConnection) -> None:
         raise ApiError(403, *HTTP_ERRORS[403], right=access.value)
 
 
+def get_welcome(connection: HTTPConnection) -> Callable[[], bool]:
+    """Whether the session that this call came with still lasts; for answers without end."""
+
+    def is_welcome() -> bool:
+        return get_principal(connection) is not None
+
+    return is_welcome
+
+
 ServicesOf = Annotated[Services, Depends(get_services)]
 PrincipalOf = Annotated[Principal | None, Depends(get_principal)]
+WelcomeOf = Annotated[Callable[[], bool], Depends(get_welcome)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from mmoment_api.errors import ApiError
 from mmoment_api.events import EVENT_TYPES, EventHub, Listener, TooManyListeners
-from mmoment_api.routes.common import ServicesOf
+from mmoment_api.routes.common import ServicesOf, WelcomeOf
 from mmoment_api.services import Services
 
 router = APIRouter(tags=['events'])
@@ -31,19 +31,21 @@ Types = Annotated[
     response_class=Response,
     responses={200: {'content': {'text/event-stream': {}}, 'description': 'Server-sent events'}},
 )
-async def get_events(services: ServicesOf, types: Types = None) -> Response:
+async def get_events(services: ServicesOf, is_welcome: WelcomeOf, types: Types = None) -> Response:
     """Server-sent events; the same address takes WebSockets.
 
     Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, camera and health a slow client
     gets the newest only; {"type": "dropped", "data": {"count"}} tells what it missed.
     """
-    return EventStream(services.events, _listen(services, types))
+    return EventStream(services.events, _listen(services, types, is_welcome))
 
 
 @router.websocket('/api/events')
-async def websocket_events(websocket: WebSocket, services: ServicesOf, types: Types = None) -> None:
+async def websocket_events(
+    websocket: WebSocket, services: ServicesOf, is_welcome: WelcomeOf, types: Types = None
+) -> None:
     """The same as text messages."""
-    listener = _listen(services, types)
+    listener = _listen(services, types, is_welcome)
     try:
         await websocket.accept()
         tasks = [
@@ -91,17 +93,19 @@ class EventStream(Response):
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 
-def _listen(services: Services, types: str | None) -> Listener:
+def _listen(services: Services, types: str | None, is_welcome: Callable[[], bool]) -> Listener:
     wanted = [name.strip() for name in types.split(',') if name.strip()] if types else EVENT_TYPES
     unknown = [name for name in wanted if name not in EVENT_TYPES]
     if unknown:
         raise ApiError(422, 'invalid', f'types may name {", ".join(EVENT_TYPES)}', field='types')
     try:
-        return services.events.listen(wanted)
+        listener = services.events.listen(wanted)
     except TooManyListeners:
         raise ApiError(
             503, 'too_many_listeners', 'As many clients listen as the camera can serve'
         ) from None
+    listener.is_welcome = is_welcome
+    return listener
 
 
 async def _send_all(websocket: WebSocket, listener: Listener) -> None:

@@ -12,7 +12,7 @@ from mmoment_api.mjpeg_encoder import CONTENT_TYPE
 from mmoment_api.mjpeg_hub import TooManyViewers
 from mmoment_api.mjpeg_response import MjpegResponse
 from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
-from mmoment_api.routes.common import ServicesOf
+from mmoment_api.routes.common import ServicesOf, WelcomeOf
 
 router = APIRouter(tags=['live'])
 
@@ -26,6 +26,7 @@ RETRY_AFTER_S = 5
 )
 async def get_live(
     services: ServicesOf,
+    is_welcome: WelcomeOf,
     overlay: Annotated[bool, Query(description='With what the overlay draws')] = True,
     fps: Annotated[
         float | None, Query(description=f'At most this many pictures a second, of {RATES_FPS}')
@@ -44,4 +45,5 @@ async def get_live(
             'As many people look as the camera can serve; try again later',
             {'Retry-After': str(RETRY_AFTER_S)},
         ) from None
+    viewer.is_welcome = is_welcome
     return MjpegResponse(services.live, viewer, services.clock)

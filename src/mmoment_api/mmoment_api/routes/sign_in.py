@@ -79,7 +79,7 @@ def _token(body: bytes, is_form: bool) -> str:
         return SignInRequest.model_validate(json.loads(body)).token
     except ValidationError:
         raise ApiError(422, 'invalid', 'token is missing or not a text', field='token') from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(400, *HTTP_ERRORS[400]) from None
 
 
