@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Point32
 from rclpy.qos import QoSProfile
@@ -18,7 +20,7 @@ from mmoment_node.stage import StageReporter
 from mmoment_vision import hand_landmarks
 from mmoment_vision.gesture_hold import BEGIN, GestureHold, HoldEvent, HoldSettings
 from mmoment_vision.gesture_rules import classify_hand
-from mmoment_vision.hand_landmarks import HandLandmarker
+from mmoment_vision.hand_landmarks import HandLandmarker, Picture
 from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
 from mmoment_vision.hand_tracking import HandTracker, TrackedHand
 from mmoment_vision.picture_rate import PictureRate
@@ -173,9 +175,10 @@ class GestureNode(ManagedNode[GestureParameters]):
         self._faces = faces
 
     def _work(self) -> None:
+        frames = self._frames
+        assert frames is not None
         while self._is_wanted:
-            frames = self._frames
-            frame = frames.newest(WAIT_S) if frames is not None else None
+            frame = frames.newest(WAIT_S)
             if frame is None:
                 self._look_away()
             elif self._rate.takes(frame.monotonic_ns * 1e-9):
@@ -195,11 +198,12 @@ class GestureNode(ManagedNode[GestureParameters]):
     def _look_at(self, frame: Frame) -> None:
         assert self._landmarker is not None
         now_s = frame.monotonic_ns * 1e-9
-        # A placeholder picture has no hands, whatever a model may see in it.
-        found = self._landmarker.detect(frame.image) if frame.live else []
+        self._landmarker.take(_as_bgr(frame.image))
         if not frame.intact():
             self._rate.lost()
             return
+        # A placeholder picture has no hands, whatever a model may see in it.
+        found = self._landmarker.find() if frame.live else []
         message = HandArray(
             header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
         )
@@ -272,6 +276,12 @@ class GestureNode(ManagedNode[GestureParameters]):
                     identity=identity,
                 )
             )
+
+
+def _as_bgr(picture: Picture) -> Picture:
+    if picture.ndim == 3:
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _check(parameters: GestureParameters) -> None:

@@ -71,6 +71,8 @@ class HandLandmarker:
         self._is_mirrored = is_mirrored
         self._longest_side_px = longest_side_px
         self._buffers: dict[str, Picture] = {}
+        self._rgb: Picture = np.zeros((1, 1, 3), np.uint8)
+        self._size = (1, 1)
         with chatter_removed():
             # Takes half a second: only who looks for hands pays for it.
             from mediapipe.python.solutions.hands import Hands
@@ -86,8 +88,18 @@ class HandLandmarker:
 
     def detect(self, picture: Picture) -> list[DetectedHand]:
         """Return the hands in a picture, uint8 of shape (height, width, 3), BGR."""
-        height, width = picture.shape[:2]
-        found = self._model.process(self._prepared(picture))
+        self.take(picture)
+        return self.find()
+
+    def take(self, picture: Picture) -> None:
+        """Take what is needed of a picture: from here on it may change, see `find`."""
+        self._size = (picture.shape[1], picture.shape[0])
+        self._rgb = self._prepared(picture)
+
+    def find(self) -> list[DetectedHand]:
+        """Return the hands in the picture taken last."""
+        width, height = self._size
+        found = self._model.process(self._rgb)
         if not found.multi_hand_landmarks:
             return []
         hands = [

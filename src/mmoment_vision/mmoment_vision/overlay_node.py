@@ -136,9 +136,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         )
 
     def _work(self) -> None:
+        frames = self._frames
+        assert frames is not None
         while self._is_wanted:
-            frames = self._frames
-            frame = frames.newest(WAIT_S) if frames is not None else None
+            frame = frames.newest(WAIT_S)
             if frame is None or not self._is_watched():
                 continue
             try:
@@ -249,7 +250,7 @@ def _counted(number: int, what: str) -> str:
 def _octets(pixels: Picture) -> array.array[int]:
     """The type that rclpy takes as a whole instead of checking element by element."""
     octets = array.array('B')
-    octets.frombytes(memoryview(np.ascontiguousarray(pixels)).cast('B'))
+    octets.frombytes(np.ascontiguousarray(pixels).data)
     return octets
 
 
