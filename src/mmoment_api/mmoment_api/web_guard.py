@@ -110,9 +110,13 @@ class WebGuard:
 
     def _is_own(self, headers: Headers, host: str) -> bool:
         origin = headers.get('origin')
+        site = headers.get('sec-fetch-site')
         if origin is None:
             # Not a browser, or a request that browsers send without one only within a site.
-            return headers.get('sec-fetch-site', 'none') in ('none', 'same-origin')
+            return site in (None, 'none', 'same-origin')
+        if origin == 'null':
+            # Our own forms: pages that send no referrer send no origin with them either.
+            return site == 'same-origin'
         if origin.lower() in self._origins:
             return True
         # The scheme may have been changed by a tunnel on the way; the name may not.

@@ -40,8 +40,21 @@ def test_cross_site_without_origin_is_refused(owner):
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize('site', ['cross-site', 'same-site', 'none'])
+def test_a_hidden_origin_is_foreign_unless_it_is_the_same(owner, site):
+    answer = owner.post(
+        '/api/visualization/face', headers={'Origin': 'null', 'Sec-Fetch-Site': site}
+    )
+    assert answer.status_code == 403
+
+
 def test_the_own_page_and_programs_may(owner):
-    for headers in ({'Origin': OWN}, {}, {'Sec-Fetch-Site': 'same-origin'}):
+    for headers in (
+        {'Origin': OWN},
+        {},
+        {'Sec-Fetch-Site': 'same-origin'},
+        {'Origin': 'null', 'Sec-Fetch-Site': 'same-origin'},
+    ):
         assert owner.post('/api/visualization/face', headers=headers).status_code == 200
 
 
