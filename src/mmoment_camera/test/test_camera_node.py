@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from rclpy.qos import (  # noqa: E402
     DurabilityPolicy,
     QoSProfile,
@@ -279,6 +282,30 @@ def test_a_calibration_survives_a_restart_and_is_scaled(graph, tmp_path, wait_un
     graph.watch(CameraInfo, 'camera_info', BEST_EFFORT)
     wait_until(lambda: 'camera_info' in graph.latest, 'camera_info', 30)
     assert list(graph.latest['camera_info'].k)[:3] == [250.0, 0.0, 160.0]
+
+
+def test_it_stops_and_starts_by_its_lifecycle(graph, wait_until):
+    graph.start('source:=pattern', 'width:=320', 'height:=240')
+
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert graph.call(ChangeState, 'camera_node/change_state', request).success
+
+    wait_until(lambda: graph.has_state(ComponentState.LIVE), 'live', 30)
+    change(Transition.TRANSITION_DEACTIVATE)
+    wait_until(lambda: graph.has_state(ComponentState.IDLE), 'idle')
+    seen = graph.counts.get('live', 0)
+    time.sleep(0.3)
+    assert graph.counts.get('live', 0) == seen
+    refused = graph.call(SetSource, 'set_source', SetSource.Request(source='demo'))
+    assert not refused.success
+    assert 'not active' in refused.message
+    change(Transition.TRANSITION_CLEANUP)
+    assert not leftovers(graph)
+    change(Transition.TRANSITION_CONFIGURE)
+    assert leftovers(graph)
+    change(Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: graph.counts['live'] > seen + 3, 'pictures again')
 
 
 def test_turned_pictures(graph, wait_until):

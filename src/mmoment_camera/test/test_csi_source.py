@@ -67,7 +67,7 @@ def test_pictures_have_size_colour_and_rate(playing):
     start_s = time.monotonic()
     for _ in range(15):
         picture = playing.read()
-    assert 0.3 < time.monotonic() - start_s < 1.0
+    assert 0.3 < time.monotonic() - start_s < 3.0
     assert picture.image.shape == (240, 320, 3)
     blue, green, red = picture.image.mean((0, 1))
     assert red > 220

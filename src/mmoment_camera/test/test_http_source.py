@@ -54,7 +54,7 @@ def test_pictures_come_in_order_and_soon(http_camera):
     source.close()
     numbers = [read_number(picture.image) for picture in pictures]
     assert numbers == list(range(numbers[0], numbers[0] + 10))
-    assert read_mark(pictures[-1].image).age_ms(pictures[-1].monotonic_ns) < 200
+    assert read_mark(pictures[-1].image).age_ms(pictures[-1].monotonic_ns) < 1000
 
 
 def test_a_killed_camera_is_noticed_at_once(http_camera):

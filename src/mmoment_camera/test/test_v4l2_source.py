@@ -132,7 +132,7 @@ def test_pictures_come_in_the_format_that_suits_the_rate(run, fps, pixel_format,
 
 def test_the_drivers_stamp_is_the_capture_time(run):
     (told,) = run(READ_TEN.format(fps=30.0, pixel_format='auto'))
-    assert all(0 <= age < 100 for age in told['ages'])
+    assert all(0 <= age < 500 for age in told['ages'])
     assert any(age > 0 for age in told['ages'])
 
 
@@ -154,7 +154,7 @@ def test_unplugging_is_noticed_at_once_and_a_new_handle_heals(run):
         source.close()
     """)
     assert 'unplugged' in told[0]['text']
-    assert told[0]['seconds'] < 0.3
+    assert told[0]['seconds'] < 0.45
     assert 'plug the camera in' in told[1]['text']
     assert told[2]['number']
     assert told[2]['seconds'] < 1.0
