@@ -224,7 +224,11 @@ class Graph:
             # Python answers SIGINT with a page of traceback until the node has set itself up
             member.child.signal(signal.SIGINT if member.is_ready else signal.SIGTERM)
             member.next_signal = signal.SIGTERM if member.is_ready else signal.SIGKILL
-            member.escalate_at_s = self._clock() + member.planned.sigterm_timeout_s
+            patience_s = member.planned.sigterm_timeout_s
+            if not member.is_ready:
+                # It may be loading a model, and comes to hear of the signal only then
+                patience_s += member.planned.sigkill_timeout_s
+            member.escalate_at_s = self._clock() + patience_s
 
     def _escalate(self, member: _Member) -> None:
         assert member.child is not None

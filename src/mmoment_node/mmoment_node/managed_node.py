@@ -302,7 +302,10 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
     # Ours, because rclpy's handlers invalidate the context under callbacks that still publish.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        sys.exit(_exit_code(node_class.NAME, _refused_arguments(node_class.NAME, error)))
     node: ManagedNode[Any] | None = None
     fault: BaseException | None = None
     try:
@@ -327,6 +330,12 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
             node.destroy_node()
         rclpy.try_shutdown()
     sys.exit(_exit_code(node_class.NAME, fault))
+
+
+def _refused_arguments(name: str, error: RuntimeError) -> ConfigurationError:
+    """What rcl says about a parameter file, override or log level, without its source lines."""
+    words = str(error).removeprefix('failed to initialize rcl: ')
+    return ConfigurationError(f'{name}: ROS arguments: {words.split(", at /")[0]}')
 
 
 def _exit_code(name: str, fault: BaseException | None) -> int:

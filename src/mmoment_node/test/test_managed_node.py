@@ -148,6 +148,11 @@ def test_a_persons_mistake_is_one_line_and_exit_code_two(start):
         ('fps:=99.0', 'error: probe: parameter fps is 99, must be 1 to 60 Hz'),
         ('fsp:=3.0', 'error: probe: parameter fsp is unknown, choose one of: fps, mode, origins'),
         ('autostart:=3', 'error: probe: parameter autostart is 3, must be of type bool'),
+        (
+            'fps:=a: b',
+            "error: probe: ROS arguments: Couldn't parse parameter override rule: '-p fps:=a: b'. "
+            'Error: Unknown YAML event',
+        ),
     ],
 )
 def test_a_wrong_parameter_ends_it_before_anything_is_opened(start, override, text):
