@@ -43,8 +43,8 @@ class FaceDetector(Protocol):
         """
         ...
 
-    def detect(self, picture: Picture) -> FoundFaces:
-        """Faces of `picture` (height, width, 3; uint8, BGR)."""
+    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
+        """Faces of `picture` (height, width, 3; uint8, BGR); those on `known` ones may be left out."""
         ...
 
 
@@ -61,7 +61,7 @@ class HaarDetector:
             raise WeightsError(f'{path} is missing: install opencv-contrib-python')
         self._cascade = cv2.CascadeClassifier(str(path))
 
-    def detect(self, picture: Picture) -> FoundFaces:
+    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
         """Faces that look into the camera; landmarks are zeros."""
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         scale = min(1.0, HAAR_FACE_PX / self._min_face_px)
@@ -83,12 +83,16 @@ class HaarDetector:
         return FoundFaces(boxes, scores.astype(np.float32), landmarks)
 
 
-def detect_in(detector: FaceDetector, picture: Picture, region: Boxes) -> FoundFaces:
-    """Faces in a part of `picture`; `region` (4,) and the result in pixels of the whole."""
+def detect_in(
+    detector: FaceDetector, picture: Picture, region: Boxes, known: Boxes | None = None
+) -> FoundFaces:
+    """Faces in a part of `picture`; `region` (4,), `known` and the result in pixels of the whole."""
     left, top, right, bottom = (int(edge) for edge in region)
-    found = detector.detect(picture[top:bottom, left:right])
     offset = np.array([left, top], np.float32)
-    return FoundFaces(found.boxes + np.tile(offset, 2), found.scores, found.landmarks + offset)
+    corners = np.tile(offset, 2)
+    part = picture[top:bottom, left:right]
+    found = detector.detect(part, None if known is None else known - corners)
+    return FoundFaces(found.boxes + corners, found.scores, found.landmarks + offset)
 
 
 def open_detector(

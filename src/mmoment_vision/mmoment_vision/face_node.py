@@ -16,7 +16,7 @@ from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
 from mmoment_node.stage import StageReporter
 from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
-from mmoment_vision.face_pipeline import FacePipeline
+from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 from mmoment_vision.mtcnn import MtcnnSettings
 from mmoment_vision.mtcnn_runtime import DEVICES, DeviceError
@@ -51,8 +51,15 @@ class FaceParameters:
         60.0, 'Pictures looked at per second at most', unit='Hz', minimum=0.5, maximum=240.0
     )
     detection_interval_s: float = parameter(
-        0.15,
-        'From the begin of one search for new faces to the next; between them faces are followed',
+        0.25,
+        'From one search of the whole picture for new faces to the next',
+        unit='s',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    nearby_interval_s: float = parameter(
+        0.08,
+        'The same around faces that are or were there: in a crowd one comes from behind another',
         unit='s',
         minimum=0.0,
         maximum=10.0,
@@ -110,7 +117,7 @@ class FaceNode(ManagedNode[FaceParameters]):
         """Begin to look at pictures."""
         parameters = self.parameters
         self._pipeline = FacePipeline(
-            self._detector, parameters.detection_interval_s, _tracking_settings(parameters)
+            self._detector, _search_settings(parameters), _tracking_settings(parameters)
         )
         self._frames = FrameSubscriber(self, 'frames')
         self._rate = PictureRate(parameters.maximum_rate_hz, self._frames)
@@ -143,7 +150,7 @@ class FaceNode(ManagedNode[FaceParameters]):
             raise ValueError('show_unconfirmed_s must not be above keep_track_s')
         if self.is_running and self._pipeline is not None:
             self._rate.maximum_hz = new.maximum_rate_hz
-            self._pipeline.detection_interval_s = new.detection_interval_s
+            self._pipeline.search = _search_settings(new)
             self._pipeline.tracker.settings = _tracking_settings(new)
 
     def diagnose(self) -> list[DiagnosticStatus]:
@@ -197,6 +204,13 @@ class FaceNode(ManagedNode[FaceParameters]):
         message.faces = [_message(face) for face in faces]
         self._publisher.publish(message)
         self._reporter.done(frame.monotonic_ns)
+
+
+def _search_settings(parameters: FaceParameters) -> SearchSettings:
+    return SearchSettings(
+        whole_interval_s=parameters.detection_interval_s,
+        near_interval_s=parameters.nearby_interval_s,
+    )
 
 
 def _tracking_settings(parameters: FaceParameters) -> TrackingSettings:

@@ -8,17 +8,28 @@ import numpy as np
 from mmoment_vision.face_boxes import Boxes, FoundFaces, Picture
 from mmoment_vision.face_detection import FaceDetector, detect_in
 from mmoment_vision.face_motion import flow_picture
-from mmoment_vision.face_search import SearchArea
+from mmoment_vision.face_search import SearchArea, neighbourhood
 from mmoment_vision.face_tracking import FaceTracker, TrackedFace, TrackingSettings
+
+# An empty region: no track is denied by a search that passed over the known faces.
+NOWHERE = np.zeros(4, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How often to look for new faces."""
+
+    whole_interval_s: float = 0.25  # from one search of the whole picture to the next
+    near_interval_s: float = 0.08  # the same around faces that are or were there
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Result of one full detection."""
+    """Result of one search."""
 
     faces: FoundFaces
     sequence: int
-    searched: Boxes  # (4,): part of the picture that was looked at
+    searched: Boxes  # (4,): part of the picture where every face was looked for; may be empty
 
 
 class DetectionThread:
@@ -30,7 +41,7 @@ class DetectionThread:
     def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
         self._changed = threading.Condition()
-        self._work: tuple[Picture, int, Boxes] | None = None
+        self._work: tuple[Picture, int, Boxes, Boxes | None] | None = None
         self._result: Detection | None = None
         self._fault: Exception | None = None
         self._is_busy = False
@@ -44,10 +55,15 @@ class DetectionThread:
         with self._changed:
             return self._is_busy
 
-    def give(self, picture: Picture, sequence: int, region: Boxes) -> None:
-        """Begin to search `region` of `picture`, which must not change any more."""
+    def give(
+        self, picture: Picture, sequence: int, region: Boxes, known: Boxes | None = None
+    ) -> None:
+        """Begin to search `region` of `picture`, which must not change any more.
+
+        With `known` faces (N, 4), only others are looked for.
+        """
         with self._changed:
-            self._work, self._is_busy = (picture, sequence, region), True
+            self._work, self._is_busy = (picture, sequence, region, known), True
             self._changed.notify_all()
 
     def take(self) -> Detection | None:
@@ -76,11 +92,13 @@ class DetectionThread:
                 self._changed.wait_for(lambda: self._work is not None or not self._is_wanted)
                 if self._work is None or not self._is_wanted:
                     return
-                (picture, sequence, region), self._work = self._work, None
+                (picture, sequence, region, known), self._work = self._work, None
             result: Detection | None = None
             fault: Exception | None = None
             try:
-                result = Detection(detect_in(self._detector, picture, region), sequence, region)
+                faces = detect_in(self._detector, picture, region, known)
+                searched = region if known is None else NOWHERE
+                result = Detection(faces, sequence, searched)
             except Exception as error:
                 fault = error
             with self._changed:
@@ -92,17 +110,18 @@ class FacePipeline:
     """Faces of a stream of pictures. `process` and `reset` are for one thread."""
 
     def __init__(
-        self, detector: FaceDetector, detection_interval_s: float, settings: TrackingSettings
+        self, detector: FaceDetector, search: SearchSettings, settings: TrackingSettings
     ) -> None:
-        self.detection_interval_s = detection_interval_s
-        self.detections = 0  # full detections that came in
+        self.search = search
+        self.detections = 0  # searches that came in
         self.late_detections = 0  # those too old to be of use
         self.tracker = FaceTracker(settings, detector.measure)
         self._thread = DetectionThread(detector)
-        # Without measurements only detections keep a face alive, also one that does not move.
+        # Without measurements only searches keep a face alive, also one that does not move.
         self._may_skip = detector.measure is not None
         self._area = SearchArea()
-        self._given_s = float('-inf')
+        self._whole_s = self._near_s = float('-inf')
+        self._turn = 0
         self._last_sequence = -1
 
     def process(self, picture: Picture, sequence: int, time_s: float) -> list[TrackedFace]:
@@ -128,11 +147,15 @@ class FacePipeline:
         self._thread.take()
         self.tracker.reset()
         self._area = SearchArea()
-        self._given_s = float('-inf')
+        self._whole_s = self._near_s = float('-inf')
 
     def is_due(self, time_s: float) -> bool:
         """Whether a picture taken at `time_s` would be searched for new faces."""
-        return time_s - self._given_s >= self.detection_interval_s
+        return self._whole_is_due(time_s) or (
+            self._may_skip
+            and self.tracker.has_tracks
+            and time_s - self._near_s >= self.search.near_interval_s
+        )
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until no search is going on, so that the next picture gets its result.
@@ -145,13 +168,24 @@ class FacePipeline:
         """End the detection thread."""
         self._thread.close()
 
+    def _whole_is_due(self, time_s: float) -> bool:
+        return time_s - self._whole_s >= self.search.whole_interval_s
+
     def _search(self, picture: Picture, sequence: int, time_s: float) -> None:
         """Give the picture to the detector if it is time and there is something to look for."""
         if self._thread.is_busy or not self.is_due(time_s):
             return
-        self._given_s = time_s
-        region: Boxes | None = np.array([0, 0, *picture.shape[1::-1]], np.float32)
-        if self._may_skip:
-            region = self._area.next(flow_picture(picture), time_s)
+        height, width = picture.shape[:2]
+        known: Boxes | None = None
+        region: Boxes | None = np.array([0, 0, width, height], np.float32)
+        if not self._whole_is_due(time_s):
+            known = self.tracker.boxes()
+            self._turn += 1
+            region = neighbourhood(known, self._turn % len(known), width, height)
+        else:
+            self._whole_s = time_s
+            if self._may_skip:
+                region = self._area.next(flow_picture(picture), time_s)
+        self._near_s = time_s
         if region is not None:
-            self._thread.give(picture.copy(), sequence, region)
+            self._thread.give(picture.copy(), sequence, region, known)

@@ -182,6 +182,15 @@ class FaceTracker:
             if track.track_id and self._is_seen(track)
         ]
 
+    @property
+    def has_tracks(self) -> bool:
+        """Whether any face is or was there a moment ago."""
+        return bool(self._tracks)
+
+    def boxes(self) -> Boxes:
+        """Boxes (N, 4) of all tracks, shown or not."""
+        return np.array([track.box for track in self._tracks], np.float32).reshape(-1, 4)
+
     def reset(self) -> None:
         """End all tracks, as at a change of the source. Track ids go on counting."""
         self._tracks.clear()

@@ -39,6 +39,9 @@ PROPOSAL_OVERLAP = 0.5
 REFINEMENT_OVERLAP = 0.5
 OUTPUT_OVERLAP = 0.7
 
+# A candidate covered more than this by a known face (or covering it) belongs to that face.
+KNOWN_COVER = 0.6
+
 # Side and lowering of the square in which a known face is measured, in sides of its box. On the
 # crowd clip 99 % of the faces pass there; 10 % larger, 4 % fewer do, and a lost face is dear.
 MEASUREMENT_SIDE = 0.95
@@ -77,10 +80,15 @@ class Mtcnn:
         self._measurement = runtime.runner(networks.output)
         self._proposals: list[NetworkRunner] = []
 
-    def detect(self, picture: Picture) -> FoundFaces:
-        """Find all faces in `picture` (height, width, 3; uint8, BGR)."""
+    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
+        """Find all faces in `picture` (height, width, 3; uint8, BGR).
+
+        Candidates on `known` faces (N, 4) are passed over, which saves the later stages.
+        """
         pictures = halved(picture)
         candidates = self._propose(pictures)
+        if known is not None and len(known) and len(candidates):
+            candidates = candidates[covered(candidates, squares(known)).max(axis=1) < KNOWN_COVER]
         candidates = self._refine(pictures, candidates)
         if not len(candidates):
             return no_faces()

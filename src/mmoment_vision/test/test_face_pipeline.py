@@ -2,13 +2,13 @@ import threading
 
 import numpy as np
 import pytest
-from face_scenes import RATE_HZ, anna, detector, found, scene
+from face_scenes import RATE_HZ, anna, ben, detector, found, scene
 
 from mmoment_vision.face_boxes import overlaps
-from mmoment_vision.face_pipeline import FacePipeline
+from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
 from mmoment_vision.face_tracking import TrackingSettings
 
-__all__ = ['anna', 'detector']  # fixtures
+__all__ = ['anna', 'ben', 'detector']  # fixtures
 
 WAIT_S = 10.0
 
@@ -25,7 +25,7 @@ class HeldDetector:
         self.shapes = []
         self.result = result if result is not None else found([])
 
-    def detect(self, picture):
+    def detect(self, picture, known=None):
         self.shapes.append(picture.shape)
         self.begun.set()
         assert self.go.wait(WAIT_S)
@@ -38,8 +38,10 @@ class HeldDetector:
 def pipelines():
     opened = []
 
-    def open_pipeline(detector, interval_s=0.1):
-        opened.append((FacePipeline(detector, interval_s, TrackingSettings()), detector))
+    def open_pipeline(detector, whole=0.1, near=0.08):
+        opened.append(
+            (FacePipeline(detector, SearchSettings(whole, near), TrackingSettings()), detector)
+        )
         return opened[-1][0]
 
     yield open_pipeline
@@ -50,7 +52,7 @@ def pipelines():
 
 
 def test_faces_are_followed_through_a_film(pipelines, detector, anna):
-    pipeline = pipelines(detector, 0.2)
+    pipeline = pipelines(detector, whole=0.2, near=9.0)
     for i in range(24):
         picture, truth = scene((anna, 200 + 15 * i, 270, 150))
         faces = pipeline.process(picture, i + 1, i / RATE_HZ)
@@ -74,7 +76,9 @@ def test_detector_gets_its_own_copy(pipelines):
     picture = scene()[0]
     seen = {}
     held = detector.detect
-    detector.detect = lambda given: seen.setdefault('picture', given) is None or held(given)
+    detector.detect = lambda given, known=None: (
+        seen.setdefault('picture', given) is None or held(given)
+    )
     pipeline.process(picture, 1, 0.0)
     assert detector.begun.wait(WAIT_S)
     before = picture.copy()
@@ -101,6 +105,20 @@ def test_detector_without_measurement_is_asked_again_in_a_still_scene(pipelines)
         faces = pipeline.process(scene()[0], i + 1, i / RATE_HZ)
         pipeline.wait(WAIT_S)
     assert [face.track_id for face in faces] == [1]
+
+
+def test_new_face_beside_a_known_one_is_found_between_whole_searches(
+    pipelines, detector, anna, ben
+):
+    pipeline = pipelines(detector, whole=9.0, near=0.05)
+    for i in range(12):
+        both = [(anna, 300, 270, 150), (ben, 392, 270, 150)]
+        picture, truth = scene(*both[: 1 if i < 6 else 2])
+        faces = pipeline.process(picture, i + 1, i / RATE_HZ)
+        pipeline.wait(WAIT_S)
+    assert len(faces) == 2
+    boxes = np.array([face.box for face in faces])
+    assert overlaps(truth, boxes).max(axis=1).min() > 0.7
 
 
 def test_fault_of_the_detector_comes_out(pipelines):

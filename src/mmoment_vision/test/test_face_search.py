@@ -1,7 +1,12 @@
 import numpy as np
 
 from mmoment_vision.face_motion import flow_picture
-from mmoment_vision.face_search import FULL_SEARCH_S, SearchArea
+from mmoment_vision.face_search import (
+    FULL_SEARCH_S,
+    REGION_STEP_PX,
+    SearchArea,
+    neighbourhood,
+)
 
 
 def room(spot=None):
@@ -45,3 +50,32 @@ def test_everything_is_searched_from_time_to_time():
     area = SearchArea()
     area.next(room(), 0.0)
     assert area.next(room(), FULL_SEARCH_S + 0.1).tolist() == [0, 0, 1920, 1080]
+
+
+def boxes(*corners):
+    return np.array([[x, y, x + 100, y + 100] for x, y in corners], np.float32)
+
+
+def test_neighbourhood_surrounds_the_face():
+    left, top, right, bottom = neighbourhood(boxes((900, 500)), 0, 1920, 1080)
+    assert 900 - 75 - REGION_STEP_PX < left <= 900 - 75
+    assert 500 - 75 - REGION_STEP_PX < top <= 500 - 75
+    assert 1075 <= right < 1075 + REGION_STEP_PX
+    assert 675 <= bottom < 675 + REGION_STEP_PX
+
+
+def test_neighbourhood_takes_in_faces_near_by():
+    region = neighbourhood(boxes((900, 500), (1100, 520)), 0, 1920, 1080)
+    assert region[2] >= 1200 + 75
+
+
+def test_faces_far_apart_take_turns():
+    places = boxes((10, 10), (1800, 950))
+    first, second = (neighbourhood(places, turn, 1920, 1080) for turn in (0, 1))
+    assert first[2] < 1000 < second[0]
+    for region in (first, second):
+        left, top, right, bottom = region
+        assert left >= 0
+        assert top >= 0
+        assert right <= 1920
+        assert bottom <= 1080

@@ -96,3 +96,12 @@ def test_smaller_faces_need_a_larger_pyramid():
     assert len(small) > len(large)
     assert small[0] == pytest.approx(0.6)
     assert pyramid_scales(30, 30, MtcnnSettings(min_face_px=40)) == []
+
+
+def test_known_faces_are_passed_over(media):
+    picture = read(media, 'multiface.jpg')
+    detector = mtcnn()
+    everybody = detector.detect(picture)
+    others = detector.detect(picture, known=everybody.boxes[:4])
+    assert len(others) == 2
+    assert overlaps(others.boxes, everybody.boxes[4:]).max(axis=1).min() > 0.7
