@@ -124,7 +124,8 @@ def check_clone(project: Project) -> list[Finding]:
         found = f'{ros.distro} at {ros.prefix}, Python {version_of(ros.python)}'
     else:
         found = 'none sourced: Jazzy wheels'
-    launch = '`ros2 launch`' if has_real_launch(given) else 'our supervisor'
+    has_launch = has_real_launch(environment.base(project, ros, given))
+    launch = '`ros2 launch`' if has_launch else 'our supervisor'
     findings = [Finding('ros', OK, f'{found}; launched by {launch}')]
     venv = Venv(project, ros)
     make = 'it is made by the next ./mmoment up'
