@@ -19,7 +19,7 @@ pytestmark = pytest.mark.graph
 EXIT_CONFIGURATION = 2
 # A ring of 1280x720 needs 22 MiB
 SMALL_SHARED_MEMORY_MIB = 8
-# Measured: 1 to 2 s on two idle cores
+# Measured: 1.6 to 2.8 s on two busy cores
 STOP_WITHIN_S = 15.0
 
 
