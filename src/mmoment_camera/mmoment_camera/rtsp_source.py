@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Do not collect pictures before the first is shown, nor wait for packets to come into order.
 OPTIONS = {'flags': 'low_delay', 'reorder_queue_size': '0', 'fpsprobesize': '0'}
+# Where Debian and its children keep the certificates they trust.
+DEBIAN_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 # FFmpeg holds one picture back and lets it go when its first time-out has passed; only the next
 # call would tell of the silence, after another time-out.
 SILENCE_SHARE = 0.95
@@ -48,10 +51,7 @@ class RtspSource(PictureSource):
         import av
 
         settings = self.settings
-        options = OPTIONS | {
-            'rtsp_transport': settings.rtsp_transport,
-            'tls_verify': '1' if settings.verify_tls else '0',
-        }
+        options = OPTIONS | {'rtsp_transport': settings.rtsp_transport} | self._tls_options()
         started_s = time.monotonic()
         try:
             self._container = av.open(
@@ -71,6 +71,13 @@ class RtspSource(PictureSource):
         stream.thread_type = 'SLICE'
         self.pixel_format = stream.codec_context.name.upper()
         self._frames = self._container.decode(stream)
+
+    def _tls_options(self) -> dict[str, str]:
+        """FFmpeg verifies nothing unless told to, and then knows no authority by itself."""
+        if not self.settings.verify_tls:
+            return {'tls_verify': '0'}
+        authorities = ssl.get_default_verify_paths().cafile or DEBIAN_AUTHORITIES
+        return {'tls_verify': '1', 'ca_file': authorities}
 
     def read(self) -> Picture:
         """The next decoded picture.
@@ -112,7 +119,6 @@ class RtspSource(PictureSource):
         import av
 
         name = self.description
-        code = getattr(reason, 'code', None)
         if isinstance(reason, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
             return f'{name} refuses the name and password: put them in as rtsp://NAME:PASSWORD@HOST'
         if isinstance(reason, av.HTTPNotFoundError):
@@ -127,7 +133,9 @@ class RtspSource(PictureSource):
         if isinstance(reason, av.InvalidDataError):
             return f'{name} sends something that is no video'
         words = getattr(reason, 'strerror', None) or type(reason).__name__
-        return f'{name} failed: {words} (code {code})' if code else f'{name} failed: {words}'
+        if self._url.lower().startswith('rtsps:') and self.settings.verify_tls:
+            words += '; if its certificate is self-made, see the parameter `verify_tls`'
+        return f'{name} failed: {words}'
 
     def close(self) -> None:
         """Hang up."""
