@@ -28,8 +28,8 @@ class Line:
     is_error: bool
 
 
-class _Pipe:
-    """The reading end of one output stream."""
+class OutputPipe:
+    """The reading end of one output stream of a process."""
 
     def __init__(self, descriptor: int, is_error: bool) -> None:
         os.set_blocking(descriptor, False)
@@ -120,7 +120,7 @@ class Child:
         finally:
             os.close(write_out)
             os.close(write_error)
-        self.pipes = (_Pipe(read_out, is_error=False), _Pipe(read_error, is_error=True))
+        self.pipes = (OutputPipe(read_out, is_error=False), OutputPipe(read_error, is_error=True))
 
     @property
     def pid(self) -> int:

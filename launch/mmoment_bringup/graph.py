@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from mmoment_bringup.child import Child, Line, child_environment, describe_exit
+from mmoment_bringup.child import Child, Line, OutputPipe, child_environment, describe_exit
 from mmoment_bringup.console import Console
 from mmoment_bringup.errors import EXIT_FAULT, EXIT_STOPPED, LaunchFileError
 from mmoment_bringup.launch_plan import LaunchPlan, PlannedProcess
@@ -37,7 +37,6 @@ class _Member:
     child: Child | None = None
     is_ready: bool = False
     restart_at_s: float | None = None
-    exit_code: int | None = None
     error: str = ''
     next_signal: signal.Signals | None = None
     escalate_at_s: float = 0.0
@@ -120,7 +119,7 @@ class Graph:
         now = self._clock()
         for member in self._members:
             if member.restart_at_s is not None and now >= member.restart_at_s:
-                self._start(member)
+                self._restart(member)
             if member.next_signal is not None and now >= member.escalate_at_s:
                 self._escalate(member)
 
@@ -178,13 +177,10 @@ class Graph:
 
     # --- output -----------------------------------------------------------------------------
 
-    def _on_output(self, member: _Member, pipe: object) -> None:
-        assert member.child is not None
-        for one in member.child.pipes:
-            if one is pipe:
-                self._show(member, one.read())
-                if not one.is_open:
-                    self._selector.unregister(one.descriptor)
+    def _on_output(self, member: _Member, pipe: OutputPipe) -> None:
+        self._show(member, pipe.read())
+        if not pipe.is_open:
+            self._selector.unregister(pipe.descriptor)
 
     def _flush_partial_lines(self) -> None:
         for member in self._members:
@@ -249,7 +245,7 @@ class Graph:
             if pipe.is_open:
                 self._selector.unregister(pipe.descriptor)
         self._show(member, child.last_lines())
-        member.child, member.exit_code, member.next_signal = None, code, None
+        member.child, member.next_signal = None, None
         if code in self._fatal_exit_codes:
             self._on_fatal_end(member, code)
         elif self._is_stopping:
@@ -268,10 +264,14 @@ class Graph:
 
     def _on_unexpected_end(self, member: _Member, code: int) -> None:
         what = f'{member.label} ended with {describe_exit(code)}'
-        if not member.planned.is_respawned:
-            self._console.fault(f'{what}; it is not started again')
-            self._exit_code = self._exit_code or (EXIT_FAULT if code else EXIT_STOPPED)
+        if member.planned.is_respawned:
+            self._plan_restart(member, what)
             return
+        self._console.fault(f'{what}; it is not started again')
+        self._exit_code = self._exit_code or (EXIT_FAULT if code else EXIT_STOPPED)
+
+    def _plan_restart(self, member: _Member, what: str) -> None:
+        """Start a node again after a pause, as long as its budget lasts."""
         delay_s = member.budget.delay_s(self._clock())
         if delay_s is None:
             self._console.fault(
@@ -282,6 +282,13 @@ class Graph:
             return
         member.restart_at_s = self._clock() + delay_s
         self._console.fault(f'{what}; it starts again in {delay_s:.0f} s ({_tries(member.budget)})')
+
+    def _restart(self, member: _Member) -> None:
+        try:
+            self._start(member)
+        except LaunchFileError as error:
+            # The workspace may be in the middle of a build
+            self._plan_restart(member, str(error))
 
     def _kill_all(self) -> None:
         """Last resort when the loop itself is left through an error."""

@@ -169,6 +169,22 @@ def test_a_dead_node_is_started_again(workspace, notes):
     assert 'one-1 ended with signal SIGKILL; it starts again' in out
 
 
+def test_a_node_that_is_just_being_built_is_tried_again(workspace, notes):
+    workspace.add_package('fake', one=NOTED.format(SLEEP))
+    executable = workspace.prefix / 'lib/fake/one'
+    keys = "respawn: 'true', respawn_delay: 0.1, respawn_max_retries: 5"
+    path = workspace.write_launch_file('launch:\n' + node('one', keys))
+    with workspace.supervisor(str(path)) as process:
+        wait_until(lambda: len(notes()) == 1, 'the first start')
+        executable.rename(executable.with_name('away'))
+        os.kill(notes()[0], signal.SIGKILL)
+        while 'cannot start' not in (line := process.stdout.readline()):
+            assert line
+        executable.with_name('away').rename(executable)
+        wait_until(lambda: len(notes()) == 2, 'the restart')
+        assert end(process, signal.SIGINT)[0] == 0
+
+
 def test_the_restart_budget_ends_and_the_others_go_on(workspace, notes):
     workspace.add_package('fake', dies='exit 3', lives=NOTED.format(SLEEP))
     keys = "respawn: 'true', respawn_delay: 0.01, respawn_max_retries: 2"
