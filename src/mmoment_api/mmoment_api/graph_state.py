@@ -15,6 +15,7 @@ SILENT_AFTER_S = 3.0
 RESULT_FRESH_S = 2.0
 
 LIVE = 'live'
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,3 @@ def _refreshed(item: GestureState, hands: Hands) -> GestureState:
     return GestureState(
         item.gesture, confidence, item.hand_track_id, item.since_s, item.timestamp_ms
     )
-
-
-Json = dict[str, Any]
