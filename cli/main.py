@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from cli import bench, doctor, shell, test, up
@@ -45,11 +46,23 @@ def main(arguments: list[str] | None = None) -> int:
         options.more = [*unknown, *rest]
     elif unknown or rest:
         parser().error(f'unknown argument {[*unknown, *rest][0]}')
+    end_children_on_sigterm()
     try:
         return options.run(options)
     except CliError as error:
         print(f'mmoment: {error}', file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(
+            f'mmoment: may not write {error.filename}: the clone belongs to another user, run this as that user',
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print('\nmmoment: interrupted; run it again to go on', file=sys.stderr)
         return INTERRUPTED
+
+
+def end_children_on_sigterm() -> None:
+    """Let SIGTERM unwind as Ctrl-C does, so that no pip or colcon goes on behind our back."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

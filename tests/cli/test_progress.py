@@ -1,10 +1,15 @@
 import io
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from cli.progress import CommandFailed, Progress
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -56,3 +61,31 @@ def test_output_that_is_no_text_does_not_stop_a_command(progress: Progress):
     progress.run([sys.executable, '-c', program], failure='never')
 
     assert 'tail without newline' in progress.log_path.read_text()
+
+
+TERMINATED = """
+import sys
+from pathlib import Path
+from cli.main import end_children_on_sigterm
+from cli.progress import Progress
+end_children_on_sigterm()
+program = 'echo "process $$"; exec sleep 60'
+Progress(Path(sys.argv[1])).run(['sh', '-c', program], failure='x', condense=print)
+"""
+
+
+def test_command_ends_with_us_on_sigterm(tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, '-u', '-c', TERMINATED, tmp_path / 'log'],
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        command = int(process.stdout.readline().split()[1])
+        process.terminate()
+
+    assert process.returncode == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(command, 0)
