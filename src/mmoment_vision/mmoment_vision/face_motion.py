@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from mmoment_vision.face_boxes import Boxes, Picture
 
+Points = NDArray[np.floating]
+
 # A picture is halved until it is no higher: flow on a 40 px face of a 1080p picture still sees
 # 10 px, and the cost of the flow is that of a small picture.
 FLOW_HEIGHT_PX = 360
@@ -24,6 +26,9 @@ FLOW_STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
 # this share of its points counts.
 ROUND_TRIP_PX = 1.0
 POINTS_NEEDED = 0.4
+
+# Points nearer to the middle say nothing about growth (flow pixels).
+MIDDLE_PX = 0.5
 
 # Growth of a face from one picture to the next beyond this is taken for an error.
 GROWTH_LIMIT = 1.1
@@ -77,15 +82,13 @@ def measure_motion(before: FlowPicture, after: FlowPicture, boxes: Boxes) -> Mot
     back, found_back = _flow(after, before, end)
     near = np.abs(back - flat).max(axis=(1, 2)) < ROUND_TRIP_PX
     valid = (near & found & found_back).reshape(count, -1)
-    end = end.reshape(count, -1, 2)
     reliable = valid.mean(axis=1) >= POINTS_NEEDED
-    shift = np.zeros((count, 2), np.float32)
-    growth = np.ones(count, np.float32)
-    for row in np.nonzero(reliable)[0]:
-        old, new = start[row][valid[row]], end[row][valid[row]]
-        shift[row] = np.median(new - old, axis=0) * before.shrink
-        growth[row] = _growth(old, new)
-    return Motion(shift, growth, reliable)
+    start = np.where(valid[..., None], start, np.nan)
+    end = np.where(valid[..., None], end.reshape(count, -1, 2), np.nan)
+    shift = _medians(end - start) * np.float32(before.shrink)
+    growth = _growths(start, end)
+    shift[~reliable], growth[~reliable] = 0, 1
+    return Motion(shift.astype(np.float32), growth.astype(np.float32), reliable)
 
 
 def moved(boxes: Boxes, motion: Motion) -> Boxes:
@@ -119,10 +122,18 @@ def _flow(
     return np.asarray(end, np.float32), np.asarray(status[:, 0] == 1)
 
 
-def _growth(old: NDArray[np.float32], new: NDArray[np.float32]) -> float:
-    """Median ratio of the distances between points."""
-    first, second = np.triu_indices(len(old), 1)
-    before = np.linalg.norm(old[first] - old[second], axis=1)
-    after = np.linalg.norm(new[first] - new[second], axis=1)
-    ratio = float(np.median(after / np.maximum(before, 1e-6)))
-    return min(max(ratio, 1 / GROWTH_LIMIT), GROWTH_LIMIT)
+def _growths(start: Points, end: Points) -> Points:
+    """Median ratio of the distances of the points to their middle, for each box."""
+    before = np.linalg.norm(start - _medians(start)[:, None], axis=2)
+    after = np.linalg.norm(end - _medians(end)[:, None], axis=2)
+    ratios = np.where(before >= MIDDLE_PX, after / np.maximum(before, MIDDLE_PX), np.nan)
+    return np.clip(_medians(ratios[..., None])[:, 0], 1 / GROWTH_LIMIT, GROWTH_LIMIT)
+
+
+def _medians(values: Points) -> Points:
+    """Median over the second axis of (N, points, K), without NaN; NaN where nothing else is."""
+    ordered = np.sort(values, axis=1)  # NaN comes last
+    count = np.isfinite(values).sum(axis=1)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0)[:, None] // 2, axis=1)
+    high = np.take_along_axis(ordered, count[:, None] // 2 % values.shape[1], axis=1)
+    return np.asarray((low + high)[:, 0] / 2)

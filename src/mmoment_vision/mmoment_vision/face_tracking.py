@@ -60,7 +60,7 @@ class TrackingSettings:
     show_unconfirmed_s: float = 0.3  # a track stays visible so long without confirmation
     keep_unconfirmed_s: float = 1.0  # and can be found again so long
     most_denials: int = 2  # full detections in a row that may miss a visible track
-    most_measured: int = 12  # tracks measured in one picture; more take turns
+    most_measured: int = 6  # tracks measured in one picture; more take turns
 
 
 @dataclass(frozen=True, slots=True)
