@@ -149,7 +149,7 @@ def image_of(folder):
     (root / 'modules' / 'order').write_text('\n'.join(path.name for path in order))
     (root / 'guest.py').write_text(textwrap.dedent(GUEST))
     environment = {
-        'PYTHONPATH': ':'.join(path for path in sys.path if path),
+        'PYTHONPATH': ':'.join(os.path.abspath(path) for path in sys.path if path),
         'PYTHONDONTWRITEBYTECODE': '1',
         'LD_LIBRARY_PATH': os.environ.get('LD_LIBRARY_PATH', ''),
     }
