@@ -151,10 +151,12 @@ class Venv:
         """Make an empty environment in place of whatever is there."""
         if self.folder.is_symlink():
             raise CliError(f'{self.folder} is a link; remove it and run this again')
+        state = self._project.state
+        state.mkdir(parents=True, exist_ok=True)
         if self.folder.exists():
             # Renamed first, so that an interruption leaves no half of an environment under the name.
-            rubbish = self.folder.with_name(f'.venv.old.{os.getpid()}')
-            self.folder.rename(rubbish)
+            self.folder.rename(state / f'old-venv.{os.getpid()}')
+        for rubbish in state.glob('old-venv.*'):
             shutil.rmtree(rubbish)
         system = ['--system-site-packages'] if self._ros.is_sourced else []
         command: list[str | Path] = [self._ros.python, '-m', 'venv', *system, self.folder]

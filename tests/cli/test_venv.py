@@ -150,9 +150,12 @@ def test_python_that_is_gone_means_a_new_environment(
 
     assert not venv.is_ready(GROUPS)
     assert venv.fault() == 'its Python does not run'
+    rubbish = clone.state / 'old-venv.1'
+    rubbish.mkdir(parents=True)
     venv.create(progress)
     assert venv.fault() is None
     assert venv.outdated(GROUPS) == GROUPS
+    assert not list(clone.state.glob('old-venv.*'))
 
 
 def test_another_ros_means_a_new_environment(clone: Project, venv: Venv, progress: Progress):
