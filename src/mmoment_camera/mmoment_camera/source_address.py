@@ -18,6 +18,8 @@ CHOICES = (
 )
 SCHEMES = {'rtsp': 'rtsp', 'rtsps': 'rtsp', 'http': 'http', 'https': 'http'}
 DEVICE = re.compile(r'/dev/video\d+')
+# As OpenCV's users write it.
+DEVICE_NUMBER = re.compile(r'\d{1,2}')
 OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 CSI = re.compile(r'csi(?::(\d{1,2}))?')
 
@@ -70,6 +72,8 @@ def parse_source(text: str) -> SourceAddress:
         return SourceAddress('csi', str(int(csi.group(1) or 0)))
     if DEVICE.fullmatch(text):
         return SourceAddress('v4l2', text)
+    if DEVICE_NUMBER.fullmatch(text):
+        return SourceAddress('v4l2', f'/dev/video{int(text)}')
     if '://' in text:
         return _parse_url(text)
     return _parse_path(text)

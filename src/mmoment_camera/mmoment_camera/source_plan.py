@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from mmoment_camera.demo_source import find_portrait
 from mmoment_camera.source_address import SourceAddress
 from mmoment_camera.v4l2_device import list_devices
+
+DEVICE_TREE = Path('/proc/device-tree')
 
 
 class SourcePlan:
@@ -60,7 +63,9 @@ class SourcePlan:
 
 
 def _has_csi() -> bool:
-    """True where GStreamer has a plugin for this board's camera port."""
+    """True on a board (which a device tree describes) whose camera port GStreamer can read."""
+    if not DEVICE_TREE.exists():
+        return False
     from mmoment_camera.csi_source import find_pipeline
 
     return find_pipeline() is not None

@@ -15,6 +15,7 @@ from mmoment_camera.source_address import SourceAddress, parse_source, read_sour
         ('csi', 'csi', '0'),
         ('csi:1', 'csi', '1'),
         ('/dev/video12', 'v4l2', '/dev/video12'),
+        ('0', 'v4l2', '/dev/video0'),
         ('rtsp://camera/live', 'rtsp', 'rtsp://camera/live'),
         ('rtsps://camera/live', 'rtsp', 'rtsps://camera/live'),
         ('http://camera:8080/mjpeg', 'http', 'http://camera:8080/mjpeg'),
