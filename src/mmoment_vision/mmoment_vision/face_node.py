@@ -14,6 +14,7 @@ from mmoment_interfaces.msg import Face, FaceArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
+from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
 from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
 from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
@@ -21,7 +22,6 @@ from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 from mmoment_vision.mtcnn import MtcnnSettings
 from mmoment_vision.mtcnn_runtime import DEVICES, DeviceError
 from mmoment_vision.mtcnn_weights import WeightsError
-from mmoment_vision.picture_rate import PictureRate
 
 RESULT_QOS = QoSProfile(depth=2)
 WAIT_S = 0.5

@@ -16,6 +16,7 @@ from mmoment_interfaces.msg import FaceArray, GestureEvent, Hand, HandArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
+from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
 from mmoment_vision import hand_landmarks
 from mmoment_vision.gesture_hold import BEGIN, GestureHold, HoldEvent, HoldSettings
@@ -23,7 +24,6 @@ from mmoment_vision.gesture_rules import classify_hand
 from mmoment_vision.hand_landmarks import HandLandmarker, Picture
 from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
 from mmoment_vision.hand_tracking import HandTracker, TrackedHand
-from mmoment_vision.picture_rate import PictureRate
 
 RESULT_QOS = QoSProfile(depth=2)
 EVENT_QOS = QoSProfile(depth=10)

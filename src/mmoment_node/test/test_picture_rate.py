@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mmoment_vision.picture_rate import PictureRate
+from mmoment_node.picture_rate import PictureRate
 
 
 @dataclass
