@@ -70,9 +70,11 @@ def deliver(path: str, geometry: Geometry, readers: int, seconds: float) -> Deli
     for process in (*processes, writer):
         process.join(20)
     latencies = sorted(itertools.chain.from_iterable(report.latencies_ms for report in reports))
+    if not latencies:
+        raise RuntimeError(f'no picture of {geometry} arrived over {path}: nothing to compare')
     return Delivery(
-        p50_ms=latencies[len(latencies) // 2] if latencies else float('nan'),
-        p99_ms=latencies[int(len(latencies) * 0.99)] if latencies else float('nan'),
+        p50_ms=latencies[len(latencies) // 2],
+        p99_ms=latencies[int(len(latencies) * 0.99)],
         cpu_percent_per_reader=statistics.fmean(report.cpu_percent for report in reports),
         delivered=len(latencies) / (readers * seconds * RATE_HZ),
         samples=len(latencies),

@@ -264,8 +264,12 @@ class FrameRingReader:
         except OSError as error:
             raise NoRing(f"frame ring '{name}' cannot be opened: {error.strerror}") from error
         try:
-            self._inode = os.fstat(fd).st_ino
-            size = os.fstat(fd).st_size
+            status = os.fstat(fd)
+            # Another user could cut the file short under us, and reading it would end us.
+            if status.st_uid != os.geteuid():
+                raise NoRing(f"frame ring '{name}' belongs to another user")
+            self._inode = status.st_ino
+            size = status.st_size
             if size < layout.HEADER_BYTES:
                 raise NoRing(f"'{name}' is too small for a frame ring")
             self._memory = mmap.mmap(fd, size, prot=mmap.PROT_READ)
@@ -329,14 +333,15 @@ class FrameRingReader:
         raise FrameOverwritten(f"picture {sequence} of '{self.name}' is not there any more")
 
     def newest(self) -> RingFrame | None:
-        """The newest complete picture, in place; None before the first one."""
-        while True:
+        """The newest complete picture, in place; None if there is none (any more)."""
+        # A second look is needed only if the writer laps the whole ring between two lines.
+        for _ in range(self.slots):
             sequence = self._header[layout.NEWEST]
             if sequence == 0:
                 return None
-            # Only a writer that laps the whole ring between two lines makes this loop turn.
             with contextlib.suppress(FrameOverwritten):
                 return self.read(sequence)
+        return None
 
     def is_current(self) -> bool:
         """False once the writer has left, or another segment bears this name."""

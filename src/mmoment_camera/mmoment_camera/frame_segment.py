@@ -53,7 +53,7 @@ def sweep() -> list[str]:
     prefix = f'{PREFIX}.{os.getuid()}.'
     removed = []
     for name in os.listdir(SHARED_MEMORY_DIR):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, FrameRingError):
             if name.startswith(prefix) and remove_if_dead(os.path.join(SHARED_MEMORY_DIR, name)):
                 removed.append(name)
     return removed
@@ -65,6 +65,10 @@ def remove_if_dead(path: str) -> bool:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return True
+    except OSError as error:
+        raise FrameRingError(
+            f"'{path}' is not a frame ring of this user ({error.strerror}): remove it"
+        ) from error
     try:
         if not _lock(fd):
             return False

@@ -303,6 +303,35 @@ def test_a_malformed_segment_is_refused(name, offset, value, reason):
         FrameRingReader(name)
 
 
+def test_a_planted_symbolic_link_is_refused_with_what_to_do(name, tmp_path):
+    os.symlink(tmp_path / 'elsewhere', os.path.join(frame_ring.SHARED_MEMORY_DIR, name))
+    try:
+        with pytest.raises(FrameRingError, match=r'not a frame ring of this user .*: remove it'):
+            FrameRingWriter(name, SMALL)
+        with pytest.raises(NoRing, match='cannot be opened'):
+            FrameRingReader(name)
+        sweep()
+    finally:
+        os.unlink(os.path.join(frame_ring.SHARED_MEMORY_DIR, name))
+
+
+def test_a_ring_of_another_user_is_refused(name, monkeypatch):
+    FrameRingWriter(name, SMALL)
+    monkeypatch.setattr(os, 'geteuid', lambda: 12345)
+    with pytest.raises(NoRing, match='belongs to another user'):
+        FrameRingReader(name)
+
+
+def test_newest_ends_when_every_slot_was_given_up(name):
+    writer = FrameRingWriter(name, SMALL, slots=3)
+    reader = FrameRingReader(name)
+    writer.write(picture(1), monotonic_ns=1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), writer.slot(monotonic_ns=2):
+            raise ZeroDivisionError
+    assert reader.newest() is None
+
+
 def test_a_truncated_segment_is_refused(name):
     with open(os.path.join(frame_ring.SHARED_MEMORY_DIR, name), 'wb') as segment:
         segment.write(b'MMFRAMES')

@@ -231,14 +231,7 @@ class ManagedNode(LifecycleNode, Generic[Table]):
 
     def _on_set_parameters(self, items: list[Parameter]) -> SetParametersResult:
         known = {row.name for row in table_rules.entries(self.PARAMETERS)}
-        values = {
-            # rclpy cannot hold an empty string array: it stands as one empty string.
-            item.name: [text for text in item.value if text]
-            if item.type_ is Parameter.Type.STRING_ARRAY
-            else item.value
-            for item in items
-            if item.name in known
-        }
+        values = {item.name: item.value for item in items if item.name in known}
         try:
             new = table_rules.changed(self.parameters, values)
             if new != self.parameters:

@@ -11,6 +11,7 @@ about it, so that there is one place to look at and to change:
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def _converted(entry: Entry, value: Any) -> ParameterValue:
     match entry.type_name:
         case 'bool' if isinstance(value, bool):
             return value
-        case 'int' if is_number and value == int(value):
+        case 'int' if is_number and math.isfinite(value) and value == int(value):
             return int(value)
         case 'double' if is_number:
             return float(value)
@@ -129,7 +130,8 @@ def _converted(entry: Entry, value: Any) -> ParameterValue:
         case 'string array' if not isinstance(value, str) and hasattr(value, '__iter__'):
             texts = tuple(value)
             if all(isinstance(text, str) for text in texts):
-                return texts
+                # ROS has no empty string array: it is written as one empty string.
+                return tuple(text for text in texts if text)
     raise ParameterError(f'{entry.name} is {value!r}, must be of type {entry.type_name}')
 
 

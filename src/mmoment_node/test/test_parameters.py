@@ -41,6 +41,10 @@ def test_values_become_the_fields_types():
     assert isinstance(table.count, int)
 
 
+def test_an_empty_string_array_is_written_as_one_empty_string():
+    assert build(Table, {'origins': ['']}) == Table(origins=())
+
+
 @pytest.mark.parametrize(
     ('values', 'reason'),
     [
@@ -49,6 +53,7 @@ def test_values_become_the_fields_types():
         ({'fps': 'fast'}, "fps is 'fast', must be of type double"),
         ({'fps': True}, 'fps is True, must be of type double'),
         ({'count': 2.5}, 'count is 2.5, must be of type int'),
+        ({'count': float('inf')}, 'count is inf, must be of type int'),
         ({'count': -1}, 'count is -1, must be at least 0'),
         ({'backend': 'slow'}, "backend is 'slow', must be one of: auto, fast"),
         ({'mirrored': 1}, 'mirrored is 1, must be of type bool'),

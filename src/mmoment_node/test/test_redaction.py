@@ -15,9 +15,17 @@ from mmoment_node.redaction import redact_text, redact_url
         ),
         ('https://cam/x?api_key=1&access_token=2', 'https://cam/x?api_key=***&access_token=***'),
         ('rtsp://p@ss:w@rd@host/x', 'rtsp://***@host/x'),
+        ('rtsp://admin:12/34@cam/s', 'rtsp://***@cam/s'),
+        ('rtsp://admin:12?34@cam/s', 'rtsp://***@cam/s'),
+        ('rtsp://admin:12#34@cam/s', 'rtsp://***@cam/s'),
+        ('http://[admin:pw@cam/s', 'http://***@cam/s'),
+        ('rtsp://cam/user=admin_password=s3cret_channel=1', 'rtsp://cam/user=***'),
+        ('http://cam/x?password=a/b', 'http://cam/x?password=***'),
+        ('admin:s3cret@cam/live', '***@cam/live'),
         ('http://cam/mjpeg', 'http://cam/mjpeg'),
+        ('http://cam:8080/mjpeg?fps=5&size=640', 'http://cam:8080/mjpeg?fps=5&size=640'),
         ('/dev/video0', '/dev/video0'),
-        ('http://[broken', 'http://***'),
+        ('/clips/me@home: 1.mp4', '/clips/me@home: 1.mp4'),
     ],
 )
 def test_addresses(url, redacted):
@@ -25,5 +33,5 @@ def test_addresses(url, redacted):
 
 
 def test_addresses_within_a_sentence():
-    text = "cannot open 'rtsp://admin:s3cret@cam/live': timed out"
+    text = "cannot open 'rtsp://admin:s3'cret@cam/live': timed out"
     assert redact_text(text) == "cannot open 'rtsp://***@cam/live': timed out"
