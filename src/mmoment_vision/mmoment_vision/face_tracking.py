@@ -314,6 +314,7 @@ class FaceTracker:
         track.move_to(corners.reshape(4))
         if face.landmarks.any():
             track.landmarks = anchor + (face.landmarks[0] - origin) * growth
+        track.trail[-1] = (track.trail[-1][0], track.box)
         self._hit(track, float(face.scores[0]))
 
     def _begin_tracks(self, faces: FoundFaces, steps: Sequence[FlowPicture]) -> None:
