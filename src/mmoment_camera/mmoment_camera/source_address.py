@@ -113,8 +113,12 @@ def _parse_url(text: str) -> SourceAddress:
         parts = urlsplit(text)
         # Looking at the port checks it.
         has_place = bool(parts.hostname) and parts.port != 0
-    except ValueError as reason:
-        raise SourceAddressError(f"source '{shown}' is no address: {reason}") from None
+    except ValueError:
+        # The library's own words would quote a part of the password.
+        raise SourceAddressError(
+            f"source '{shown}' is no address: check the port, and write / ? # @ : in a password "
+            'as %2F %3F %23 %40 %3A'
+        ) from None
     scheme = parts.scheme.lower()
     if scheme == 'file':
         return _parse_path(parts.path)

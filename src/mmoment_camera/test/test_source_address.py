@@ -72,6 +72,17 @@ def test_credentials_are_shown_nowhere():
     assert 'geheim' not in str(caught.value)
 
 
+@pytest.mark.parametrize('password', ['ge/heim', 'ge?heim', 'ge#heim', 'ge@heim', '1/heim'])
+def test_a_password_with_special_letters_is_shown_nowhere(password):
+    try:
+        shown = parse_source(f'rtsp://anna:{password}@camera/live').description
+    except SourceAddressError as error:
+        shown = str(error)
+        assert '%2F' in shown
+    assert 'ge' not in shown.replace('choose', '')
+    assert 'heim' not in shown
+
+
 def test_an_address_with_a_password_comes_from_a_closed_file(tmp_path):
     file = tmp_path / 'camera'
     file.write_text('rtsp://anna:geheim@camera/live\n')
