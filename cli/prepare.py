@@ -130,8 +130,7 @@ def _do(setup: _Setup) -> None:
     for group in pending:
         with progress.step(TITLES[group]):
             venv.install(group, progress)
-    with progress.step('check of the environment'):
-        _check(setup)
+    _check_until_whole(setup)
     # The interpreter is known only now.
     workspace = Workspace(setup.project, f'{setup.ros.identity} {venv.interpreter()}')
     setup.workspace = workspace
@@ -179,22 +178,41 @@ def _require_disk(folder: Path) -> None:
         )
 
 
-def _check(setup: _Setup) -> None:
-    """Look at every installed file, import the libraries, and mend what is broken; raise if it cannot be."""
+def _check_until_whole(setup: _Setup) -> None:
+    """Check, and install libraries of the system one after the other as they turn out to be missing."""
+    asked: set[str] = set()
+    while True:
+        with setup.progress.step('check of the environment'):
+            missing = _check(setup)
+        if not missing:
+            return
+        if missing <= asked:
+            raise CliError(
+                f'{", ".join(sorted(missing))} is installed, but the libraries still do not load '
+                f'(full log: {setup.progress.log_path})'
+            )
+        asked |= missing
+        debian.require(sorted(missing), 'the libraries need files of the system', setup.progress)
+        setup.progress.more(1)
+
+
+def _check(setup: _Setup) -> set[str]:
+    """Look at every installed file, import the libraries, and mend what is broken.
+
+    Returns Debian packages that must be there first. Raises CliError if something cannot be mended.
+    """
     venv, progress = setup.venv, setup.progress
     mended = venv.mend(progress)
     for group in venv.outdated(setup.groups):
         venv.install(group, progress)
     venv.repair_cmake()
     env = environment.base(setup.project, setup.ros, setup.environ)
-    modules = [*probe.LIBRARIES, probe.ROS_AT_WORK, *(['torch'] if 'torch' in setup.groups else [])]
-    faults = probe.faults(venv.python, modules, env)
-    system = sorted(
-        {package for text in faults.values() if (package := debian.library_package(text))}
-    )
-    if system:
-        debian.require(system, 'the libraries need files of the system', progress)
-        faults = probe.faults(venv.python, modules, env)
+    torch = ['torch'] if 'torch' in setup.groups else []
+    faults = probe.faults(venv.python, [*probe.LIBRARIES, probe.ROS_AT_WORK, *torch], env)
+    missing = {package for text in faults.values() if (package := debian.library_package(text))}
+    if missing:
+        progress.log(f'libraries of the system are missing: {faults}')
+        return missing
     if faults:
         progress.log(f'does not load: {faults}; mended before: {mended}')
         venv.forget()
@@ -209,6 +227,7 @@ def _check(setup: _Setup) -> None:
             f'{", ".join(left)} could not be mended; remove {venv.folder} and run this again'
         )
     venv.found_good()
+    return set()
 
 
 def _check_workspace(setup: _Setup) -> None:
