@@ -181,6 +181,7 @@ class FrameSubscriber:
         self._notice: FrameNotice | None = None
         self._closed = False
         self._last_sequence = 0
+        self.received = 0  # notices that arrived, whatever became of their pictures
         self.dropped = 0  # pictures passed over because a newer one was there
         self.overwritten = 0  # pictures lost because their slot was written again
         self._subscription = node.create_subscription(
@@ -204,6 +205,7 @@ class FrameSubscriber:
         self._reader = None
 
     def _on_notice(self, notice: FrameNotice) -> None:
+        self.received += 1
         if self._callback is not None:
             frame = self._open(notice)
             if frame is not None:
@@ -233,11 +235,13 @@ class FrameSubscriber:
         self._last_sequence = notice.sequence
 
     def _attached(self, notice: FrameNotice) -> FrameRingReader:
-        if self._reader is None or self._reader.epoch != notice.epoch:
+        # `close`, called by another thread, may take the reader away at any point of this.
+        reader = self._reader
+        if reader is None or reader.epoch != notice.epoch:
             if not notice.segment.startswith(f'{PREFIX}.'):
                 raise NoRing(f"'{notice.segment}' is no name of a frame ring")
             reader = FrameRingReader(notice.segment)
             if reader.epoch != notice.epoch:
                 raise NoRing(f"frame ring '{notice.segment}' was replaced")
             self._reader = reader
-        return self._reader
+        return reader

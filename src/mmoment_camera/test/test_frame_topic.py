@@ -70,7 +70,7 @@ def test_a_worker_gets_the_newest_picture_with_its_header_and_drops_are_counted(
         publish(publisher, value)
         time.sleep(0.1)
     assert subscriber.newest(timeout_s=10).sequence == 4
-    assert subscriber.dropped == 2
+    assert (subscriber.received, subscriber.dropped) == (4, 2)
     assert subscriber.newest(timeout_s=0.05) is None
     publisher.close()
 
@@ -144,6 +144,29 @@ def test_close_wakes_a_waiting_worker(ros):
     subscriber.close()
     thread.join(10)
     assert results == [None]
+
+
+def test_a_picture_that_arrives_while_the_subscriber_closes_is_no_fault(ros):
+    publisher = FramePublisher(ros, 'frames', channel='clean')
+    subscriber = FrameSubscriber(ros, 'frames')
+    wait_until(lambda: publisher.subscriber_count == 1)
+    publish(publisher, 1)
+    assert subscriber.newest(timeout_s=10) is not None
+    reader = subscriber._reader
+
+    class ClosedAtTheWorstMoment:
+        @property
+        def epoch(self):
+            subscriber.close()
+            return reader.epoch
+
+        read = reader.read
+
+    subscriber._reader = ClosedAtTheWorstMoment()
+    publish(publisher, 2)
+    frame = subscriber.newest(timeout_s=10)
+    assert (frame.sequence, frame.image[0, 0, 0]) == (2, 2)
+    publisher.close()
 
 
 def start_writer(namespace: str, value: int) -> subprocess.Popen:
