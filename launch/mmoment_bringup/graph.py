@@ -18,7 +18,7 @@ from mmoment_bringup.errors import EXIT_FAULT, EXIT_STOPPED, LaunchFileError
 from mmoment_bringup.launch_plan import LaunchPlan, PlannedProcess
 from mmoment_bringup.readiness import VARIABLE as READINESS_VARIABLE
 from mmoment_bringup.readiness import ReadinessSocket
-from mmoment_bringup.restart_budget import WINDOW_S, RestartBudget
+from mmoment_bringup.restart_pauses import RestartPauses
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A line that waits this long for its end is shown as it is (progress, prompts)
@@ -33,8 +33,9 @@ class _Member:
     """A process of the plan and what has become of it. Times are those of the graph's clock."""
 
     planned: PlannedProcess
-    budget: RestartBudget
+    pauses: RestartPauses
     child: Child | None = None
+    started_at_s: float = 0.0
     is_ready: bool = False
     restart_at_s: float | None = None
     error: str = ''
@@ -56,7 +57,7 @@ class Graph:
         self._clock = clock
         self._fatal_exit_codes = plan.fatal_exit_codes
         self._members = [
-            _Member(one, RestartBudget(one.retries, one.respawn_delay_s)) for one in plan.processes
+            _Member(one, RestartPauses(one.respawn_delay_s)) for one in plan.processes
         ]
         self._selector = selectors.DefaultSelector()
         self._readiness = ReadinessSocket()
@@ -141,6 +142,7 @@ class Graph:
     def _start(self, member: _Member) -> None:
         member.restart_at_s = None
         member.is_ready = False
+        member.started_at_s = self._clock()
         environment = child_environment(member.planned.environment, self._console.is_coloured)
         environment[READINESS_VARIABLE] = self._readiness.address
         try:
@@ -271,17 +273,13 @@ class Graph:
         self._exit_code = self._exit_code or (EXIT_FAULT if code else EXIT_STOPPED)
 
     def _plan_restart(self, member: _Member, what: str) -> None:
-        """Start a node again after a pause, as long as its budget lasts."""
-        delay_s = member.budget.delay_s(self._clock())
-        if delay_s is None:
-            self._console.fault(
-                f'{what} after {member.budget.used} restarts within {WINDOW_S:.0f} s; '
-                'it is not started again, the other nodes go on'
-            )
-            self._exit_code = EXIT_FAULT
-            return
-        member.restart_at_s = self._clock() + delay_s
-        self._console.fault(f'{what}; it starts again in {delay_s:.0f} s ({_tries(member.budget)})')
+        """Start a node again after a pause."""
+        now = self._clock()
+        pause_s = member.pauses.after(now - member.started_at_s)
+        member.restart_at_s = now + pause_s
+        self._console.fault(
+            f'{what}; it starts again in {pause_s:g} s (restart {member.pauses.count})'
+        )
 
     def _restart(self, member: _Member) -> None:
         try:
@@ -298,9 +296,3 @@ class Graph:
                 while not member.child.has_ended():
                     time.sleep(0.01)
                 member.child.last_lines()
-
-
-def _tries(budget: RestartBudget) -> str:
-    if budget.retries < 0:
-        return f'restart {budget.used}'
-    return f'restart {budget.used} of {budget.retries} within {WINDOW_S:.0f} s'

@@ -24,7 +24,6 @@ _NODE_KEYS = frozenset(
         'output',
         'respawn',
         'respawn_delay',
-        'respawn_max_retries',
         'sigterm_timeout',
         'sigkill_timeout',
     }
@@ -133,7 +132,7 @@ class StopOnExitCode:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One ROS node in a process of its own. Times are seconds; `retries` < 0 means no limit."""
+    """One ROS node in a process of its own. Times are seconds."""
 
     package: Template
     executable: Template
@@ -141,7 +140,6 @@ class Node:
     ros_arguments: tuple[Template, ...]
     respawn: Template
     respawn_delay_s: float
-    retries: int
     sigterm_timeout_s: float
     sigkill_timeout_s: float
 
@@ -343,7 +341,6 @@ class _Parser:
             if isinstance(keys.get('respawn', False), bool)
             else self._template(keys, 'respawn', where),
             respawn_delay_s=self._number(keys, 'respawn_delay', where, 0.0),
-            retries=int(self._number(keys, 'respawn_max_retries', where, -1)),
             sigterm_timeout_s=self._number(keys, 'sigterm_timeout', where, 5.0),
             sigkill_timeout_s=self._number(keys, 'sigkill_timeout', where, 5.0),
         )

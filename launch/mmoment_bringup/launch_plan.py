@@ -24,10 +24,7 @@ _MAX_INCLUDES = 16
 
 @dataclass(frozen=True, slots=True)
 class PlannedProcess:
-    """One process to start. `label` stands before its output; times are seconds.
-
-    `retries` is the restart budget, negative for none; it counts only if `is_respawned`.
-    """
+    """One process to start. `label` stands before its output; times are seconds."""
 
     label: str
     namespace: str
@@ -35,7 +32,6 @@ class PlannedProcess:
     environment: Mapping[str, str]
     is_respawned: bool
     respawn_delay_s: float
-    retries: int
     sigterm_timeout_s: float
     sigkill_timeout_s: float
 
@@ -214,7 +210,6 @@ class _Planner:
             environment=dict(context.environment),
             is_respawned=expand_condition(node.respawn, scope),
             respawn_delay_s=node.respawn_delay_s,
-            retries=node.retries,
             sigterm_timeout_s=node.sigterm_timeout_s,
             sigkill_timeout_s=node.sigkill_timeout_s,
         )

@@ -49,6 +49,11 @@ launch:
             'launch:\n- group:\n  - let: {name: a, value: b, extra: c}',
             r"it.launch.yaml:3: let: key 'extra'",
         ),
+        # `ros2 launch` counts them over its whole life: who crashed five times in a year stays dead
+        (
+            'launch:\n- node: {pkg: p, exec: e, name: n, respawn_max_retries: 5}',
+            "key 'respawn_max_retries' is not supported here",
+        ),
         ('launch:\n- node: {pkg: p, name: n}', "node: key 'exec' is missing"),
         ('launch:\n- let: {name: a, value: 3}', "key 'value' must be text; write '3' in quotes"),
         ('launch:\n- let: {name: a, value: b, if: x, unless: y}', 'exclude each other'),

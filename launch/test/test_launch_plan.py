@@ -102,11 +102,11 @@ def test_exit_codes_messages_and_respawn(plan):
     made = plan("""
 - log: {message: hello}
 - stop_on_exit_code: {code: 2}
-- node: {pkg: fake, exec: run, name: n, respawn: 'true', respawn_delay: 2.0, respawn_max_retries: 3}
+- node: {pkg: fake, exec: run, name: n, respawn: 'true', respawn_delay: 2.0}
 """)
     assert (made.fatal_exit_codes, made.messages) == ({2}, ('hello',))
     planned = made.processes[0]
-    assert (planned.is_respawned, planned.respawn_delay_s, planned.retries) == (True, 2.0, 3)
+    assert (planned.is_respawned, planned.respawn_delay_s) == (True, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,16 @@ def test_a_fatal_exit_code_ends_both_with_a_fault(workspace, both_ways):
     assert (ours.returncode, real.returncode) == (2, 1)
     assert 'wrong-2 cannot work as configured (exit code 2)' in real.stdout + real.stderr
     assert (real.stdout + real.stderr).count('error: choose something else') == 1
+
+
+def test_a_node_that_dies_often_is_started_again_both_ways(workspace, both_ways):
+    workspace.add_package(
+        'fake',
+        dies='echo start >> "$NOTES/dies"; [ $(wc -l < "$NOTES/dies") -gt 6 ] && exit 2; exit 1',
+    )
+    path = workspace.write_launch_file("""launch:
+- stop_on_exit_code: {code: 2}
+- node: {pkg: fake, exec: dies, name: dies, respawn: 'true', respawn_delay: 0.02}
+""")
+    (_, ours), (_, real) = both_ways(path)
+    assert ours['dies'] == real['dies'] == [*['start'] * 7, '']
