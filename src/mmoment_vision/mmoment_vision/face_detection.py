@@ -43,8 +43,13 @@ class FaceDetector(Protocol):
         """
         ...
 
-    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
-        """Faces of `picture` (height, width, 3; uint8, BGR); those on `known` ones may be left out."""
+    def detect(
+        self, picture: Picture, known: Boxes | None = None, looks_at_known: int = 0
+    ) -> FoundFaces:
+        """Faces of `picture` (height, width, 3; uint8, BGR).
+
+        At places of `known` faces (N, 4) it needs not look more than `looks_at_known` times.
+        """
         ...
 
 
@@ -61,7 +66,9 @@ class HaarDetector:
             raise WeightsError(f'{path} is missing: install opencv-contrib-python')
         self._cascade = cv2.CascadeClassifier(str(path))
 
-    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
+    def detect(
+        self, picture: Picture, known: Boxes | None = None, looks_at_known: int = 0
+    ) -> FoundFaces:
         """Faces that look into the camera; landmarks are zeros."""
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         scale = min(1.0, HAAR_FACE_PX / self._min_face_px)
@@ -84,14 +91,18 @@ class HaarDetector:
 
 
 def detect_in(
-    detector: FaceDetector, picture: Picture, region: Boxes, known: Boxes | None = None
+    detector: FaceDetector,
+    picture: Picture,
+    region: Boxes,
+    known: Boxes | None = None,
+    looks_at_known: int = 0,
 ) -> FoundFaces:
     """Faces in a part of `picture`; `region` (4,), `known` and the result in pixels of the whole."""
     left, top, right, bottom = (int(edge) for edge in region)
     offset = np.array([left, top], np.float32)
     corners = np.tile(offset, 2)
     part = picture[top:bottom, left:right]
-    found = detector.detect(part, None if known is None else known - corners)
+    found = detector.detect(part, None if known is None else known - corners, looks_at_known)
     return FoundFaces(found.boxes + corners, found.scores, found.landmarks + offset)
 
 

@@ -14,6 +14,10 @@ from mmoment_vision.face_tracking import FaceTracker, TrackedFace, TrackingSetti
 # An empty region: no track is denied by a search that passed over the known faces.
 NOWHERE = np.zeros(4, np.float32)
 
+# Candidates on a followed face that a search of the whole picture follows up: enough to confirm
+# or deny the face, a tenth of those there are.
+LOOKS_AT_KNOWN = 2
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
@@ -21,6 +25,17 @@ class SearchSettings:
 
     whole_interval_s: float = 0.25  # from one search of the whole picture to the next
     near_interval_s: float = 0.08  # the same around faces that are or were there
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One picture to search."""
+
+    picture: Picture  # must not change any more
+    sequence: int
+    region: Boxes  # (4,): the part to search
+    known: Boxes  # (N, 4): faces that are followed already
+    is_whole: bool  # known faces must be found as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +56,7 @@ class DetectionThread:
     def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
         self._changed = threading.Condition()
-        self._work: tuple[Picture, int, Boxes, Boxes | None] | None = None
+        self._work: Search | None = None
         self._result: Detection | None = None
         self._fault: Exception | None = None
         self._is_busy = False
@@ -55,15 +70,10 @@ class DetectionThread:
         with self._changed:
             return self._is_busy
 
-    def give(
-        self, picture: Picture, sequence: int, region: Boxes, known: Boxes | None = None
-    ) -> None:
-        """Begin to search `region` of `picture`, which must not change any more.
-
-        With `known` faces (N, 4), only others are looked for.
-        """
+    def give(self, search: Search) -> None:
+        """Begin a search."""
         with self._changed:
-            self._work, self._is_busy = (picture, sequence, region, known), True
+            self._work, self._is_busy = search, True
             self._changed.notify_all()
 
     def take(self) -> Detection | None:
@@ -86,19 +96,22 @@ class DetectionThread:
             self._changed.notify_all()
         self._thread.join()
 
+    def _done(self, search: Search) -> Detection:
+        looks = LOOKS_AT_KNOWN if search.is_whole else 0
+        faces = detect_in(self._detector, search.picture, search.region, search.known, looks)
+        return Detection(faces, search.sequence, search.region if search.is_whole else NOWHERE)
+
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._work is not None or not self._is_wanted)
                 if self._work is None or not self._is_wanted:
                     return
-                (picture, sequence, region, known), self._work = self._work, None
+                search, self._work = self._work, None
             result: Detection | None = None
             fault: Exception | None = None
             try:
-                faces = detect_in(self._detector, picture, region, known)
-                searched = region if known is None else NOWHERE
-                result = Detection(faces, sequence, searched)
+                result = self._done(search)
             except Exception as error:
                 fault = error
             with self._changed:
@@ -176,10 +189,10 @@ class FacePipeline:
         if self._thread.is_busy or not self.is_due(time_s):
             return
         height, width = picture.shape[:2]
-        known: Boxes | None = None
+        known = self.tracker.boxes()
+        is_whole = self._whole_is_due(time_s)
         region: Boxes | None = np.array([0, 0, width, height], np.float32)
-        if not self._whole_is_due(time_s):
-            known = self.tracker.boxes()
+        if not is_whole:
             self._turn += 1
             region = neighbourhood(known, self._turn % len(known), width, height)
         else:
@@ -188,4 +201,4 @@ class FacePipeline:
                 region = self._area.next(flow_picture(picture), time_s)
         self._near_s = time_s
         if region is not None:
-            self._thread.give(picture.copy(), sequence, region, known)
+            self._thread.give(Search(picture.copy(), sequence, region, known, is_whole))

@@ -80,15 +80,18 @@ class Mtcnn:
         self._measurement = runtime.runner(networks.output)
         self._proposals: list[NetworkRunner] = []
 
-    def detect(self, picture: Picture, known: Boxes | None = None) -> FoundFaces:
+    def detect(
+        self, picture: Picture, known: Boxes | None = None, looks_at_known: int = 0
+    ) -> FoundFaces:
         """Find all faces in `picture` (height, width, 3; uint8, BGR).
 
-        Candidates on `known` faces (N, 4) are passed over, which saves the later stages.
+        Of the candidates on each `known` face (N, 4) only the `looks_at_known` best are followed
+        up, which saves most work of the later stages.
         """
         pictures = halved(picture)
         candidates = self._propose(pictures)
-        if known is not None and len(known) and len(candidates):
-            candidates = candidates[covered(candidates, squares(known)).max(axis=1) < KNOWN_COVER]
+        if known is not None and len(known):
+            candidates = _fewer_on(known, candidates, looks_at_known)
         candidates = self._refine(pictures, candidates)
         if not len(candidates):
             return no_faces()
@@ -160,6 +163,13 @@ class Mtcnn:
         boxes, scores = candidates[passed], _probability(result[passed, 0])
         kept = _suppressed(boxes, scores, REFINEMENT_OVERLAP)
         return _inside(squares(_corrected(boxes[kept], result[passed][kept, 1:5])), pictures[0])
+
+
+def _fewer_on(known: Boxes, candidates: Boxes, most: int) -> Boxes:
+    """Candidates (best first) without those that are not among the `most` best on a known face."""
+    is_on = covered(candidates, squares(known)) > KNOWN_COVER
+    rank = is_on.cumsum(axis=0)
+    return candidates[~(is_on & (rank > most)).any(axis=1)]
 
 
 def _measurement_squares(boxes: Boxes) -> Boxes:

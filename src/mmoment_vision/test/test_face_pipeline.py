@@ -25,7 +25,7 @@ class HeldDetector:
         self.shapes = []
         self.result = result if result is not None else found([])
 
-    def detect(self, picture, known=None):
+    def detect(self, picture, known=None, looks_at_known=0):
         self.shapes.append(picture.shape)
         self.begun.set()
         assert self.go.wait(WAIT_S)

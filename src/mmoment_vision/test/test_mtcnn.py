@@ -105,3 +105,4 @@ def test_known_faces_are_passed_over(media):
     others = detector.detect(picture, known=everybody.boxes[:4])
     assert len(others) == 2
     assert overlaps(others.boxes, everybody.boxes[4:]).max(axis=1).min() > 0.7
+    assert len(detector.detect(picture, known=everybody.boxes, looks_at_known=2)) == 6
