@@ -18,5 +18,9 @@ class LaunchFileError(BringupError):
     """The launch file, or an argument given to it, cannot be used."""
 
 
-class AlreadyRunningError(BringupError):
+class NamespaceLockError(BringupError):
+    """A namespace cannot be held for a reason of the system."""
+
+
+class AlreadyRunningError(NamespaceLockError):
     """Another supervisor runs a graph in the same namespace."""

@@ -56,9 +56,7 @@ class Graph:
         self._console = console
         self._clock = clock
         self._fatal_exit_codes = plan.fatal_exit_codes
-        self._members = [
-            _Member(one, RestartPauses(one.respawn_delay_s)) for one in plan.processes
-        ]
+        self._members = [_Member(one, RestartPauses(one.respawn_delay_s)) for one in plan.processes]
         self._selector = selectors.DefaultSelector()
         self._readiness = ReadinessSocket()
         self._stop_requests: list[signal.Signals] = []

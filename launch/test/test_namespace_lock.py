@@ -1,8 +1,9 @@
 import os
+import resource
 
 import pytest
 
-from mmoment_bringup.errors import AlreadyRunningError
+from mmoment_bringup.errors import AlreadyRunningError, NamespaceLockError
 from mmoment_bringup.namespace_lock import NamespaceLock
 
 DOMAIN = {'ROS_DOMAIN_ID': f'test-{os.getpid()}'}
@@ -32,3 +33,28 @@ def test_a_refused_lock_holds_nothing():
         NamespaceLock(['/a', '/b'], DOMAIN)
     NamespaceLock(['/a'], DOMAIN).release()
     held.release()
+
+
+def test_a_long_name_is_held_and_told_from_one_with_another_end():
+    # Far over the 107 bytes of a socket name, and alike up to there
+    long = '/' + '/'.join(['gymnasium'] * 20)
+    first, second = NamespaceLock([long], DOMAIN), NamespaceLock([f'{long}/b'], DOMAIN)
+    with pytest.raises(AlreadyRunningError, match=rf'\(process {os.getpid()}\)'):
+        NamespaceLock([long], DOMAIN)
+    first.release()
+    second.release()
+
+
+@pytest.fixture
+def no_more_files():
+    """This process may open nothing more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_what_the_system_refuses_is_not_called_a_running_graph(no_more_files):
+    with pytest.raises(NamespaceLockError, match="'/a' cannot be held .*: Too many open files") as e:
+        NamespaceLock(['/a'], DOMAIN)
+    assert not isinstance(e.value, AlreadyRunningError)
