@@ -9,6 +9,7 @@ EARLY_SHARE = 0.15
 
 
 class _Counters(Protocol):
+    received: int
     dropped: int
     overwritten: int
 
@@ -39,6 +40,11 @@ class PictureRate:
     def lost(self) -> None:
         """Count a picture that was overwritten while it was looked at."""
         self._overwritten += 1
+
+    @property
+    def received(self) -> int:
+        """Pictures that arrived at the source."""
+        return self.source.received if self.source else 0
 
     @property
     def dropped(self) -> int:

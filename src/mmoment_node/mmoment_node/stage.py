@@ -12,6 +12,7 @@ from rclpy.qos import QoSProfile
 from mmoment_interfaces.msg import StageStatus
 from mmoment_node.managed_node import ManagedNode
 from mmoment_node.rates import LatencyWindow, RateMeter
+from mmoment_node.stall_watch import StallWatch
 
 PERIOD_S = 1.0
 
@@ -19,8 +20,8 @@ PERIOD_S = 1.0
 class StageReporter:
     """Counts results and publishes `StageStatus` once a second until `close`. Thread-safe.
 
-    `frames` is what the stage takes its pictures from: anything with the counters `dropped` and
-    `overwritten`, such as a `FrameSubscriber`.
+    `frames` is what the stage takes its pictures from: anything with the counters `received`,
+    `dropped` and `overwritten`, such as a `FrameSubscriber`.
     """
 
     def __init__(self, node: ManagedNode[Any], frames: Any, backend: str) -> None:
@@ -30,6 +31,7 @@ class StageReporter:
         self._lock = threading.Lock()
         self._rate = RateMeter()
         self._latency_ms = LatencyWindow()
+        self._stall = StallWatch()
         self._processed = 0
         self._publisher = node.create_publisher(StageStatus, 'stage_status', QoSProfile(depth=5))
         self._timer = node.create_timer(PERIOD_S, self._publish)
@@ -41,6 +43,11 @@ class StageReporter:
             self._processed += 1
             self._rate.tick(now_ns * 1e-9)
             self._latency_ms.add((now_ns - monotonic_ns) * 1e-6)
+        self._stall.worked()
+
+    def idle(self) -> None:
+        """A picture has been passed over because nobody wants its result."""
+        self._stall.worked()
 
     def status(self) -> StageStatus:
         """The present figures."""
@@ -59,12 +66,16 @@ class StageReporter:
         return message
 
     def diagnostic(self) -> DiagnosticStatus:
-        """The same figures as a diagnostic status."""
+        """The same figures as a diagnostic status; an error when pictures come in for nothing."""
         status = self.status()
+        level, message = DiagnosticStatus.OK, f'{status.fps:.1f} results per second'
+        if stalled_s := self._stall.stalled_s(self._frames.received, time.monotonic()):
+            level = DiagnosticStatus.ERROR
+            message = f'no result for {stalled_s:.0f} s while pictures arrive'
         return self._node.diagnostic(
             'pictures',
-            DiagnosticStatus.OK,
-            f'{status.fps:.1f} results per second',
+            level,
+            message,
             backend=status.backend,
             fps=f'{status.fps:.2f}',
             latency_p50_ms=f'{status.latency_p50_ms:.1f}',

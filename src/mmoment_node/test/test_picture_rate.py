@@ -7,6 +7,7 @@ from mmoment_node.picture_rate import PictureRate
 
 @dataclass
 class Source:
+    received: int = 9
     dropped: int = 2
     overwritten: int = 3
 
@@ -41,4 +42,4 @@ def test_losses_are_added_up():
     rate.takes(0.0)
     rate.takes(0.01)
     rate.lost()
-    assert (rate.dropped, rate.overwritten) == (3, 4)
+    assert (rate.received, rate.dropped, rate.overwritten) == (9, 3, 4)

@@ -140,7 +140,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         assert frames is not None
         while self._is_wanted:
             frame = frames.newest(WAIT_S)
-            if frame is None or not self._is_watched():
+            if frame is None:
+                continue
+            if not self._is_watched():
+                self._reporter.idle()
                 continue
             try:
                 self._annotate(frame)

@@ -1,14 +1,20 @@
 """The overlay node: draws what belongs to a picture, while someone looks."""
 
+import functools
+import time
+
 import cv2
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
 
 from mmoment_camera.frame_topic import FrameSubscriber
-from mmoment_interfaces.msg import Face, FaceArray, StageStatus
+from mmoment_interfaces.msg import Face, FaceArray, Frame, StageStatus
+from mmoment_node import stage
+from mmoment_node.stall_watch import StallWatch
 from mmoment_vision.overlay_node import OverlayNode
 
 pytestmark = pytest.mark.graph
@@ -78,6 +84,26 @@ def test_nothing_is_drawn_while_nobody_looks(world):
     assert status[-1].processed == 0
     watch(world)
     world.show(grey(), until=lambda: status[-1].processed > 0)
+
+
+def test_health_is_bad_when_pictures_cannot_be_read_but_not_when_nobody_looks(world, monkeypatch):
+    monkeypatch.setattr(stage, 'StallWatch', functools.partial(StallWatch, 0.5, 0.5))
+    node = world.start(OverlayNode)
+    levels = []
+
+    def diagnose(notice=None):
+        (status,) = node.diagnose()
+        levels.append(status.level)
+
+    world.show(grey(), seconds=2.0, also=diagnose)
+    assert set(levels) == {DiagnosticStatus.OK}
+    del levels[:]
+    notices = world.tester.create_publisher(Frame, 'frames', 1)
+    for sequence in range(1000, 1030):
+        notices.publish(Frame(sequence=sequence, epoch=1, segment='mmoment.that.is.gone'))
+        diagnose()
+        time.sleep(0.05)
+    assert levels[-1] == DiagnosticStatus.ERROR
 
 
 def test_images_for_other_tools_are_the_annotated_picture(world):
