@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import time
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from std_msgs.msg import Header
 
 from mmoment_camera.frame_ring import FrameOverwritten, Geometry, RingInUse, SharedMemoryFull
 from mmoment_camera.frame_topic import SUBSCRIBER_QOS, Frame, FramePublisher, FrameSubscriber
+from mmoment_camera.image_messages import to_compressed_image, to_image
 from mmoment_interfaces.msg import Face, FaceArray, GestureEvent, Hand, HandArray
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
@@ -162,8 +162,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             _copy_as_bgr(frame, slot.image)
             if frame.live:
                 self._draw(frame, slot.image)
-            self._publish_images(slot.image, frame.header)
         self._reporter.done(frame.monotonic_ns)
+        # Viewers of the ring have it by now. Its slot is not written again before this thread has
+        # drawn as many pictures as the ring has slots.
+        self._publish_images(slot.image, frame.header)
 
     def _draw(self, frame: Frame, picture: Picture) -> None:
         wanted = self.parameters
@@ -208,17 +210,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
     def _publish_images(self, picture: Picture, header: Header) -> None:
         """Publish the picture for tools that want messages, only while they do."""
         if self._image.get_subscription_count():
-            height, width = picture.shape[:2]
-            image = Image(header=header, height=height, width=width, encoding='bgr8')
-            image.step = width * 3
-            image.data = _octets(picture)
-            self._image.publish(image)
+            self._image.publish(to_image(picture, header))
         if self._compressed.get_subscription_count():
-            quality = [cv2.IMWRITE_JPEG_QUALITY, self.parameters.jpeg_quality]
-            _, jpeg = cv2.imencode('.jpg', picture, quality)
-            compressed = CompressedImage(header=header, format='bgr8; jpeg compressed bgr8')
-            compressed.data = _octets(jpeg)
-            self._compressed.publish(compressed)
+            quality = self.parameters.jpeg_quality
+            self._compressed.publish(to_compressed_image(picture, header, quality))
 
 
 def _copy_as_bgr(frame: Frame, out: Picture) -> None:
@@ -248,13 +243,6 @@ def _drawn_face(face: Face) -> DrawnFace:
 
 def _counted(number: int, what: str) -> str:
     return f'{number} {what}' if number == 1 else f'{number} {what}s'
-
-
-def _octets(pixels: Picture) -> array.array[int]:
-    """The type that rclpy takes as a whole instead of checking element by element."""
-    octets = array.array('B')
-    octets.frombytes(np.ascontiguousarray(pixels).data)
-    return octets
 
 
 def main(args: list[str] | None = None) -> None:

@@ -53,11 +53,12 @@ class RosWorld:
         """
         deadline = time.monotonic() + (seconds or 20.0)
         while True:
+            now_ns = time.monotonic_ns()
             notice = self.camera.publish(
                 picture,
-                stamp=Time(sec=1000),
+                stamp=Time(sec=1000, nanosec=now_ns % 10**9),
                 frame_id='camera_optical_frame',
-                monotonic_ns=time.monotonic_ns(),
+                monotonic_ns=now_ns,
                 live=live,
             )
             also(notice)

@@ -15,6 +15,7 @@ from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_interfaces.msg import Face, FaceArray, Frame, StageStatus
 from mmoment_node import stage
 from mmoment_node.stall_watch import StallWatch
+from mmoment_vision import overlay_node
 from mmoment_vision.overlay_node import OverlayNode
 
 pytestmark = pytest.mark.graph
@@ -119,6 +120,27 @@ def test_images_for_other_tools_are_the_annotated_picture(world):
     assert (pixels != grey()).any()
     decoded = cv2.imdecode(np.frombuffer(compressed[-1].data, np.uint8), cv2.IMREAD_COLOR)
     assert np.abs(decoded.astype(int) - pixels).mean() < 3
+
+
+def test_viewers_have_the_picture_before_it_is_converted_for_other_tools(world, monkeypatch):
+    seen, came_first = [], []
+    FrameSubscriber(
+        world.tester, 'overlay/frames', lambda frame: seen.append(frame.header.stamp.nanosec)
+    )
+    convert = overlay_node.to_image
+
+    def slow(picture, header):
+        deadline = time.monotonic() + 1.0
+        while header.stamp.nanosec not in seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        came_first.append(header.stamp.nanosec in seen)
+        return convert(picture, header)
+
+    monkeypatch.setattr(overlay_node, 'to_image', slow)
+    world.listen(Image, 'overlay/image', depth=1)
+    world.start(OverlayNode)
+    world.show(grey(), until=lambda: seen and len(came_first) > 3)
+    assert came_first[-1]
 
 
 def test_grey_pictures_become_coloured_ones(world):
