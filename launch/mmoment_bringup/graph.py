@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
+from mmoment_bringup import leftovers
 from mmoment_bringup.child import Child, Line, OutputPipe, child_environment, describe_exit
 from mmoment_bringup.console import Console
 from mmoment_bringup.errors import EXIT_FAULT, EXIT_STOPPED, LaunchFileError
@@ -280,6 +281,8 @@ class Graph:
         )
 
     def _restart(self, member: _Member) -> None:
+        # Its segment, if it was killed: the number of restarts has no limit, shared memory has one
+        leftovers.sweep_fast_dds()
         try:
             self._start(member)
         except LaunchFileError as error:

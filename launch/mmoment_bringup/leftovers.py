@@ -13,16 +13,18 @@ SHARED_MEMORY = Path('/dev/shm')
 # Fast DDS keeps a lock on a file `NAME_el` while the owner of a segment or port lives. A segment
 # of our profile is 64 MiB: a few killed nodes would fill a small machine.
 _FAST_DDS_LOCK = re.compile(r'(?P<name>(fastrtps|fastdds)_([0-9a-f]{16}|port\d+))_el')
+# As frame_segment.PREFIX of mmoment_camera, known here to look before NumPy is loaded
+_RING_PREFIX = 'mmoment.'
 # A lock file is made a moment before it is locked
 _YOUNGEST_S = 2.0
 
 
-def sweep(folder: Path = SHARED_MEMORY) -> list[str]:
+def sweep() -> list[str]:
     """Remove the frame rings and Fast DDS segments whose owner is dead; returns their names."""
-    return _sweep_frame_rings() + sweep_fast_dds(folder)
+    return sweep_frame_rings() + sweep_fast_dds()
 
 
-def sweep_fast_dds(folder: Path) -> list[str]:
+def sweep_fast_dds(folder: Path = SHARED_MEMORY) -> list[str]:
     """Remove Fast DDS segments and ports that nobody holds; returns their names."""
     removed = []
     for lock in folder.glob('*_el'):
@@ -48,7 +50,10 @@ def _is_abandoned(lock: Path) -> bool:
     return os.access(lock, os.W_OK)
 
 
-def _sweep_frame_rings() -> list[str]:
+def sweep_frame_rings() -> list[str]:
+    """Remove the frame rings of this user that no living process writes; returns their names."""
+    if not any(SHARED_MEMORY.glob(f'{_RING_PREFIX}*')):
+        return []
     try:
         # Late, because it brings NumPy along, which a supervisor otherwise does without
         from mmoment_camera import frame_ring

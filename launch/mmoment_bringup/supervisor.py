@@ -43,13 +43,15 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             return 0
         plan = make_plan(launch_file, launch_arguments, environment)
         lock = NamespaceLock((one.namespace for one in plan.processes), environment)
+        # What killed nodes could not remove themselves: before, so that there is room for ours,
+        # and after, so that we leave nothing
+        leftovers.sweep()
         try:
             console = Console()
             for message in plan.messages:
                 console.info(message)
             return Graph(plan, console).run()
         finally:
-            # Nodes that were killed could not do it; those of an earlier graph neither
             leftovers.sweep()
             lock.release()
     except BringupError as error:

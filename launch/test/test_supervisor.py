@@ -1,8 +1,9 @@
+import os
 import re
 
 import pytest
 
-from mmoment_bringup import supervisor
+from mmoment_bringup import leftovers, supervisor
 
 TEXT = """launch:
 - arg: {name: source, default: demo, description: What to look at}
@@ -51,3 +52,20 @@ def test_help_names_the_words(capsys):
         supervisor.run(['--help'], {})
     assert caught.value.code == 0
     assert 'ros2 launch' in capsys.readouterr().out
+
+
+@pytest.fixture
+def dead_ring():
+    """A segment of a writer that was killed: nobody holds its lock."""
+    frame_segment = pytest.importorskip('mmoment_camera.frame_segment')
+    path = leftovers.SHARED_MEMORY / frame_segment.ring_name(f'test_{os.getpid()}', 'clean')
+    path.write_bytes(b'x')
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_what_an_earlier_graph_left_is_gone_before_a_node_starts(workspace, dead_ring):
+    workspace.add_package('fake', run=f'ls {dead_ring} || echo it is gone')
+    done = workspace.run(str(workspace.write_launch_file(TEXT)))
+    assert done.returncode == 0
+    assert '[run-1] it is gone' in done.stdout
