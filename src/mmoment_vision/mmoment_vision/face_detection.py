@@ -90,18 +90,19 @@ class HaarDetector:
         return FoundFaces(boxes, scores.astype(np.float32), landmarks)
 
 
-def detect_in(
+def detect_in_part(
     detector: FaceDetector,
-    picture: Picture,
+    part: Picture,
     region: Boxes,
     known: Boxes | None = None,
     looks_at_known: int = 0,
 ) -> FoundFaces:
-    """Faces in a part of `picture`; `region` (4,), `known` and the result in pixels of the whole."""
-    left, top, right, bottom = (int(edge) for edge in region)
-    offset = np.array([left, top], np.float32)
+    """Faces in `part`, cut out of a picture at `region` (4,).
+
+    `known` and the result are in pixels of the whole picture.
+    """
+    offset = region[:2]
     corners = np.tile(offset, 2)
-    part = picture[top:bottom, left:right]
     found = detector.detect(part, None if known is None else known - corners, looks_at_known)
     return FoundFaces(found.boxes + corners, found.scores, found.landmarks + offset)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmoment_vision.face_boxes import Boxes, FoundFaces, Picture
-from mmoment_vision.face_detection import FaceDetector, detect_in
+from mmoment_vision.face_detection import FaceDetector, detect_in_part
 from mmoment_vision.face_motion import flow_picture
 from mmoment_vision.face_search import SearchArea, neighbourhood
 from mmoment_vision.face_tracking import FaceTracker, TrackedFace, TrackingSettings
@@ -29,11 +29,11 @@ class SearchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One picture to search."""
+    """Part of a picture to search."""
 
-    picture: Picture  # must not change any more
+    part: Picture  # must not change any more
     sequence: int
-    region: Boxes  # (4,): the part to search
+    region: Boxes  # (4,): where the part was cut out of the picture
     known: Boxes  # (N, 4): faces that are followed already
     is_whole: bool  # known faces must be found as well
 
@@ -98,7 +98,7 @@ class DetectionThread:
 
     def _done(self, search: Search) -> Detection:
         looks = LOOKS_AT_KNOWN if search.is_whole else 0
-        faces = detect_in(self._detector, search.picture, search.region, search.known, looks)
+        faces = detect_in_part(self._detector, search.part, search.region, search.known, looks)
         return Detection(faces, search.sequence, search.region if search.is_whole else NOWHERE)
 
     def _run(self) -> None:
@@ -201,4 +201,6 @@ class FacePipeline:
                 region = self._area.next(flow_picture(picture), time_s)
         self._near_s = time_s
         if region is not None:
-            self._thread.give(Search(picture.copy(), sequence, region, known, is_whole))
+            left, top, right, bottom = (int(edge) for edge in region)
+            part = picture[top:bottom, left:right].copy()
+            self._thread.give(Search(part, sequence, region, known, is_whole))
