@@ -15,8 +15,9 @@ from std_srvs.srv import Trigger
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app, guarded
 from mmoment_api.bridge import Bridge
-from mmoment_api.events import EventHub
+from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
+from mmoment_api.http_protocol import ConnectionLimits
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings
@@ -27,6 +28,8 @@ from mmoment_node.parameters import parameter
 from mmoment_node.redaction import redact_text
 
 HEALTH_PERIOD_S = 1.0
+# Beside viewers and listeners: browsers hold six each for short requests.
+OTHER_CONNECTIONS_AT_MOST = 32
 SECONDS_PER_MINUTE = 60.0
 SECONDS_PER_HOUR = 3600.0
 ANY_ADDRESS = ('', '0.0.0.0', '::')
@@ -145,7 +148,15 @@ class ApiNode(ManagedNode[ApiParameters]):
         if self._bridge is not None:
             self._bridge.resume()
         app = guarded(create_app(self._web))
-        self._server = WebServer(app, self._listener, self._web, parameters.stalled_viewer_s)
+        self._server = WebServer(
+            app,
+            self._listener,
+            self._web,
+            parameters.stalled_viewer_s,
+            ConnectionLimits(
+                parameters.viewers_at_most + LISTENERS_AT_MOST + OTHER_CONNECTIONS_AT_MOST
+            ),
+        )
         self._server.start(self.spawn)
         self._print_link()
 

@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.websockets import WebSocket
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -72,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_fault)
     for module in ROUTERS:
         app.include_router(module.router)
@@ -121,6 +122,11 @@ async def _on_invalid(connection: Any, error: Any) -> Any:
     field = '.'.join(str(step) for step in first['loc'][1:]) or 'body'
     message = f'{field} is missing, or not of the type or value it has to be'
     return await _answer(connection, ApiError(422, 'invalid', message, field=field))
+
+
+async def _on_disconnect(request: Any, error: Any) -> Any:
+    # No fault of ours to be logged; nobody is there to read the answer.
+    return await _answer(request, ApiError(400, *HTTP_ERRORS[400]))
 
 
 async def _on_fault(request: Any, error: Any) -> Any:

@@ -8,13 +8,14 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mmoment_api.mjpeg_response import ABORT, end_stalled, end_unwelcome
+from mmoment_api.http_protocol import ConnectionLimits, LimitedProtocol
+from mmoment_api.mjpeg_response import end_stalled, end_unwelcome
 from mmoment_api.services import Services
 from mmoment_node.errors import ConfigurationError
 
@@ -22,20 +23,11 @@ from mmoment_node.errors import ConfigurationError
 # the system's default lets a viewer fall 3 s behind, this 0.5 s, and fast ones lose nothing.
 SEND_BUFFER_BYTES = 128 * 1024
 BACKLOG = 256
+MESSAGE_AT_MOST_BYTES = 64 * 1024
 # Open streams are ended first; what then still runs is a request that waits for another node.
 GRACE_S = 1
 STOP_WAIT_S = 3.0
 WATCH_PERIOD_S = 1.0
-
-
-class CuttableProtocol(HttpToolsProtocol):
-    """Lets a response cut its connection, see `mjpeg_response.ABORT`."""
-
-    def on_message_begin(self) -> None:
-        """Called by the parser when a request begins."""
-        super().on_message_begin()
-        extensions: dict[str, Any] = {ABORT: self.transport.abort}
-        self.scope['extensions'] = extensions
 
 
 def bind(host: str, port: int, stalled_s: float) -> socket.socket:
@@ -85,20 +77,32 @@ class WebServer:
     """Serves the app until stopped."""
 
     def __init__(
-        self, app: ASGIApp, listener: socket.socket, services: Services, stalled_s: float
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        services: Services,
+        stalled_s: float,
+        limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 (it is frozen)
     ) -> None:
         self._services = services
         self._listener = listener
         self._stalled_s = stalled_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        # The server only calls it, as it would call the class.
+        protocol: Any = partial(LimitedProtocol, limits)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=CuttableProtocol,
+                http=protocol,
                 ws='websockets-sansio',
                 # Text of some hundred bytes: deflating it would cost more than sending it.
                 ws_per_message_deflate=False,
+                # Clients have nothing to say.
+                ws_max_size=MESSAGE_AT_MOST_BYTES,
+                # Any local program could call itself any address: what a caller says about where
+                # it comes from is believed from nobody, not even from a tunnel on this machine.
+                proxy_headers=False,
                 lifespan='off',
                 # Addresses may carry the token of a sign-in link.
                 access_log=False,
@@ -108,8 +112,15 @@ class WebServer:
             )
         )
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
+
     def start(self, spawn: Callable[[Callable[[], None], str], threading.Thread]) -> None:
         """Serve in a thread made by `spawn`, which ends the node if the server fails."""
+        # Made here, so that `stop` can reach it before the thread has come that far.
+        self._loop = _new_loop()
         self._thread = spawn(self._run, 'web-server')
 
     def stop(self) -> None:
@@ -128,9 +139,9 @@ class WebServer:
         self._server.should_exit = True
 
     def _run(self) -> None:
-        loop = _new_loop()
+        loop = self._loop
+        assert loop is not None
         try:
-            self._loop = loop
             loop.run_until_complete(self._serve())
         finally:
             self._loop = None
