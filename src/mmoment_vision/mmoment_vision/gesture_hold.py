@@ -1,7 +1,8 @@
 """Turn what a hand shows in each picture into gestures that begin and end.
 
 A gesture begins when a hand has shown it long and surely enough, and ends when it has not for a
-while. In between, a doubtful picture or two changes nothing.
+while. In between, a doubtful picture or two changes nothing. Only pictures in which a gesture is
+missing speak against it: however slowly pictures come, the time between two of them does not.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ class HoldSettings:
     """When a gesture begins and ends.
 
     `hold_s`: shown at least this long before it begins. `release_s`: not shown this long before
-    it ends. `begin_confidence`: mean confidence
-    over the last `hold_s`, 0..1, needed to begin. `keep_confidence`: a
-    picture below it does not count as showing the gesture. `cool_down_s`: time after its end in
-    which the same hand does not begin the same gesture again.
+    it ends. `begin_confidence`: mean confidence over the last `hold_s`, and over the last
+    `FEWEST_PICTURES` at least, 0..1, needed to begin. `keep_confidence`: a picture below it does
+    not count as showing the gesture. `cool_down_s`: time after its end in which the same hand does
+    not begin the same gesture again.
     """
 
     hold_s: float = 0.4
@@ -65,7 +66,7 @@ class _Run:
         self.pictures += 1
         self.confidence_sum += confidence
         self.recent.append((now_s, confidence))
-        while self.recent and now_s - self.recent[0][0] > window_s:
+        while len(self.recent) > FEWEST_PICTURES and now_s - self.recent[0][0] > window_s:
             self.recent.popleft()
 
     @property
@@ -126,6 +127,8 @@ class GestureHold:
         events = []
         for track_id, hand in list(self._hands.items()):
             events += self._released(track_id, hand, now_s)
+            if hand.candidate is not None and self._is_over(hand.candidate, now_s):
+                hand.candidate = None
             if now_s - hand.seen_s > self.settings.cool_down_s + self.settings.release_s:
                 del self._hands[track_id]
         return events
@@ -138,9 +141,13 @@ class GestureHold:
 
     def _released(self, track_id: int, hand: _Hand, now_s: float) -> list[HoldEvent]:
         held = hand.held
-        if held is None or now_s - held.last_s + ROUNDING_S < self.settings.release_s:
+        if held is None or not self._is_over(held, now_s):
             return []
         return [self._end(track_id, hand, held, now_s)]
+
+    def _is_over(self, run: _Run, now_s: float) -> bool:
+        # What was shown in this very picture goes on, also without any release time.
+        return now_s > run.last_s and now_s - run.last_s + ROUNDING_S >= self.settings.release_s
 
     def _end(self, track_id: int, hand: _Hand, held: _Run, now_s: float) -> HoldEvent:
         hand.ended_s[held.gesture] = now_s
@@ -152,8 +159,7 @@ class GestureHold:
         if not shown:
             hand.candidate = None
             return
-        gap_s = now_s - candidate.last_s if candidate is not None else 0.0
-        if candidate is None or candidate.gesture != shown or gap_s > self.settings.release_s:
+        if candidate is None or candidate.gesture != shown:
             candidate = hand.candidate = _Run(shown, now_s, now_s)
         candidate.add(confidence, now_s, self.settings.hold_s)
 

@@ -23,7 +23,7 @@ from mmoment_vision.gesture_hold import BEGIN, GestureHold, HoldEvent, HoldSetti
 from mmoment_vision.gesture_rules import classify_hand
 from mmoment_vision.hand_landmarks import HandLandmarker, Picture
 from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
-from mmoment_vision.hand_tracking import HandTracker, TrackedHand
+from mmoment_vision.hand_tracking import LONGEST_PAUSE_S, HandTracker, TrackedHand
 
 RESULT_QOS = QoSProfile(depth=2)
 EVENT_QOS = QoSProfile(depth=10)
@@ -133,6 +133,7 @@ class GestureNode(ManagedNode[GestureParameters]):
             FaceArray, 'faces', self._on_faces, SUBSCRIBER_QOS
         )
         self._reporter = StageReporter(self, self._rate, hand_landmarks.BACKEND)
+        self._looked_ns = time.monotonic_ns()
         self._is_wanted = True
         self._worker = self.spawn(self._work, 'hands')
 
@@ -185,9 +186,10 @@ class GestureNode(ManagedNode[GestureParameters]):
                 self._look_at(frame)
 
     def _look_away(self) -> None:
-        """No picture came: holds must end all the same."""
+        """No picture came: after a while of this holds must end all the same."""
         now = self._now()
-        self._publish_events(self._hold.passed(now.monotonic_ns * 1e-9), now)
+        if now.monotonic_ns - self._looked_ns > LONGEST_PAUSE_S * 1e9:
+            self._publish_events(self._hold.passed(now.monotonic_ns * 1e-9), now)
 
     def _now(self) -> HandArray:
         """The present without a picture, for events that no picture decided."""
@@ -198,6 +200,7 @@ class GestureNode(ManagedNode[GestureParameters]):
     def _look_at(self, frame: Frame) -> None:
         assert self._landmarker is not None
         now_s = frame.monotonic_ns * 1e-9
+        self._looked_ns = frame.monotonic_ns
         self._landmarker.take(_as_bgr(frame.image))
         if not frame.intact():
             self._rate.lost()

@@ -21,6 +21,9 @@ OTHER_HAND_PALMS = 0.6
 # How fast an estimated velocity gives way to the newest one, and how much of it is believed.
 VELOCITY_BLEND = 0.5
 LONGEST_PREDICTION_S = 0.2
+# Pictures may come this slowly: at the lowest rate that can be asked for, and some time to work.
+# After a longer pause nobody knows what the hands did.
+LONGEST_PAUSE_S = 3.0
 VOTE_MEMORY = 0.9
 
 
@@ -70,20 +73,24 @@ class _Track:
 class HandTracker:
     """Track numbers for hands; a number is never given twice.
 
-    `keep_s`: how long a hand may be out of sight and still get its number back.
+    `keep_s`: how long a hand may be out of sight and still get its number back. One that was in
+    the picture before is not out of sight, however slowly pictures come.
     """
 
     def __init__(self, keep_s: float = 0.5) -> None:
         self.keep_s = keep_s
         self._tracks: list[_Track] = []
         self._numbers = itertools.count(1)
+        self._last_s = float('-inf')
 
     def update(self, hands: Sequence[DetectedHand], now_s: float) -> list[TrackedHand]:
         """Return the hands of the next picture with their tracks, in the order given.
 
         `now_s`: capture time on any clock that only goes forward.
         """
-        self._tracks = [track for track in self._tracks if now_s - track.seen_s <= self.keep_s]
+        oldest_s = min(now_s - self.keep_s, max(self._last_s, now_s - LONGEST_PAUSE_S))
+        self._tracks = [track for track in self._tracks if track.seen_s >= oldest_s]
+        self._last_s = now_s
         chosen = self._match(hands, now_s)
         tracked = []
         for number, hand in enumerate(hands):

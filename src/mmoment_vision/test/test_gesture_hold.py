@@ -8,23 +8,24 @@ PERIOD_S = 0.1
 class Hand:
     """A hand shown at ten pictures a second on a clock of its own."""
 
-    def __init__(self, **settings):
+    def __init__(self, period_s=PERIOD_S, **settings):
         self.hold = GestureHold(HoldSettings(**settings))
+        self.period_s = period_s
         self.now_s = 100.0
 
     def shows(self, gesture, seconds, confidence=0.9, track_id=1):
         events = []
-        for _ in range(round(seconds / PERIOD_S)):
+        for _ in range(round(seconds / self.period_s)):
             events += self.hold.update(track_id, gesture, confidence, self.now_s)
             events += self.hold.passed(self.now_s)
-            self.now_s += PERIOD_S
+            self.now_s += self.period_s
         return events
 
     def is_gone(self, seconds):
         events = []
-        for _ in range(round(seconds / PERIOD_S)):
+        for _ in range(round(seconds / self.period_s)):
             events += self.hold.passed(self.now_s)
-            self.now_s += PERIOD_S
+            self.now_s += self.period_s
         return events
 
 
@@ -39,6 +40,34 @@ def test_begins_once_after_the_hold_time():
     assert (begin.phase, begin.gesture, begin.track_id) == (BEGIN, 'fist', 1)
     assert begin.held_s == pytest.approx(0.4)
     assert begin.confidence == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize('rate_hz', [3.0, 2.0, 0.5])
+def test_begins_and_ends_at_slow_rates_too(rate_hz):
+    hand = Hand(period_s=1.0 / rate_hz, hold_s=0.4, release_s=0.3)
+    assert hand.shows('fist', 2.0 / rate_hz) == []
+    (begin,) = hand.shows('fist', 8.0 / rate_hz)
+    assert begin.held_s == pytest.approx(2.0 / rate_hz)
+    assert phases(hand.shows('', 1.0 / rate_hz)) == [(END, 'fist')]
+
+
+def test_at_slow_rates_one_picture_without_it_is_an_interruption():
+    hand = Hand(period_s=0.5, hold_s=0.4, release_s=0.3)
+    for _ in range(5):
+        assert hand.shows('fist', 1.0) == []
+        assert hand.is_gone(0.5) == []
+
+
+def test_at_slow_rates_one_sure_picture_does_not_outweigh_doubtful_ones():
+    hand = Hand(period_s=0.5, hold_s=0.4, begin_confidence=0.75)
+    hand.shows('fist', 5.0, confidence=0.55)
+    assert hand.shows('fist', 0.5, confidence=0.95) == []
+
+
+def test_without_a_release_time_the_first_picture_without_it_ends_it():
+    hand = Hand(release_s=0.0)
+    assert phases(hand.shows('fist', 2.0)) == [(BEGIN, 'fist')]
+    assert phases(hand.shows('', 0.1)) == [(END, 'fist')]
 
 
 def test_a_flicker_is_no_gesture():

@@ -35,6 +35,7 @@ def test_short_drop_out_keeps_the_number_and_a_long_one_does_not():
     tracker.update([detected()], 0.0)
     assert tracker.update([], 0.2) == []
     assert ids(tracker.update([detected()], 0.45)) == [1]
+    assert tracker.update([], 0.9) == []
     assert ids(tracker.update([detected()], 1.0)) == [2]
 
 
@@ -46,8 +47,22 @@ def test_hand_far_away_is_another_hand():
 
 def test_numbers_are_never_given_twice():
     tracker = HandTracker(keep_s=0.1)
-    seen = [ids(tracker.update([detected()], float(second)))[0] for second in range(5)]
+    seen = []
+    for second in range(5):
+        seen += ids(tracker.update([detected()], float(second)))
+        tracker.update([], second + 0.5)
     assert seen == [1, 2, 3, 4, 5]
+
+
+def test_hand_keeps_its_number_however_slowly_pictures_come():
+    tracker = HandTracker(keep_s=0.5)
+    assert [ids(tracker.update([detected()], 2.0 * i)) for i in range(4)] == [[1]] * 4
+
+
+def test_after_a_pause_without_pictures_it_is_another_hand():
+    tracker = HandTracker(keep_s=0.5)
+    tracker.update([detected()], 0.0)
+    assert ids(tracker.update([detected()], 10.0)) == [2]
 
 
 def test_handedness_is_what_most_pictures_say():
