@@ -21,6 +21,7 @@ from mmoment_node.parameters import parameter
 from mmoment_node.rates import RateMeter
 from mmoment_node.stage import StageReporter
 from mmoment_vision.overlay_drawing import DrawnFace, DrawnHand, Layers, Picture, draw_overlay
+from mmoment_vision.overlay_holds import HeldGestures
 from mmoment_vision.overlay_pairing import ResultPairing
 
 IMAGE_QOS = QoSProfile(depth=1)
@@ -68,7 +69,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         self._frames: FrameSubscriber | None = None
         self._faces: ResultPairing[FaceArray] = ResultPairing()
         self._hands: ResultPairing[HandArray] = ResultPairing()
-        self._held: dict[int, str] = {}
+        self._held = HeldGestures()
         self._rate = RateMeter()
         self._annotated = FramePublisher(self, 'overlay/frames', channel='annotated')
         self._image = self.create_publisher(Image, 'overlay/image', IMAGE_QOS)
@@ -120,13 +121,14 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         self._faces.put(faces.monotonic_ns, faces)
 
     def _on_hands(self, hands: HandArray) -> None:
+        self._held.heard(hands.monotonic_ns)
         self._hands.put(hands.monotonic_ns, hands)
 
     def _on_event(self, event: GestureEvent) -> None:
         if event.phase == GestureEvent.BEGIN:
-            self._held[event.hand_track_id] = event.gesture
+            self._held.begins(event.hand_track_id, event.gesture)
         else:
-            self._held.pop(event.hand_track_id, None)
+            self._held.ends(event.hand_track_id)
 
     def _is_watched(self) -> bool:
         return bool(
@@ -197,7 +199,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             handedness=HANDEDNESS.get(hand.handedness, ''),
             gesture=hand.gesture,
             confidence=hand.gesture_confidence,
-            is_held=self._held.get(hand.track_id) == hand.gesture,
+            is_held=self._held.holds(hand.track_id, hand.gesture),
         )
 
     def _status(self, header: Header, faces: int, hands: int) -> str:
