@@ -39,6 +39,7 @@ ACTION_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     'push_ros_namespace': (frozenset({'namespace'}), frozenset()),
     'set_parameters_from_file': (frozenset({'filename'}), frozenset()),
     'set_parameter': (frozenset({'name', 'value'}), frozenset()),
+    'set_text_parameter': (frozenset({'name', 'value'}), frozenset()),
     'stop_on_exit_code': (frozenset({'code'}), frozenset()),
     'node': (frozenset({'pkg', 'exec', 'name'}), _NODE_KEYS),
 }
@@ -117,7 +118,15 @@ class ParametersFile:
 
 @dataclass(frozen=True, slots=True)
 class SetParameter:
-    """One parameter for every node that follows in this scope."""
+    """One parameter for every node that follows in this scope; the value is YAML."""
+
+    name: Template
+    value: Template
+
+
+@dataclass(frozen=True, slots=True)
+class SetTextParameter:
+    """One parameter for every node that follows in this scope; the value is text as it is."""
 
     name: Template
     value: Template
@@ -154,6 +163,7 @@ Body = (
     | PushNamespace
     | ParametersFile
     | SetParameter
+    | SetTextParameter
     | StopOnExitCode
     | Node
 )
@@ -228,6 +238,7 @@ class _Parser:
             'let': lambda keys, where: SetVariable(*self._pair(keys, where)),
             'set_env': lambda keys, where: SetEnvironment(*self._pair(keys, where)),
             'set_parameter': lambda keys, where: SetParameter(*self._pair(keys, where)),
+            'set_text_parameter': lambda keys, where: SetTextParameter(*self._pair(keys, where)),
             'log': lambda keys, where: Log(self._template(keys, 'message', where)),
             'include': self._include,
             'group': lambda keys, where: Group(self.actions(keys['children'], where)),

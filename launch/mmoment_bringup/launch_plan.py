@@ -15,6 +15,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from mmoment_bringup import launch_file as lf
 from mmoment_bringup.errors import LaunchFileError
+from mmoment_bringup.parameter_text import quoted
 from mmoment_bringup.substitutions import Scope, Template, expand, expand_condition
 
 _NAMESPACE = re.compile(r'(/[A-Za-z_][A-Za-z0-9_]*)+|/')
@@ -159,6 +160,8 @@ class _Planner:
                 context.parameters += ['--params-file', _existing_file(text(file))]
             case lf.SetParameter(name, value):
                 context.parameters += ['-p', f'{text(name)}:={text(value)}']
+            case lf.SetTextParameter(name, value):
+                context.parameters += ['-p', f'{text(name)}:={quoted(text(value))}']
             case lf.StopOnExitCode(code):
                 self.fatal_exit_codes.add(code)
             case lf.Include() as include:

@@ -50,6 +50,22 @@ def test_builds_the_command_line_of_launch_ros(plan, workspace, tmp_path):
     assert (one.label, two.label, one.namespace) == ('run-1', 'other-2', '/cam')
 
 
+def test_a_text_parameter_is_quoted_and_another_is_yaml(plan):
+    made = plan(
+        f"""
+- arg: {{name: source}}
+- set_text_parameter: {{name: source, value: $(var source)}}
+- set_parameter: {{name: width, value: '640'}}
+- node: {NODE}
+""",
+        {'source': 'clip #1 "x".mp4'},
+    )
+    assert made.processes[0].command[-4:] == (
+        *('-p', r'source:="clip #1 \"x\".mp4"'),
+        *('-p', 'width:=640'),
+    )
+
+
 def test_an_argument_left_at_its_default_sets_no_parameter(plan):
     made = plan(f"""
 - arg: {{name: source, default: default}}

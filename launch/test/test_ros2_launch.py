@@ -59,7 +59,14 @@ def both_ways(workspace, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'words', [(), ('source:=/dev/video2', 'fps:=15', 'port:=0', 'namespace:=other/place')]
+    'words',
+    [
+        (),
+        ('source:=/dev/video2', 'fps:=15', 'port:=0', 'namespace:=other/place'),
+        ('source:=clip #1.mp4',),
+        ('source:=12',),
+        ('source:=it\'s a "good" $(one): [x] \\ grün.mkv',),
+    ],
 )
 def test_nodes_are_given_the_same_both_ways(workspace, both_ways, tmp_path, words):
     for package, executables in NODES.items():
