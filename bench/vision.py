@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 
 from bench import vision_gestures
@@ -102,6 +103,8 @@ def _unhurried(pictures: Sequence[Picture]) -> tuple[float, dict[int, Boxes]]:
     """
     pipeline = FacePipeline(open_detector('mtcnn', 'cpu'), SearchSettings(), TrackingSettings())
     found: dict[int, Boxes] = {}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # as face_node does
     pipeline.process(pictures[0], 0, 0.0)
     pipeline.wait(timeout_s=10.0)
     pipeline.reset()
@@ -112,6 +115,7 @@ def _unhurried(pictures: Sequence[Picture]) -> tuple[float, dict[int, Boxes]]:
         found[number] = _boxes(pipeline.process(picture, number + 1, number / CLIP_HZ))
     seconds = time.perf_counter() - begun_s
     pipeline.close()
+    cv2.setNumThreads(threads)
     return seconds, found
 
 
