@@ -13,13 +13,17 @@ from mmoment_camera.errors import SourceAddressError
 from mmoment_node.redaction import redact_url
 
 CHOICES = (
-    'auto, demo, pattern, csi, csi:N, /dev/videoN, rtsp://HOST/PATH, rtsps://..., '
+    'auto, demo, pattern, csi, csi:N, /dev/videoN, /dev/v4l/by-id/..., rtsp://HOST/PATH, rtsps://..., '
     'http://HOST/PATH (MJPEG), https://..., or the path of a video file'
 )
 SCHEMES = {'rtsp': 'rtsp', 'rtsps': 'rtsp', 'http': 'http', 'https': 'http'}
-DEVICE = re.compile(r'/dev/video\d+')
+# A device may come later; the names below /dev/v4l stay the same when it comes back.
+DEVICE = re.compile(r'/dev/(?:video\d+|v4l/\S+)')
 # As OpenCV's users write it.
 DEVICE_NUMBER = re.compile(r'\d{1,2}')
+# Text with one of these may be a mistyped address, and anything in it a password.
+ADDRESS_MARKS = frozenset('@:?=&')
+PERCENT_ENCODE = 'percent-encode the password, / ? # @ : and blanks are %2F %3F %23 %40 %3A %20'
 OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 CSI = re.compile(r'csi(?::(\d{1,2}))?')
 
@@ -107,44 +111,63 @@ def read_source(path: Path) -> SourceAddress:
 
 
 def _parse_url(text: str) -> SourceAddress:
-    """A network camera, or a file:// address."""
-    shown = redact_url(text)
+    """A network camera, or a file:// address.
+
+    What is no address is not repeated, nor is the library's reason, which quotes it: nobody can
+    tell where in it the password is.
+    """
     try:
         parts = urlsplit(text)
         # Looking at the port checks it.
         has_place = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        # The library's own words would quote a part of the password.
         raise SourceAddressError(
-            f"source '{shown}' is no address: check the port, and write / ? # @ : in a password "
-            'as %2F %3F %23 %40 %3A'
+            f'source is no address: check host and port, and {PERCENT_ENCODE}'
         ) from None
     scheme = parts.scheme.lower()
     if scheme == 'file':
         return _parse_path(parts.path)
     if scheme not in SCHEMES:
         raise SourceAddressError(
-            f"source '{shown}' has the unknown scheme '{scheme}'; choose one of: {CHOICES}"
+            f"source has the unknown scheme '{scheme}'; choose one of: {CHOICES}"
         )
-    if not has_place or any(character.isspace() for character in text):
-        raise SourceAddressError(f"source '{shown}' names no host: write {scheme}://HOST/PATH")
+    # Behind the host, an @ is most likely the end of a password whose / ? # ended the host too early.
+    if '@' in f'{parts.path}{parts.query}{parts.fragment}' or _has_blank(text):
+        raise SourceAddressError(
+            f'source is no address: {PERCENT_ENCODE}; the same goes for the path'
+        )
+    if not has_place:
+        raise SourceAddressError(f'source names no host: write {scheme}://HOST/PATH')
     return SourceAddress(SCHEMES[scheme], text)
 
 
+def _has_blank(text: str) -> bool:
+    """True where a blank, or worse, stands in the text."""
+    return any(character.isspace() for character in text)
+
+
 def _parse_path(text: str) -> SourceAddress:
-    """A file, or nothing we know."""
+    """A file, a device by another name, or nothing we know."""
     path = Path(text).expanduser()
+    # A name that might be an address is not repeated.
+    named = 'source' if ADDRESS_MARKS.intersection(text) else f"source '{text}'"
     looks_like_path = '/' in text or '.' in text
     try:
         if text and path.is_file():
             return SourceAddress('file', str(path.resolve()))
+        if text and path.is_char_device():
+            return SourceAddress('v4l2', str(path))
         is_there = bool(text) and path.exists()
     except OSError as reason:
-        raise SourceAddressError(f"source '{text}': {reason.strerror}") from reason
+        raise SourceAddressError(f'{named}: {reason.strerror}') from None
     if is_there and looks_like_path:
-        raise SourceAddressError(f"source '{text}' is no file: give a video file")
+        raise SourceAddressError(f'{named} is no file: give a video file')
+    if '@' in text:
+        raise SourceAddressError(
+            f'{named} is no file, and an address begins with a scheme; choose one of: {CHOICES}'
+        )
     if looks_like_path:
         raise SourceAddressError(
-            f"source '{text}' is a file that is not there: check the path; other choices: {CHOICES}"
+            f'{named} is a file that is not there: check the path; other choices: {CHOICES}'
         )
-    raise SourceAddressError(f"source '{text}' is unknown; choose one of: {CHOICES}")
+    raise SourceAddressError(f'{named} is unknown; choose one of: {CHOICES}')
