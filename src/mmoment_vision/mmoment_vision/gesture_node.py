@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Point32
 from rclpy.qos import QoSProfile
 
 from mmoment_camera.frame_topic import SUBSCRIBER_QOS, Frame, FrameSubscriber
@@ -19,11 +19,12 @@ from mmoment_node.parameters import parameter
 from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
 from mmoment_vision import hand_landmarks
-from mmoment_vision.gesture_hold import BEGIN, GestureHold, HoldEvent, HoldSettings
-from mmoment_vision.gesture_rules import classify_hand
+from mmoment_vision.gesture_hold import BEGIN, HoldEvent, HoldSettings
+from mmoment_vision.gesture_pipeline import GesturePipeline
 from mmoment_vision.hand_landmarks import HandLandmarker, Picture
-from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
-from mmoment_vision.hand_tracking import LONGEST_PAUSE_S, HandTracker, TrackedHand
+from mmoment_vision.hand_messages import hand_message
+from mmoment_vision.hand_owner import NO_OWNER, FaceBox
+from mmoment_vision.hand_tracking import LONGEST_PAUSE_S
 
 RESULT_QOS = QoSProfile(depth=2)
 EVENT_QOS = QoSProfile(depth=10)
@@ -31,11 +32,6 @@ WAIT_S = 0.5
 # Faces of a picture further away in time say nothing about a hand.
 FACES_LIMIT_S = 0.5
 REMEMBERED_OWNERS = 100
-HANDEDNESS = {
-    hand_landmarks.UNKNOWN: Hand.UNKNOWN,
-    hand_landmarks.LEFT: Hand.LEFT,
-    hand_landmarks.RIGHT: Hand.RIGHT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +115,9 @@ class GestureNode(ManagedNode[GestureParameters]):
             raise ConfigurationError(
                 f'gesture_node needs mediapipe ({error}): install mediapipe==0.10.18'
             ) from error
-        self._tracker = HandTracker(self.parameters.keep_track_s)
-        self._hold = GestureHold(_hold_settings(self.parameters))
+        self._pipeline = GesturePipeline(
+            self.parameters.keep_track_s, _hold_settings(self.parameters)
+        )
         self._owners: dict[int, tuple[int, str, int]] = {}
         self._hands_publisher = self.create_publisher(HandArray, 'hands', RESULT_QOS)
         self._events_publisher = self.create_publisher(GestureEvent, 'gesture_events', EVENT_QOS)
@@ -147,7 +144,7 @@ class GestureNode(ManagedNode[GestureParameters]):
             self._reporter.close()
             self.destroy_subscription(self._faces_subscription)
         if self.context.ok():
-            self._publish_events(self._hold.end_all(), self._now())
+            self._publish_events(self._pipeline.hold.end_all(), self._now())
         self._faces = FaceArray()
 
     def close(self) -> None:
@@ -165,8 +162,8 @@ class GestureNode(ManagedNode[GestureParameters]):
         _check(new)
         if self.is_running:
             self._rate.maximum_hz = new.maximum_rate_hz
-            self._tracker.keep_s = new.keep_track_s
-            self._hold.settings = _hold_settings(new)
+            self._pipeline.tracker.keep_s = new.keep_track_s
+            self._pipeline.hold.settings = _hold_settings(new)
 
     def diagnose(self) -> list[DiagnosticStatus]:
         """How the stage keeps up."""
@@ -189,7 +186,7 @@ class GestureNode(ManagedNode[GestureParameters]):
         """No picture came: after a while of this holds must end all the same."""
         now = self._now()
         if now.monotonic_ns - self._looked_ns > LONGEST_PAUSE_S * 1e9:
-            self._publish_events(self._hold.passed(now.monotonic_ns * 1e-9), now)
+            self._publish_events(self._pipeline.hold.passed(now.monotonic_ns * 1e-9), now)
 
     def _now(self) -> HandArray:
         """The present without a picture, for events that no picture decided."""
@@ -211,52 +208,29 @@ class GestureNode(ManagedNode[GestureParameters]):
             header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
         )
         message.height, message.width = frame.image.shape[:2]
-        events: list[HoldEvent] = []
-        for tracked in self._tracker.update(found, now_s):
-            gesture = classify_hand(tracked.hand.landmarks, (message.width, message.height))
-            hand = self._message(tracked, gesture.name, gesture.confidence, frame.monotonic_ns)
-            message.hands.append(hand)
-            events += self._hold.update(tracked.track_id, gesture.name, gesture.confidence, now_s)
-        events += self._hold.passed(now_s)
+        faces = self._faces_near(frame.monotonic_ns)
+        hands, events = self._pipeline.process(
+            found, (message.width, message.height), now_s, _boxes(faces)
+        )
+        message.hands = [hand_message(hand) for hand in hands]
+        self._remember_owners(message.hands, faces)
         self._hands_publisher.publish(message)
         self._publish_events(events, message)
         self._reporter.done(frame.monotonic_ns)
 
-    def _message(
-        self, tracked: TrackedHand, gesture: str, confidence: float, monotonic_ns: int
-    ) -> Hand:
-        x, y, width, height = tracked.hand.box
-        owner, identity = self._owner_of(tracked, monotonic_ns)
-        handedness = HANDEDNESS[tracked.handedness]
-        self._remember_owner(tracked.track_id, (owner, identity, handedness))
-        return Hand(
-            track_id=tracked.track_id,
-            handedness=handedness,
-            handedness_score=tracked.handedness_score,
-            x=x,
-            y=y,
-            width=width,
-            height=height,
-            landmarks=[Point32(x=a, y=b, z=c) for a, b, c in tracked.hand.landmarks.tolist()],
-            gesture=gesture,
-            gesture_confidence=min(1.0, confidence),
-            face_track_id=owner,
-        )
-
-    def _remember_owner(self, track_id: int, owner: tuple[int, str, int]) -> None:
+    def _remember_owners(self, hands: Sequence[Hand], faces: FaceArray) -> None:
         """For the events of a hand, also of one that is gone already."""
-        self._owners[track_id] = owner
-        if len(self._owners) > REMEMBERED_OWNERS:
+        identities = {face.track_id: face.identity for face in faces.faces}
+        for hand in hands:
+            identity = identities.get(hand.face_track_id, '')
+            self._owners[hand.track_id] = (hand.face_track_id, identity, hand.handedness)
+        while len(self._owners) > REMEMBERED_OWNERS:
             self._owners.pop(next(iter(self._owners)))
 
-    def _owner_of(self, tracked: TrackedHand, monotonic_ns: int) -> tuple[int, str]:
+    def _faces_near(self, monotonic_ns: int) -> FaceArray:
         faces = self._faces
-        if abs(faces.monotonic_ns - monotonic_ns) > FACES_LIMIT_S * 1e9:
-            return NO_OWNER, ''
-        boxes = [FaceBox(f.track_id, f.x, f.y, f.width, f.height) for f in faces.faces]
-        owner = find_owner(tracked.hand.landmarks, boxes)
-        identities = {face.track_id: face.identity for face in faces.faces}
-        return owner, identities.get(owner, '')
+        is_near = abs(faces.monotonic_ns - monotonic_ns) <= FACES_LIMIT_S * 1e9
+        return faces if is_near else FaceArray()
 
     def _publish_events(self, events: list[HoldEvent], source: HandArray) -> None:
         for event in events:
@@ -285,6 +259,10 @@ def _as_bgr(picture: Picture) -> Picture:
     if picture.ndim == 3:
         return picture
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _boxes(faces: FaceArray) -> list[FaceBox]:
+    return [FaceBox(f.track_id, f.x, f.y, f.width, f.height) for f in faces.faces]
 
 
 def _check(parameters: GestureParameters) -> None:
