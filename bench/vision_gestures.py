@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+from rclpy.serialization import serialize_message
 
-from bench.media import media_folder
-from mmoment_vision.gesture_rules import classify_hand
+from bench.media import clip_pictures, media_folder
+from mmoment_interfaces.msg import HandArray
+from mmoment_vision.gesture_pipeline import GesturePipeline
 from mmoment_vision.hand_landmarks import HandLandmarker
-from mmoment_vision.hand_tracking import HandTracker
+from mmoment_vision.hand_messages import hand_message
+from mmoment_vision.hand_owner import FaceBox
 
 CLIPS = ('yes', 'no', 'milk', 'thanks')
 CLIP_RATE_HZ = 30.0
 ROUNDS = 3
+# Two people, so that the owner of a hand has to be chosen.
+FACES = (FaceBox(1, 250.0, 60.0, 110.0, 150.0), FaceBox(2, 480.0, 80.0, 90.0, 120.0))
 
 
 def overhead(quick: bool, progress: Callable[[str], None]) -> dict[str, float]:
@@ -33,7 +37,8 @@ def overhead(quick: bool, progress: Callable[[str], None]) -> dict[str, float]:
         progress(f'hands of the clips, round {number + 1}')
         for clip in CLIPS:
             ours, raw = _OurWay(), _RawMediaPipe()
-            for index, picture in enumerate(pictures(media_folder() / 'clips' / f'{clip}.mkv')):
+            pictures = clip_pictures(media_folder() / 'clips' / f'{clip}.mkv')
+            for index, picture in enumerate(pictures):
                 pairs = [(ours.look, ours_s), (raw.look, raw_s)]
                 for look, times in pairs if index % 2 else reversed(pairs):
                     started = time.perf_counter()
@@ -48,30 +53,22 @@ def overhead(quick: bool, progress: Callable[[str], None]) -> dict[str, float]:
     }
 
 
-def pictures(path: Path) -> Iterator[np.ndarray]:
-    """Yield the pictures of a clip, uint8 BGR."""
-    clip = cv2.VideoCapture(str(path))
-    while True:
-        is_read, picture = clip.read()
-        if not is_read:
-            clip.release()
-            return
-        yield picture
-
-
 class _OurWay:
-    """Landmarks, tracks and gestures as the gesture node makes them."""
+    """All that the gesture node does with a picture, up to the bytes of its message."""
 
     def __init__(self) -> None:
         self._landmarker = HandLandmarker()
-        self._tracker = HandTracker()
+        self._pipeline = GesturePipeline()
         self._now_s = 0.0
 
     def look(self, picture: np.ndarray) -> None:
         self._now_s += 1.0 / CLIP_RATE_HZ
         size = (picture.shape[1], picture.shape[0])
-        for tracked in self._tracker.update(self._landmarker.detect(picture), self._now_s):
-            classify_hand(tracked.hand.landmarks, size)
+        found = self._landmarker.detect(picture)
+        hands, _ = self._pipeline.process(found, size, self._now_s, FACES)
+        message = HandArray(height=size[1], width=size[0])
+        message.hands = [hand_message(hand) for hand in hands]
+        serialize_message(message)
 
     def close(self) -> None:
         self._landmarker.close()

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from bench.facenet import import_facenet
+from bench.media import clip_pictures
 from bench.runner import ROOT
 from mmoment_vision.face_boxes import Boxes, Picture, empty_boxes
 
@@ -64,14 +65,7 @@ class PlainLoop:
 
 def read_clip(path: Path) -> list[Picture]:
     """All pictures of a clip, BGR."""
-    clip = cv2.VideoCapture(str(path))
-    pictures = []
-    while (read := clip.read())[0]:
-        pictures.append(read[1])
-    clip.release()
-    if not pictures:
-        raise FileNotFoundError(f'{path} is no clip that OpenCV can read')
-    return pictures
+    return list(clip_pictures(path))
 
 
 def reference(
