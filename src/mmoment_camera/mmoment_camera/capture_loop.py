@@ -1,8 +1,8 @@
 """Keeps a picture source delivering: connects, watches, gives up, waits, connects again.
 
-ROS-free. Three kinds of threads: the loop, which hands pictures on; one reader per attempt
-(mmoment_camera.watched_reader), which alone ever waits for a camera; and one that hands on the "no
-live picture" placeholder while there is nothing better.
+ROS-free. Three kinds of threads: one per source asked for (mmoment_camera.capture_run), which hands
+pictures on; one reader per attempt (mmoment_camera.watched_reader), which alone ever waits for a
+camera; and one that hands on the "no live picture" placeholder while there is nothing better.
 """
 
 from __future__ import annotations
@@ -10,27 +10,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mmoment_camera.errors import SourceError, SourceUnusable
+from mmoment_camera.capture_run import CaptureRun, Make
 from mmoment_camera.placeholder import paint_placeholder
-from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
+from mmoment_camera.source import Image, Picture, SourceSettings
 from mmoment_camera.source_address import SourceAddress
 from mmoment_camera.source_factory import make_source
 from mmoment_camera.source_plan import SourcePlan
-from mmoment_camera.watched_reader import ReaderCount, WatchedReader
+from mmoment_camera.watched_reader import ReaderCount
 from mmoment_node.rates import RateMeter
-from mmoment_node.recovery import BackOff, Recovery, RecoverySnapshot, RecoveryState
+from mmoment_node.recovery import BackOff, RecoverySnapshot, RecoveryState
 
 # A camera comes back at any time and an attempt costs little: the pauses stay short.
 BACK_OFF = BackOff(first_s=0.25, cap_s=2.0)
 PLACEHOLDER_PERIOD_S = 0.5
 # Most sources deliver within this time; nobody needs to see a placeholder first.
 PLACEHOLDER_DELAY_S = 1.0
-# How long `auto` waits for the first picture of each camera.
-CANDIDATE_TIMEOUT_S = 4.0
-# A healthy reader ends within a picture's time; a slow one is not waited for.
-READER_END_S = 0.3
 LOOP_END_S = 2.0
 
 
@@ -65,7 +61,11 @@ class CaptureStatus:
 
 
 class CaptureLoop:
-    """Delivers the pictures of one source after another source, for ever, until stopped."""
+    """Delivers the pictures of one source after another source, for ever, until stopped.
+
+    Each source asked for is served by a run. Only the current run is listened to: one that was
+    ended may hang for a while, wherever it waits, and nobody waits for it.
+    """
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class CaptureLoop:
         on_change: Callable[[RecoverySnapshot], None] = lambda snapshot: None,
         on_note: Callable[[str], None] = lambda text: None,
         on_fault: Callable[[Exception], None] = lambda error: None,
-        make: Callable[[SourceAddress, SourceSettings], PictureSource] = make_source,
+        make: Make = make_source,
         back_off: BackOff = BACK_OFF,
     ) -> None:
         """Prepare; nothing runs before `start`.
@@ -97,231 +97,168 @@ class CaptureLoop:
         self._on_fault = on_fault
         self._prepare = prepare
         self._make = make
-        self._recovery = Recovery(self._changed, back_off=back_off)
+        self._back_off = back_off
         self._readers = ReaderCount()
-        self._lock = threading.Lock()
         self._delivery = threading.Lock()
-        self._state_changed = threading.Condition()
-        self._plan: SourcePlan | None = None
-        self._trying: SourceAddress | None = None
-        self._reader: WatchedReader | None = None
-        self._is_ending = False
-        self._wake = threading.Event()
-        self._threads: list[threading.Thread] = []
+        # Guards what follows; told of every new state.
+        self._changed = threading.Condition()
+        self._run: CaptureRun | None = None
+        self._snapshot = RecoverySnapshot(since_s=time.time())
+        self._last_address = SourceAddress('auto')
         self._rate = RateMeter()
         self._frames = 0
         self._dropped = 0
         self._size = (0, 0)
-        self._pixel_format = ''
         self._last_live_s: float | None = None
+        self._placeholders: threading.Thread | None = None
 
     # --- from outside ---------------------------------------------------------------------
 
     def start(self, plan: SourcePlan) -> None:
         """Begin to deliver what the plan names."""
-        self._plan = plan
-        self._is_ending = False
-        self._recovery.reset()
-        self._wake.clear()
-        for work, name in ((self._run, 'capture'), (self._run_placeholders, 'placeholder')):
-            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._replace_run(self._new_run(plan))
+        self._placeholders = threading.Thread(
+            target=self._show_placeholders, name='placeholder', daemon=True
+        )
+        self._placeholders.start()
 
     def change(self, plan: SourcePlan) -> None:
         """Go over to another source at once; returns without waiting for it."""
-        with self._lock:
-            self._plan = plan
-            self._interrupt()
+        self._replace_run(self._new_run(plan))
 
     def stop(self) -> None:
         """End; waits for a picture that is being handed on, never for a camera."""
-        with self._lock:
-            self._is_ending = True
-            self._interrupt()
-        with self._state_changed:
-            self._state_changed.notify_all()
-        for thread in self._threads:
-            thread.join(LOOP_END_S)
-        self._threads = []
+        run = self._replace_run(None)
+        if run is not None:
+            run.join(LOOP_END_S)
+        placeholders, self._placeholders = self._placeholders, None
+        if placeholders is not None:
+            placeholders.join(LOOP_END_S)
 
     def status(self) -> CaptureStatus:
         """The present figures."""
         now_s = time.monotonic()
-        with self._lock:
-            plan, trying = self._plan, self._trying
-            address = trying or (plan.current if plan else SourceAddress('auto'))
-            reader_dropped = self._reader.dropped if self._reader else 0
+        with self._changed:
+            run = self._run
+            address = run.address if run else self._last_address
             age_s = -1.0 if self._last_live_s is None else now_s - self._last_live_s
             return CaptureStatus(
-                recovery=self._recovery.snapshot,
+                recovery=self._snapshot,
                 kind=address.kind,
                 source=address.description,
-                chosen_by_auto=plan is not None and plan.is_auto,
+                chosen_by_auto=run is not None and run.plan.is_auto,
                 width_px=self._size[0],
                 height_px=self._size[1],
-                pixel_format=self._pixel_format,
+                pixel_format=run.pixel_format if run else '',
                 fps=self._rate.hz(now_s),
                 frames=self._frames,
-                dropped=self._dropped + reader_dropped,
+                dropped=self._dropped + (run.dropped if run else 0),
                 frame_age_s=age_s,
                 stuck_readers=self._readers.stuck,
                 abandoned_readers=self._readers.abandoned,
             )
 
-    def _interrupt(self) -> None:
-        """Wake the loop wherever it waits; the lock is held."""
-        self._recovery.cancel()
-        self._wake.set()
-        if self._reader is not None:
-            self._reader.wake()
+    def _new_run(self, plan: SourcePlan) -> CaptureRun:
+        """A run that is not started."""
+        return CaptureRun(
+            plan,
+            self._settings,
+            self,
+            stall_timeout_s=self._stall_timeout_s,
+            readers=self._readers,
+            make=self._make,
+            back_off=self._back_off,
+        )
 
-    def _changed(self, snapshot: RecoverySnapshot) -> None:
+    def _replace_run(self, new: CaptureRun | None) -> CaptureRun | None:
+        """End the current run and listen to another, or to none; returns the old one."""
+        with self._changed:
+            old, self._run = self._run, new
+            if old is not None:
+                self._dropped += old.dropped
+                self._last_address = old.address
+            self._snapshot = (
+                new.snapshot
+                if new is not None
+                else replace(self._snapshot, state=RecoveryState.IDLE, since_s=time.time())
+            )
+            snapshot = self._snapshot
+            self._changed.notify_all()
+        if old is not None:
+            old.end()
+        if new is not None:
+            new.start(old)
+        elif old is not None:
+            self._on_change(snapshot)
+        return old
+
+    # --- what runs tell (mmoment_camera.capture_run.Listener) -----------------------------
+
+    def on_run_change(self, run: CaptureRun, snapshot: RecoverySnapshot) -> None:
         """The connection has a new state."""
-        with self._state_changed:
-            self._state_changed.notify_all()
+        with self._changed:
+            if run is not self._run:
+                return
+            self._snapshot = snapshot
+            self._changed.notify_all()
         self._on_change(snapshot)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """A thread: a fault of the receiver ends the loop, and is told."""
-        try:
-            work()
-        except Exception as error:
-            with self._lock:
-                self._is_ending = True
-                self._interrupt()
-            with self._state_changed:
-                self._state_changed.notify_all()
-            self._on_fault(error)
-
-    # --- the loop -------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        """The thread that hands live pictures on."""
-        while True:
-            # In this order: whoever changes the plan after the reset interrupts what begins here.
-            self._recovery.reset()
-            self._wake.clear()
-            with self._lock:
-                if self._is_ending:
-                    break
-                plan = self._plan
-            assert plan is not None, 'start() sets the plan'
-            self._serve(plan)
-        self._recovery.idle()
-
-    def _serve(self, plan: SourcePlan) -> None:
-        """Attempt after attempt, until interrupted."""
-        while not self._recovery.cancelled:
-            self._recovery.connecting()
-            try:
-                self._attempt(plan)
-            except SourceUnusable as error:
-                self._recovery.failed(str(error))
-                self._wake.wait()
-            except SourceError as error:
-                self._recovery.wait_to_retry(str(error))
-
-    def _attempt(self, plan: SourcePlan) -> None:
-        """Try the candidates until one delivers; returns when interrupted.
-
-        Raises the SourceError of the one that delivered, or the last one's.
-        """
-        candidates = plan.candidates()
-        for place, address in enumerate(candidates):
-            is_choice = plan.is_auto and len(candidates) > 1
-            try:
-                self._play(plan, address, CANDIDATE_TIMEOUT_S if is_choice else None)
-            except SourceError as error:
-                is_last = place == len(candidates) - 1
-                if is_last or self._recovery.snapshot.state is RecoveryState.LIVE:
-                    raise
-                self._on_note(f'auto: {error}')
-            if self._recovery.cancelled:
-                return
-
-    def _play(self, plan: SourcePlan, address: SourceAddress, first_s: float | None) -> None:
-        """Hand on one source's pictures until it fails or the loop is interrupted."""
-        if not self._readers.has_room:
-            raise SourceError(
-                f'{self._readers.stuck} attempts hang in the driver of {address.description}: '
-                'plug the camera out and in, or restart the machine'
-            )
-        reader = WatchedReader(self._make(address, self._settings))
-        with self._lock:
-            self._trying, self._reader = address, reader
-        reader.start()
-        try:
-            limit_s = first_s or self._settings.open_timeout_s + self._stall_timeout_s
-            self._take(reader, limit_s, plan, address, is_first=True)
-            while not self._recovery.cancelled:
-                self._take(reader, self._stall_timeout_s, plan, address)
-        finally:
-            with self._lock:
-                self._dropped += reader.dropped
-                self._reader = None
-            if not reader.stop(READER_END_S):
-                self._readers.abandon(reader)
-
-    def _take(
-        self,
-        reader: WatchedReader,
-        limit_s: float,
-        plan: SourcePlan,
-        address: SourceAddress,
-        *,
-        is_first: bool = False,
-    ) -> None:
-        """Wait for one picture and hand it on; returns without one when interrupted."""
-        while (picture := reader.take(limit_s - reader.silence_s)) is None:
-            if self._recovery.cancelled:
-                return
-            if reader.silence_s >= limit_s:
-                raise SourceError(f'{address.description} sent no picture for {limit_s:g} s')
-        if is_first:
-            self._first_picture(reader, plan, address)
+    def on_run_picture(self, run: CaptureRun, picture: Picture) -> None:
+        """Hand a live picture on."""
         image = self._prepare(picture.image)
         now_s = time.monotonic()
-        with self._lock:
-            self._rate.tick(now_s)
-            self._frames += 1
-            self._last_live_s = now_s
-            self._size = (image.shape[1], image.shape[0])
         with self._delivery:
+            with self._changed:
+                if run is not self._run:
+                    return
+                self._rate.tick(now_s)
+                self._frames += 1
+                self._last_live_s = now_s
+                self._size = (image.shape[1], image.shape[0])
             self._deliver(Picture(image, picture.monotonic_ns), True)
 
-    def _first_picture(
-        self, reader: WatchedReader, plan: SourcePlan, address: SourceAddress
-    ) -> None:
-        """The source delivers."""
-        plan.delivered(address)
-        with self._lock:
-            self._pixel_format = reader.source.pixel_format
-        if plan.is_auto:
-            camera = 'chose' if address.can_vanish else 'found no camera that delivers, playing'
-            self._on_note(f'auto: {camera} {address.description}')
-        self._recovery.live()
+    def on_run_note(self, run: CaptureRun, text: str) -> None:
+        """A line for the log."""
+        if run is self._run:
+            self._on_note(text)
+
+    def on_run_fault(self, run: CaptureRun, error: Exception) -> None:
+        """The receiver of the pictures has failed: end, and tell it."""
+        if run is self._run:
+            self._replace_run(None)
+            self._on_fault(error)
 
     # --- the placeholder ------------------------------------------------------------------
 
-    def _run_placeholders(self) -> None:
+    def _show_placeholders(self) -> None:
         """The thread that hands placeholders on."""
+        me = threading.current_thread()
         pause_s = PLACEHOLDER_DELAY_S
-        while True:
-            with self._state_changed:
-                self._state_changed.wait_for(lambda: self._is_ending, pause_s)
-                self._state_changed.wait_for(lambda: self._is_ending or self._is_dark())
-            if self._is_ending:
-                return
-            image = self._placeholder()
-            with self._delivery:
-                if self._is_dark():
-                    self._deliver(Picture(image, time.monotonic_ns()), False)
-            pause_s = PLACEHOLDER_PERIOD_S
+        try:
+            while self._placeholder_is_due(me, pause_s):
+                image = self._placeholder()
+                with self._delivery:
+                    if self._run is not None and self._is_dark():
+                        self._deliver(Picture(image, time.monotonic_ns()), False)
+                pause_s = PLACEHOLDER_PERIOD_S
+        except Exception as error:
+            self._replace_run(None)
+            self._on_fault(error)
+
+    def _placeholder_is_due(self, me: threading.Thread, pause_s: float) -> bool:
+        """Wait that long, and then until a placeholder is due; False at the end."""
+
+        def is_over() -> bool:
+            return self._run is None or self._placeholders is not me
+
+        with self._changed:
+            self._changed.wait_for(is_over, pause_s)
+            self._changed.wait_for(lambda: is_over() or self._is_dark())
+            return not is_over()
 
     def _is_dark(self) -> bool:
         """True while a placeholder is due."""
-        return self._recovery.snapshot.state is not RecoveryState.LIVE
+        return self._snapshot.state is not RecoveryState.LIVE
 
     def _placeholder(self) -> Image:
         """What to show now, in the size of the last live picture."""

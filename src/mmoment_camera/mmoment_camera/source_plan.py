@@ -41,6 +41,11 @@ class SourcePlan:
         return self.address.kind == 'auto'
 
     @property
+    def has_delivered(self) -> bool:
+        """True once a candidate has given a picture."""
+        return self._delivered is not None
+
+    @property
     def current(self) -> SourceAddress:
         """The source that delivered last, or what was asked for."""
         return self._delivered or self.address

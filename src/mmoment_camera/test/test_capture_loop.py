@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from mmoment_camera.capture_loop import CaptureLoop, describe_outage
+from mmoment_camera.capture_loop import LOOP_END_S, CaptureLoop, describe_outage
 from mmoment_camera.errors import SourceError, SourceUnusable
 from mmoment_camera.placeholder import paint_placeholder
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
@@ -16,7 +16,9 @@ from mmoment_node.recovery import BackOff, RecoveryState
 
 QUICK = BackOff(first_s=0.02, cap_s=0.05)
 SETTINGS = SourceSettings(width_px=64, height_px=48, open_timeout_s=0.1, read_timeout_s=0.1)
-STALL_S = 0.15
+# A busy machine leaves a thread waiting for a good while, and nothing is wrong with it.
+STALL_S = 1.0
+AT_ONCE_S = 1.0
 
 
 class Camera(PictureSource):
@@ -199,11 +201,11 @@ def test_change_and_stop_never_wait_for_a_camera(watcher, camera, wait_until, co
     wait_until(lambda: camera.opened, 'an attempt')
     before_s = time.monotonic()
     watcher.loop.change(plan('rtsp://other/'))
-    assert time.monotonic() - before_s < 0.1
+    assert time.monotonic() - before_s < AT_ONCE_S
     wait_until(lambda: watcher.loop.status().source == 'rtsp://other/', 'the other source')
     before_s = time.monotonic()
     watcher.loop.stop()
-    assert time.monotonic() - before_s < 1.0
+    assert time.monotonic() - before_s < LOOP_END_S, 'no thread had to be left behind'
     assert state(watcher) is RecoveryState.IDLE
 
 
@@ -212,6 +214,85 @@ def test_it_starts_again_after_a_stop(watcher, wait_until):
         watcher.loop.start(plan())
         wait_until(grows(watcher), 'live pictures')
         watcher.loop.stop()
+
+
+class SlowSearch:
+    """A plan whose look for cameras takes until it is released, as gst-inspect does on a board."""
+
+    def __init__(self):
+        self.begun, self.released = threading.Event(), threading.Event()
+        self.plan = SourcePlan(SourceAddress('auto'), devices=self.devices, has_csi=lambda: False)
+
+    def devices(self):
+        self.begun.set()
+        self.released.wait()
+        return ['/dev/video5']
+
+
+@pytest.fixture
+def search():
+    search = SlowSearch()
+    yield search
+    search.released.set()
+
+
+def threads(name):
+    return [thread for thread in threading.enumerate() if thread.name.startswith(name)]
+
+
+def test_a_change_does_not_wait_for_the_search_of_the_old_source(watcher, search, wait_until):
+    watcher.loop.start(search.plan)
+    assert search.begun.wait(5)
+    watcher.loop.change(plan('rtsp://other/'))
+    wait_until(grows(watcher), 'live pictures while the search still hangs')
+    search.released.set()
+    wait_until(lambda: len(threads('capture')) == 1, 'the end of the old search')
+    wait_until(grows(watcher), 'live pictures')
+    assert watcher.loop.status().source == 'rtsp://other/'
+    assert not threads('reader of /dev/video5')
+    assert not watcher.notes, 'the old search has found nothing'
+
+
+def test_a_change_just_before_the_reader_starts_is_not_missed(camera, wait_until):
+    watcher = Watcher()
+    made, told = [], set()
+
+    def make(address, settings):
+        made.append(address)
+        if len(made) == 1:
+            watcher.loop.change(plan('rtsp://other/'))
+        return camera(address, settings)
+
+    loop = watcher.loop = CaptureLoop(
+        SETTINGS,
+        watcher.deliver,
+        stall_timeout_s=STALL_S,
+        on_change=lambda snapshot: told.add((snapshot.state.name, loop.status().source)),
+        make=make,
+        back_off=QUICK,
+    )
+    loop.start(plan('rtsp://old/'))
+    wait_until(grows(watcher), 'live pictures')
+    loop.stop()
+    assert ('LIVE', 'rtsp://other/') in told
+    assert ('LIVE', 'rtsp://old/') not in told
+    assert camera.opened == 1, 'the old source is not even opened'
+
+
+def test_a_run_that_comes_back_after_stop_and_start_leaves_nothing(watcher, search, wait_until):
+    watcher.loop.start(search.plan)
+    assert search.begun.wait(5)
+    watcher.loop.stop()
+    assert state(watcher) is RecoveryState.IDLE
+    watcher.loop.start(plan())
+    wait_until(grows(watcher), 'live pictures')
+    assert len(threads('capture')) == 2
+    search.released.set()
+    wait_until(lambda: len(threads('capture')) == 1, 'the end of the old run')
+    wait_until(grows(watcher), 'live pictures of the new run')
+    assert len(threads('reader of')) == 1
+    assert len(threads('placeholder')) == 1
+    assert state(watcher) is RecoveryState.LIVE
 
 
 def test_nothing_is_handed_on_after_stop(watcher, wait_until):
