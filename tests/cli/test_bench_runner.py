@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,7 @@ def test_numbers_of_numpy_become_plain():
     assert '0.3' in table('x', BenchResult({'a': Number(0)}, samples=2), {})
 
 
+@pytest.mark.skipif(shutil.which('git') is None, reason='git is not installed')
 def test_commit_tells_changed_files(tmp_path: Path):
     git = ['git', '-c', 'user.name=a', '-c', 'user.email=a@b']
     subprocess.run(['git', 'init', '-q'], cwd=tmp_path, check=True)
