@@ -23,6 +23,7 @@ from mmoment_camera.frame_ring import (
     NoRing,
     ring_name,
 )
+from mmoment_node.spare_domain import spare_domain
 
 SUMMARY = 'Capture to callback at 30 Hz with 1 and 4 readers, write cost, torn pictures'
 COMPARED_WITH = {
@@ -170,7 +171,7 @@ def stress(seconds: float) -> tuple[int, int, int]:
 
 def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     """Measure; about 45 s with `quick`, else about three minutes."""
-    os.environ['ROS_DOMAIN_ID'] = str(100 + secrets.randbelow(100))
+    os.environ['ROS_DOMAIN_ID'] = str(spare_domain())
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     peers.use_shipped_dds_profile()
     seconds = 2.5 if quick else 10.0

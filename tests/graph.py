@@ -31,14 +31,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from mmoment_bringup.leftovers import SHARED_MEMORY
+from mmoment_node.spare_domain import spare_domain
 
 # Models are loaded at the start, on two cores that tests of others may need as well
 START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 20.0
 PATIENCE_S = 30.0
 SHOWN_LINES = 60
-# Domains whose ports stay below those that Linux gives to clients (ROS 2 documentation, domain id)
-DOMAINS = range(30, 101)
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -92,7 +91,7 @@ class Graph:
         **arguments: str,
     ) -> None:
         number = next(_counter)
-        self.domain = DOMAINS[(os.getpid() + number) % len(DOMAINS)] if domain is None else domain
+        self.domain = spare_domain() if domain is None else domain
         self.namespace = namespace or f'test_{os.getpid()}_{number}'
         self.lines: list[str] = []
         self.error_lines: list[str] = []

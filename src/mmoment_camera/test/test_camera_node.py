@@ -29,6 +29,7 @@ from mmoment_camera.frame_topic import FrameSubscriber  # noqa: E402
 from mmoment_camera.pattern import read_number  # noqa: E402
 from mmoment_interfaces.msg import CameraStatus, ComponentState  # noqa: E402
 from mmoment_interfaces.srv import SetSource  # noqa: E402
+from mmoment_node.spare_domain import spare_domain  # noqa: E402
 
 pytestmark = pytest.mark.graph
 
@@ -41,7 +42,7 @@ class Graph:
     """A domain and namespace of the test's own, camera processes in it, and a node that watches."""
 
     def __init__(self, folder):
-        self.domain = str(102 + secrets.randbelow(100))
+        self.domain = str(spare_domain())
         self.namespace = f'/test_{secrets.token_hex(4)}'
         self.environment = os.environ | {'ROS_DOMAIN_ID': self.domain, 'ROS_HOME': str(folder)}
         self.processes = []

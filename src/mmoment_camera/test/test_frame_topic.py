@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 
 from mmoment_camera.frame_ring import FrameOverwritten, Geometry, RingInUse, ring_name, sweep
 from mmoment_camera.frame_topic import FramePublisher, FrameSubscriber
+from mmoment_node.spare_domain import spare_domain
 
 rclpy = pytest.importorskip('rclpy')
 pytestmark = pytest.mark.graph
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.graph
 @pytest.fixture
 def ros(monkeypatch):
     """A node in a namespace and domain of its own, spun by a thread."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(102 + secrets.randbelow(100)))
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(spare_domain()))
     context = rclpy.Context()
     rclpy.init(context=context)
     node = rclpy.create_node('tester', namespace=f'test_{secrets.token_hex(4)}', context=context)

@@ -1,7 +1,6 @@
 """A managed node as its starter sees it: exit codes, one-line errors, lifecycle, parameters."""
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -10,6 +9,8 @@ import threading
 import time
 
 import pytest
+
+from mmoment_node.spare_domain import spare_domain
 
 pytestmark = pytest.mark.graph
 
@@ -108,7 +109,7 @@ class Process:
 
 @pytest.fixture
 def domain():
-    return str(102 + secrets.randbelow(100))
+    return str(spare_domain())
 
 
 @pytest.fixture

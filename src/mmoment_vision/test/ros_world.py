@@ -11,6 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
 from mmoment_camera.frame_topic import FramePublisher
+from mmoment_node.spare_domain import spare_domain
 
 PERIOD_S = 1 / 15
 
@@ -20,7 +21,7 @@ class RosWorld:
 
     def __init__(self) -> None:
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=102 + secrets.randbelow(100))
+        rclpy.init(context=self.context, domain_id=spare_domain())
         self.namespace = f'test_{secrets.token_hex(4)}'
         self.executor = SingleThreadedExecutor(context=self.context)
         self.tester = rclpy.create_node('tester', namespace=self.namespace, context=self.context)
