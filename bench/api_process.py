@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any
 
 START_WAIT_S = 30.0
 STOP_WAIT_S = 5.0
+Headers = dict[str, str]
 LINK = re.compile(r'Open (http://127\.0\.0\.1:(\d+)/sign-in\?token=(\S+))')
 
 
@@ -95,6 +97,30 @@ class Signed:
         request = urllib.request.Request(f'{self.url}{path}', headers={'Cookie': self.cookie})
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
+
+    def pictures(self, query: str, timeout_s: float = 30.0) -> Iterator[tuple[Headers, bytes]]:
+        """The parts of the live picture: their headers, names in lower case, and the JPEG."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout_s)
+        with contextlib.closing(connection):
+            connection.request('GET', f'/mjpeg-stream?{query}', headers={'Cookie': self.cookie})
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise ConnectionError(f'the live picture was refused with {answer.status}')
+            while True:
+                headers = _part_headers(answer)
+                yield headers, answer.read(int(headers['content-length']))
+
+
+def _part_headers(stream: http.client.HTTPResponse) -> Headers:
+    headers: Headers = {}
+    while line := stream.readline():
+        text = line.strip().decode()
+        if not text and headers:
+            return headers
+        name, colon, value = text.partition(': ')
+        if colon:
+            headers[name.lower()] = value
+    raise ConnectionError('the server closed the connection')
 
 
 def sign_in(output: Started, timeout_s: float = START_WAIT_S) -> Signed:

@@ -7,8 +7,9 @@ messages; the first is read back to prove the second. All clocks are CLOCK_MONOT
 
 from __future__ import annotations
 
-import http.client
+import math
 import os
+import re
 import statistics
 import threading
 import time
@@ -19,10 +20,14 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import psutil
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from bench.api_process import Signed, sign_in, started
 from bench.runner import BenchResult
 from mmoment_camera.pattern import MICROSECOND_NS, STAMP_MODULUS_US, read_mark
+from mmoment_interfaces.msg import FaceArray
+from mmoment_node.managed_node import create_executor
 
 SUMMARY = 'whole graph on the test pattern: capture to page and to faces, start, memory'
 COMPARED_WITH = {
@@ -37,6 +42,7 @@ WARM_UP_S, QUICK_WARM_UP_S = 60.0, 10.0
 FULL_S, QUICK_S = 600.0, 25.0
 MEMORY_PERIOD_S, QUICK_MEMORY_PERIOD_S = 5.0, 1.0
 PROVED_EVERY = 30
+NODE_STARTED = re.compile(r'\[supervisor\] \S+ started, process \d+')
 # Part of the samples at either end that growth is taken from.
 END_SHARE = 0.15
 
@@ -58,8 +64,9 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     warm_up_s, seconds = (QUICK_WARM_UP_S, QUICK_S) if quick else (WARM_UP_S, FULL_S)
     period_s = QUICK_MEMORY_PERIOD_S if quick else MEMORY_PERIOD_S
     progress('starting the graph')
-    began_s = time.monotonic()
     with started([_supervisor(), *COMMAND, f'namespace:={NAMESPACE}']) as graph:
+        graph.wait_for(NODE_STARTED)
+        began_s = time.monotonic()
         signed = sign_in(graph, timeout_s=60.0)
         parts, ended = Parts(), threading.Event()
         viewer = threading.Thread(target=_look, args=(signed, parts, began_s, ended), daemon=True)
@@ -78,10 +85,14 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
         viewer.join(5.0)
         if parts.fault:
             raise RuntimeError(f'the live picture ended: {parts.fault}')
+        if not parts.proved:
+            raise RuntimeError('no picture proved by its pixels that its headers are right')
     metrics = {
         **_figures('capture_to_mjpeg', ages_ms, 'mjpeg_fps', measured_s),
         **_figures('capture_to_faces', faces_ms, 'faces_fps', measured_s),
-        'start_to_first_annotated_s': round(parts.first_s or -1.0, 2),
+        'start_to_first_annotated_s': math.nan
+        if parts.first_s is None
+        else round(parts.first_s, 2),
         **_memory_figures(memory),
         'proved_by_pixels': parts.proved,
         'contradicted_by_pixels': parts.contradicted,
@@ -90,7 +101,7 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     notes = [
         f'memory over {measured_s:.0f} s after {warm_up_s:.0f} s of warming up, with one viewer',
         'rss_mib_total counts shared memory once per process, pss_mib_total once in all',
-        'start is counted from starting the supervisor to the last byte of the first live picture',
+        'start is counted from starting the first node to the last byte of the first live picture',
         'unreadable: the overlay had drawn over the mark in the pixels',
     ]
     return BenchResult(metrics=metrics, samples=len(ages_ms), notes=notes)
@@ -128,11 +139,9 @@ def _supervisor() -> str:
 
 
 def _look(signed: Signed, parts: Parts, began_s: float, ended: threading.Event) -> None:
-    connection = http.client.HTTPConnection('127.0.0.1', signed.port, timeout=30)
-    connection.request('GET', '/mjpeg-stream?overlay=1', headers={'Cookie': signed.cookie})
     number = 0
     try:
-        for headers, jpeg in _parts(connection.getresponse()):
+        for headers, jpeg in signed.pictures('overlay=1'):
             now_ns = time.monotonic_ns()
             if ended.is_set():
                 break
@@ -145,27 +154,9 @@ def _look(signed: Signed, parts: Parts, began_s: float, ended: threading.Event) 
             number += 1
             if number % PROVED_EVERY == 0:
                 _prove(jpeg, captured_ns, parts)
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except Exception as error:
+        # Whatever it is, the measurement must not go on without this viewer.
         parts.fault = f'{type(error).__name__}: {error}'
-    finally:
-        connection.close()
-
-
-def _parts(stream: http.client.HTTPResponse) -> Iterator[tuple[dict[str, str], bytes]]:
-    """The parts of the live picture: their headers in lower case, and the JPEG."""
-    while True:
-        headers: dict[str, str] = {}
-        while True:
-            line = stream.readline()
-            if not line:
-                raise ConnectionError('the server closed the connection')
-            text = line.strip().decode()
-            if not text and headers:
-                break
-            name, colon, value = text.partition(': ')
-            if colon:
-                headers[name.lower()] = value
-        yield headers, stream.read(int(headers['content-length']))
 
 
 def _prove(jpeg: bytes, captured_ns: int, parts: Parts) -> None:
@@ -187,19 +178,12 @@ class FaceListener:
     """Listens to `faces` of a namespace in a thread of its own; `ages_ms` grows."""
 
     def __init__(self, namespace: str) -> None:
-        import rclpy
-        from rclpy.experimental import EventsExecutor
-        from rclpy.qos import QoSProfile, ReliabilityPolicy
-
-        from mmoment_interfaces.msg import FaceArray
-
         self.ages_ms: list[float] = []
-        self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context)
-        self._node = rclpy.create_node('bench_faces', namespace=namespace, context=self._context)
+        rclpy.init(args=[])
+        self._node = rclpy.create_node('bench_faces', namespace=namespace)
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._node.create_subscription(FaceArray, 'faces', self._on_faces, qos)
-        self._executor = EventsExecutor(context=self._context)
+        self._executor = create_executor()
         self._executor.add_node(self._node)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -210,14 +194,14 @@ class FaceListener:
         self._ended.set()
         self._thread.join(2.0)
         self._node.destroy_node()
-        self._context.try_shutdown()
+        rclpy.shutdown()
 
     def _spin(self) -> None:
         while not self._ended.is_set():
             self._executor.spin_once(timeout_sec=0.5)
 
-    def _on_faces(self, message: object) -> None:
-        self.ages_ms.append((time.monotonic_ns() - message.monotonic_ns) / 1e6)  # type: ignore[attr-defined]
+    def _on_faces(self, message: FaceArray) -> None:
+        self.ages_ms.append((time.monotonic_ns() - message.monotonic_ns) / 1e6)
 
 
 # --- memory ---------------------------------------------------------------------------------
@@ -239,4 +223,6 @@ def _weigh(pid: int, seconds: float, period_s: float) -> Iterator[tuple[float, f
 
 def _quantile(values: list[float], q: float) -> float:
     ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 2) if ordered else -1.0
+    if not ordered:
+        return math.nan
+    return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 2)

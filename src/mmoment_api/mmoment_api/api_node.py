@@ -17,6 +17,7 @@ from mmoment_api.app import create_app, guarded
 from mmoment_api.bridge import Bridge
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
+from mmoment_api.health import why_no_picture
 from mmoment_api.http_protocol import ConnectionLimits
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.routes.health import health_answer
@@ -119,9 +120,11 @@ class ApiNode(ManagedNode[ApiParameters]):
             settings=Settings(
                 parameters.camera_name,
                 self._port,
-                parameters.allowed_hosts,
+                # Whoever gave it a name to listen on calls it by that.
+                (*parameters.allowed_hosts, parameters.host),
                 parameters.allowed_origins,
                 parameters.nodes,
+                self.get_namespace(),
             ),
             state=state,
             control=self._bridge,
@@ -135,6 +138,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 self._bridge.open_source,
                 parameters.viewers_at_most,
                 lambda: self.parameters.jpeg_quality,
+                lambda annotated: why_no_picture(state, parameters.nodes, annotated),
             ),
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)

@@ -9,6 +9,7 @@ from typing import Literal
 from mmoment_api.graph_state import SILENT_AFTER_S, CameraState, DiagnosticState, GraphState
 
 CAMERA = 'camera_node'
+OVERLAY = 'overlay_node'
 # Models take seconds to load; until then a node that has said nothing is starting, not silent.
 START_GRACE_S = 15.0
 # Below this part of the asked rate the camera is live, but not as it should be.
@@ -53,6 +54,17 @@ def judge(state: GraphState, expected: Sequence[str]) -> Health:
     else:
         status = 'degraded' if faulty else 'ok'
     return Health(status, '; '.join(faulty) or 'all parts work', parts)
+
+
+def why_no_picture(state: GraphState, expected: Sequence[str], annotated: bool) -> str:
+    """Which part is to blame while a channel, annotated or not, delivers no pictures."""
+    ways = (CAMERA, OVERLAY) if annotated else (CAMERA,)
+    parts = judge(state, expected).parts
+    for node in ways:
+        part = parts.get(node)
+        if part is not None and part.state in ('error', 'silent'):
+            return f'{node}: {part.message}'
+    return f'{ways[-1]} delivers no pictures'
 
 
 def _judge_part(state: GraphState, node: str) -> PartHealth:

@@ -2,7 +2,7 @@
 
 A channel (clean or annotated) is only read while somebody looks, and one thread per channel
 encodes. Each viewer has room for one part, the newest; a slow one drops pictures and holds up
-nobody. Time is the caller's clock, so that tests need not wait.
+nobody. A channel that falls silent shows a picture that says so: the last one would look live.
 """
 
 from __future__ import annotations
@@ -11,18 +11,26 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmoment_api.mjpeg_encoder import Part, Picture, encode_part
-from mmoment_api.mjpeg_rungs import Pace, Rung
+from mmoment_api.mjpeg_encoder import Image, Part, Picture, encode_part
+from mmoment_api.mjpeg_rungs import NS_PER_S, Pace, Rung
+from mmoment_camera.placeholder import paint_placeholder
 
 # How long a channel's thread waits for a picture before it looks whether it should end.
 PICTURE_WAIT_S = 0.25
 # A page that is reloaded finds the channel still open.
 LINGER_S = 2.0
-
+# Longer than any camera of ours needs from one picture to the next, shorter than anybody would
+# believe a picture that stands still.
+SILENT_AFTER_S = 2.0
+# The reason becomes clearer as time goes by; it is painted anew so often.
+STAND_IN_PERIOD_S = 1.0
+# Width and height where no picture has ever been seen.
+STAND_IN_PX = (1280, 720)
 
 _logger = logging.getLogger(__name__)
 
@@ -37,13 +45,27 @@ class PictureSource(Protocol):
         """Release it."""
 
 
+@dataclass(slots=True)
+class StandIn:
+    """The picture of a channel that delivers none."""
+
+    sequence: int
+    monotonic_ns: int
+    image: Image
+    live: bool = False
+
+    def intact(self) -> bool:
+        """Nobody else writes to it."""
+        return True
+
+
 class TooManyViewers(Exception):
     """There is no room for one more viewer."""
 
 
 @dataclass(slots=True)
 class LiveFigures:
-    """What the live view does, since the start."""
+    """What the live view does, since the start; counted in the event loop's thread only."""
 
     viewers: int = 0
     pictures: int = 0
@@ -69,14 +91,11 @@ class Viewer:
         self.is_welcome: Callable[[], bool] = lambda: True
         self.is_closed = False
         self._figures = figures
-        self._pace = Pace(rung.rate_fps)
         self._part: Part | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, part: Part) -> None:
         """Take the newest part; one that was not sent yet is dropped."""
-        if not self._pace.is_due(part.monotonic_ns):
-            return
         if self._part is not None:
             self._figures.dropped += 1
         self._part = part
@@ -109,7 +128,8 @@ class Viewer:
 class LiveHub:
     """The viewers and the channels they look at; all methods belong to the event loop's thread.
 
-    open_source: makes the source of a channel, annotated or not; called in the channel's thread.
+    open_source: makes the source of a channel, annotated or not. explain: why a channel delivers
+    nothing, in a sentence for the picture that says so. Both are called in the channel's thread.
     """
 
     def __init__(
@@ -117,11 +137,15 @@ class LiveHub:
         open_source: Callable[[bool], PictureSource],
         viewers_at_most: int,
         quality: Callable[[], int],
+        explain: Callable[[bool], str],
         linger_s: float = LINGER_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_source = open_source
+        self.open_source = open_source
+        self.quality = quality
+        self.explain = explain
+        self.clock = clock
         self._viewers_at_most = viewers_at_most
-        self._quality = quality
         self._linger_s = linger_s
         self._viewers: set[Viewer] = set()
         self._channels: dict[bool, _Channel] = {}
@@ -141,7 +165,7 @@ class LiveHub:
         self.figures.viewers = len(self._viewers)
         channel = self._channels.get(rung.annotated)
         if channel is None:
-            channel = _Channel(self, rung.annotated, self._open_source, self._quality)
+            channel = _Channel(self, rung.annotated)
             self._channels[rung.annotated] = channel
         channel.enter(viewer)
         return viewer
@@ -194,27 +218,32 @@ class _ChannelThread(threading.Thread):
         self.hub = hub
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A part of one picture, the width it was made for, and the rates that it is due for."""
+
+    part: Part
+    width_px: int
+    rates_fps: frozenset[int]
+
+
 class _Channel:
     """One ring, read and encoded by one thread for all who look at it."""
 
-    def __init__(
-        self,
-        hub: LiveHub,
-        annotated: bool,
-        open_source: Callable[[bool], PictureSource],
-        quality: Callable[[], int],
-    ) -> None:
+    def __init__(self, hub: LiveHub, annotated: bool) -> None:
         self.annotated = annotated
         self._hub = hub
-        self._figures = hub.figures
-        self._open_source = open_source
-        self._quality = quality
         self._viewers: dict[int, set[Viewer]] = {}
         self._newest: dict[int, Part] = {}
         self._ended = threading.Event()
         self._loop = asyncio.get_running_loop()
         # What the thread must encode: replaced as a whole, so that it needs no lock.
         self._wishes: tuple[tuple[int, frozenset[int]], ...] = ()
+        # These belong to the thread.
+        self._paces: dict[tuple[int, int], Pace] = {}
+        self._sequence = 0
+        self._size_px = STAND_IN_PX
+        self._stand_in_due_s = 0.0
         name = 'live-annotated' if annotated else 'live-clean'
         _ChannelThread(hub, self._run, name).start()
 
@@ -261,50 +290,77 @@ class _Channel:
         except Exception:
             # Told here and ended: the next viewer tries again.
             _logger.exception('The live view of a frame ring has failed')
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._hub.end_failed, self)
+            self._in_loop(self._hub.end_failed, self)
 
     def _read_to_end(self) -> None:
-        with contextlib.closing(self._open_source(self.annotated)) as source:
-            paces: dict[tuple[int, int], Pace] = {}
+        with contextlib.closing(self._hub.open_source(self.annotated)) as source:
+            self._stand_in_due_s = self._hub.clock() + SILENT_AFTER_S
             while not self._ended.is_set():
                 picture = source.newest(PICTURE_WAIT_S)
-                if picture is None or not self._wishes:
-                    continue
-                parts = self._encode(picture, paces)
-                if parts and not self._ended.is_set():
-                    # The loop may close between the check and the call.
-                    with contextlib.suppress(RuntimeError):
-                        self._loop.call_soon_threadsafe(self._deliver, parts)
+                if picture is not None or not self._wishes:
+                    self._stand_in_due_s = self._hub.clock() + SILENT_AFTER_S
+                if picture is not None and self._wishes:
+                    self._show(picture)
+                elif self._hub.clock() >= self._stand_in_due_s:
+                    self._stand_in_due_s = self._hub.clock() + STAND_IN_PERIOD_S
+                    self._show_stand_in()
+
+    def _show(self, picture: Picture) -> None:
+        self._sequence = picture.sequence
+        self._size_px = (picture.image.shape[1], picture.image.shape[0])
+        due: list[tuple[int, frozenset[int]]] = []
+        for width_px, rates_fps in self._wishes:
+            # Every pace is asked for every picture: each has its own schedule.
+            now = frozenset(
+                rate
+                for rate in rates_fps
+                if self._paces.setdefault((width_px, rate), Pace(rate)).is_due(picture.monotonic_ns)
+            )
+            if now:
+                due.append((width_px, now))
+        encoded = self._encode(picture, due)
+        # Together, so that their ratio is right whenever somebody looks.
+        self._in_loop(self._count, len(encoded), len(encoded) < len(due))
+        self._in_loop(self._deliver, encoded)
+
+    def _show_stand_in(self) -> None:
+        now_ns = int(self._hub.clock() * NS_PER_S)
+        image = paint_placeholder(*self._size_px, [self._hub.explain(self.annotated)])
+        stand_in = StandIn(self._sequence, now_ns, image)
+        # Whoever wants few pictures wants this one all the same.
+        self._in_loop(self._deliver, self._encode(stand_in, self._wishes))
 
     def _encode(
-        self, picture: Picture, paces: dict[tuple[int, int], Pace]
-    ) -> list[tuple[int, Part]]:
-        parts: list[tuple[int, Part]] = []
-        for width_px, rates_fps in self._wishes:
-            # Every pace is asked for every picture: each has its own grid of time.
-            due = [
-                paces.setdefault((width_px, rate), Pace(rate)).is_due(picture.monotonic_ns)
-                for rate in rates_fps
-            ]
-            if not any(due):
-                continue
-            part = encode_part(picture, width_px, self._quality())
+        self, picture: Picture, wishes: Iterable[tuple[int, frozenset[int]]]
+    ) -> list[_Encoded]:
+        """Parts for these wishes; fewer if the picture was overwritten meanwhile."""
+        encoded: list[_Encoded] = []
+        for width_px, rates_fps in wishes:
+            part = encode_part(picture, width_px, self._hub.quality())
             if part is None:
-                self._figures.overwritten += 1
                 break
-            parts.append((width_px, part))
-        # Together, so that their ratio is right whenever somebody looks.
-        self._figures.pictures += 1
-        self._figures.encodes += len(parts)
-        return parts
+            encoded.append(_Encoded(part, width_px, rates_fps))
+        return encoded
+
+    def _in_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        # The loop may have closed just now, and then nobody waits for anything.
+        if not self._ended.is_set():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call, *arguments)
 
     # --- in the loop's thread -----------------------------------------------------------------
 
-    def _deliver(self, parts: list[tuple[int, Part]]) -> None:
-        for width_px, part in parts:
-            viewers = self._viewers.get(width_px)
+    def _count(self, encodes: int, was_overwritten: bool) -> None:
+        figures = self._hub.figures
+        figures.pictures += 1
+        figures.encodes += encodes
+        figures.overwritten += was_overwritten
+
+    def _deliver(self, encoded: list[_Encoded]) -> None:
+        for item in encoded:
+            viewers = self._viewers.get(item.width_px)
             if viewers:
-                self._newest[width_px] = part
+                self._newest[item.width_px] = item.part
                 for viewer in viewers:
-                    viewer.offer(part)
+                    if viewer.rung.rate_fps in item.rates_fps:
+                        viewer.offer(item.part)

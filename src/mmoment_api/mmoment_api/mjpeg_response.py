@@ -38,7 +38,10 @@ class MjpegResponse(Response):
             self._hub.leave(self._viewer)
             for task in (sender, listener):
                 task.cancel()
-            await asyncio.gather(sender, listener, return_exceptions=True)
+            for result in await asyncio.gather(sender, listener, return_exceptions=True):
+                if isinstance(result, Exception):
+                    # The server tells it and cuts the connection.
+                    raise result
 
     async def _send_parts(self, send: Send) -> None:
         viewer = self._viewer

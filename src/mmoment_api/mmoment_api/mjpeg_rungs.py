@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmoment_node.picture_rate import PictureRate
+
 WIDTHS_PX = (320, 480, 640, 960, 1280, 1920)
 RATES_FPS = (1, 2, 5, 10, 15, 20, 30)
 NATIVE_PX = 0
@@ -44,19 +46,8 @@ class Pace:
     """Picks pictures by their capture time so that `rate_fps` of them are left per second."""
 
     def __init__(self, rate_fps: int) -> None:
-        self._rate_fps = rate_fps
-        self._last_cell = -1
+        self._rate = None if rate_fps == EVERY_PICTURE else PictureRate(rate_fps)
 
     def is_due(self, monotonic_ns: int) -> bool:
-        """Whether the picture captured at that time is one of them; ask once per picture.
-
-        Time is divided into cells of 1 / rate; the first picture in each is taken, so that jitter
-        of the camera neither adds up nor loses a cell.
-        """
-        if self._rate_fps == EVERY_PICTURE:
-            return True
-        cell = monotonic_ns * self._rate_fps // NS_PER_S
-        if cell == self._last_cell:
-            return False
-        self._last_cell = cell
-        return True
+        """Whether the picture captured at that time is one of them; ask once per picture."""
+        return self._rate is None or self._rate.takes(monotonic_ns / NS_PER_S)

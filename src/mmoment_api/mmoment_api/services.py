@@ -22,6 +22,7 @@ class Settings:
     allowed_hosts: further names by which the camera may be called, beside addresses and localhost.
     allowed_origins: other sites whose pages may call, as 'https://example.org'.
     nodes: the parts that have to be there for the camera to be in order.
+    namespace: of the camera's nodes, as ROS writes it.
     """
 
     name: str = 'Mmoment camera'
@@ -29,6 +30,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ('camera_node', 'face_node', 'gesture_node', 'overlay_node')
+    namespace: str = '/mmoment'
 
     @property
     def cookie_name(self) -> str:

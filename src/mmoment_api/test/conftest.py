@@ -266,7 +266,7 @@ def make_services(clock, sources):
             control=FakeControl(),
             sign_in=SignIn(clock, 1800.0, 3600.0),
             events=EventHub(listeners_at_most=2),
-            live=LiveHub(sources, viewers_at_most, lambda: 80, linger_s=0.0),
+            live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),
             clock=clock,
         )
 

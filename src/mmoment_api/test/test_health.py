@@ -1,7 +1,7 @@
 import pytest
 
 from mmoment_api.graph_state import DiagnosticState, GraphState, StageState
-from mmoment_api.health import START_GRACE_S, judge
+from mmoment_api.health import START_GRACE_S, judge, why_no_picture
 
 NODES = ('camera_node', 'face_node')
 
@@ -106,3 +106,22 @@ def test_the_worst_concern_is_told(state, hear, clock):
     state.hear_diagnostic(DiagnosticState(clock.now_s, 'face_node', 'a', 'warn', 'slow'))
     state.hear_diagnostic(DiagnosticState(clock.now_s, 'face_node', 'b', 'error', 'broken'))
     assert judge(state, NODES).parts['face_node'].message == 'b: broken'
+
+
+def test_the_part_to_blame_for_no_picture_is_named(state, hear, clock):
+    nodes = ('camera_node', 'overlay_node')
+
+    def hear_overlay():
+        state.hear_stage(StageState(clock.now_s, 'overlay_node', '', 30.0, 0.0, 0.0, 0, 0, 0))
+
+    hear()
+    hear_overlay()
+    # Not noticed by its words yet, but by its pictures.
+    assert why_no_picture(state, nodes, annotated=True) == 'overlay_node delivers no pictures'
+    assert why_no_picture(state, nodes, annotated=False) == 'camera_node delivers no pictures'
+    clock.now_s += 4.0
+    hear()
+    assert why_no_picture(state, nodes, annotated=True).startswith('overlay_node: nothing heard')
+    assert why_no_picture(state, nodes, annotated=False) == 'camera_node delivers no pictures'
+    hear(connection='waiting_to_retry', last_error='gone')
+    assert 'gone' in why_no_picture(state, nodes, annotated=True)

@@ -1,19 +1,31 @@
 import asyncio
 import time
 
+import cv2
+import numpy as np
 import pytest
 
-from mmoment_api.mjpeg_hub import LiveHub, TooManyViewers
+from mmoment_api.mjpeg_encoder import DELIMITER
+from mmoment_api.mjpeg_hub import (
+    SILENT_AFTER_S,
+    STAND_IN_PERIOD_S,
+    LiveHub,
+    TooManyViewers,
+)
 from mmoment_api.mjpeg_rungs import Rung, snap
 
 FRAME_NS = 33_333_333
 
 
+def explain(annotated):
+    return 'overlay_node is silent' if annotated else 'camera_node is silent'
+
+
 @pytest.fixture
-def run(sources):
+def run(sources, clock):
     def run(scenario, viewers_at_most=64):
         async def body():
-            hub = LiveHub(sources, viewers_at_most, lambda: 80, linger_s=0.0)
+            hub = LiveHub(sources, viewers_at_most, lambda: 80, explain, 0.0, clock)
             try:
                 return await asyncio.wait_for(scenario(hub), 10)
             finally:
@@ -132,6 +144,64 @@ def test_a_newcomer_sees_the_last_picture_at_once(run, sources, picture):
         await first.next()
         second = hub.enter(Rung())
         assert (await second.next()).sequence == 1
+
+    run(scenario)
+
+
+def shown(part):
+    """The headers and the picture of a part."""
+    head, _, jpeg = part.data.removesuffix(DELIMITER).partition(b'\r\n\r\n')
+    return head, cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_silence_shows_a_placeholder_to_everybody_and_pictures_return(run, sources, picture, clock):
+    async def scenario(hub):
+        viewers = [hub.enter(snap(True, None, rate)) for rate in (None, 1)]
+        await show(sources, picture, 1)
+        for viewer in viewers:
+            head, _ = shown(await viewer.next())
+            assert b'X-Live: 1' in head
+        clock.now_s += SILENT_AFTER_S
+        for viewer in viewers:
+            head, image = shown(await viewer.next())
+            assert b'X-Live: 0' in head
+            assert image.shape == (72, 128, 3)
+            assert image.std() > 1
+        newcomer = hub.enter(snap(True, None, None))
+        assert b'X-Live: 0' in (await newcomer.next()).data
+        clock.now_s += STAND_IN_PERIOD_S
+        assert b'X-Live: 0' in (await newcomer.next()).data
+        await show(sources, picture, 60)
+        head, _ = shown(await newcomer.next())
+        assert b'X-Live: 1' in head
+        assert hub.figures.pictures == 2
+
+    run(scenario)
+
+
+def test_each_channel_says_who_is_silent(run, sources, clock):
+    async def scenario(hub):
+        viewers = [hub.enter(snap(annotated, 640, None)) for annotated in (True, False)]
+        await until(lambda: len(sources.opened) == 2)
+        clock.now_s += SILENT_AFTER_S
+        annotated, clean = [shown(await viewer.next())[1] for viewer in viewers]
+        assert annotated.shape == clean.shape == (360, 640, 3)
+        assert (annotated != clean).any()
+
+    run(scenario)
+
+
+def test_every_picture_ends_the_silence(run, sources, picture, clock):
+    async def scenario(hub):
+        viewer = hub.enter(Rung())
+        await show(sources, picture, 1)
+        await viewer.next()
+        clock.now_s += SILENT_AFTER_S / 2
+        await show(sources, picture, 2)
+        await viewer.next()
+        clock.now_s += SILENT_AFTER_S / 2
+        await show(sources, picture, 3)
+        assert (await viewer.next()).sequence == 3
 
     run(scenario)
 

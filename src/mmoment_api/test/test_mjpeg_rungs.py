@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from mmoment_api.mjpeg_rungs import EVERY_PICTURE, NATIVE_PX, Pace, snap
+from mmoment_api.mjpeg_rungs import EVERY_PICTURE, NATIVE_PX, RATES_FPS, Pace, snap
 
 CAMERA_NS = 1_000_000_000 / 30
 
@@ -21,11 +22,13 @@ def test_rates(wish, rate_fps):
     assert snap(False, None, wish).rate_fps == rate_fps
 
 
-@pytest.mark.parametrize('rate_fps', [1, 2, 5, 10, 15, 20, 30])
-def test_a_pace_leaves_the_rate_it_is_named_for(rate_fps):
+@pytest.mark.parametrize('phase', [i / 20 for i in range(21)])
+@pytest.mark.parametrize('rate_fps', RATES_FPS)
+def test_a_pace_leaves_the_rate_it_is_named_for(rate_fps, phase):
     pace = Pace(rate_fps)
-    # A camera that trembles by a fifth of a period.
-    times = [int((i + 0.2 * (i % 3 - 1) + 0.5) * CAMERA_NS) for i in range(300)]
+    # A camera that trembles by a twentieth of a period, wherever in a second it began.
+    tremble = np.random.default_rng(1).uniform(-0.05, 0.05, 300)
+    times = [int((i + phase + tremble[i] + 1) * CAMERA_NS) for i in range(300)]
     taken = sum(pace.is_due(time_ns) for time_ns in times)
     assert taken == pytest.approx(10 * rate_fps, abs=1)
 

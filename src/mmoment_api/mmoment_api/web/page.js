@@ -18,7 +18,16 @@ const RESULT_FRESH_MS = 1500;
 const WIDTHS_PX = [320, 480, 640, 960, 1280, 1920];
 
 const $ = (id) => document.getElementById(id);
-const state = { faces: null, hands: null, heard: 0, held: new Map(), connected: false, parts: {} };
+const state = {
+  faces: null,
+  hands: null,
+  camera: null,
+  parts: {},
+  heard: 0,
+  held: new Map(),
+  connected: false,
+  pictureArrived: false,
+};
 
 function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -89,23 +98,45 @@ function showPicture() {
 
 let pictureRetry = 0;
 function retryPicture() {
-  $('placeholder').hidden = false;
+  state.pictureArrived = false;
+  showLive();
   clearTimeout(pictureRetry);
   pictureRetry = setTimeout(() => { if (state.connected) showPicture(); }, 1500);
 }
 
-function showLive(camera) {
-  const badge = $('live-badge');
-  const live = camera.connection === 'live';
-  badge.dataset.state = live ? 'ok' : 'error';
-  setText(badge, live ? 'live' : words(camera.connection));
+// A node that died says nothing any more: its last words would be believed for ever, so its state in
+// the health counts first.
+function silentPart() {
+  const ways = $('overlay-switch').checked ? ['camera_node', 'overlay_node'] : ['camera_node'];
+  return ways.find((name) => state.parts[name] === 'silent');
+}
+
+function liveText(silent) {
+  if (!state.camera) return 'waiting';
+  if (!state.connected) return 'disconnected';
+  return silent ? `${PART_NAMES[silent].toLowerCase()} silent` : words(state.camera.connection);
+}
+
+function showLive() {
+  const silent = silentPart();
+  const text = liveText(silent);
+  const live = text === 'live';
+  $('live-badge').dataset.state = live ? 'ok' : state.camera ? 'error' : 'starting';
+  setText($('live-badge'), text);
+  setText($('figure-fps'), live ? `${state.camera.fps.toFixed(1)} fps` : '–');
+  // A camera without a source sends a picture that says so; a silent part sends none.
+  $('placeholder').hidden = state.pictureArrived && !silent;
+  setText($('placeholder'), silent ? `No live picture: ${text}` : 'Waiting for the first picture');
+}
+
+function takeCamera(camera) {
   setText($('figure-resolution'), camera.resolution ? camera.resolution.replace('x', ' × ') : '–');
-  setText($('figure-fps'), live ? `${camera.fps.toFixed(1)} fps` : '–');
-  if (state.connection !== camera.connection) {
-    const reason = camera.last_error && !live ? `: ${camera.last_error}` : '';
+  if (state.camera?.connection !== camera.connection) {
+    const reason = camera.last_error && camera.connection !== 'live' ? `: ${camera.last_error}` : '';
     log(`Camera is ${words(camera.connection)}${reason}`);
-    state.connection = camera.connection;
   }
+  state.camera = camera;
+  showLive();
 }
 
 /* --- health -------------------------------------------------------------------------------- */
@@ -119,6 +150,7 @@ function showHealth(health) {
     if (before && before !== part) log(`${PART_NAMES[name] || name}: ${before}, now ${part}`);
     state.parts[name] = part;
   }
+  showLive();
 }
 
 async function showDetail() {
@@ -261,7 +293,7 @@ const TAKE = {
   faces: (data) => { state.faces = { ...data, heard: Date.now() }; },
   hands: (data) => { state.hands = { ...data, heard: Date.now() }; },
   gestures: takeGesture,
-  camera: showLive,
+  camera: takeCamera,
   health: (data) => {
     showHealth(data);
     showDetail().catch(() => {});
@@ -324,9 +356,15 @@ function watch() {
 }
 
 async function start() {
-  $('picture').addEventListener('load', () => { $('placeholder').hidden = true; });
+  $('picture').addEventListener('load', () => {
+    state.pictureArrived = true;
+    showLive();
+  });
   $('picture').addEventListener('error', retryPicture);
-  $('overlay-switch').addEventListener('change', showPicture);
+  $('overlay-switch').addEventListener('change', () => {
+    showPicture();
+    showLive();
+  });
   $('source-form').addEventListener('submit', openSource);
   $('sign-out').addEventListener('click', async () => {
     await fetch('/sign-out', { method: 'POST' });
