@@ -174,5 +174,10 @@ class SignIn:
                 self._sessions.pop(_digest(cookie), None)
 
 
+def link_service(namespace: str) -> str:
+    """The full name of the service that prints a sign-in link."""
+    return '/'.join((namespace.rstrip('/'), 'sign_in_link'))
+
+
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode('utf-8', 'surrogatepass')).digest()

@@ -31,7 +31,7 @@ from mmoment_api.routes import (
     stream,
     visualization,
 )
-from mmoment_api.routes.common import authorise
+from mmoment_api.routes.common import authorise, get_services
 from mmoment_api.services import VERSION, Services
 from mmoment_api.web_guard import WebGuard, deny
 
@@ -100,7 +100,7 @@ async def _answer(connection: HTTPConnection, error: ApiError) -> Response | Non
         await deny(connection, response)
         return None
     if error.status == 401 and pages.is_for_a_person(connection):
-        response = pages.not_signed_in()
+        response = pages.not_signed_in(get_services(connection).settings.namespace)
     return response
 
 

@@ -8,6 +8,8 @@ import sys
 import rclpy
 from std_srvs.srv import Trigger
 
+from mmoment_api.access import link_service
+
 SERVICE_WAIT_S = 5.0
 
 
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     rclpy.init(args=[])
     node = rclpy.create_node('sign_in_link')
     try:
-        client = node.create_client(Trigger, f'/{options.namespace.strip("/")}/sign_in_link')
+        client = node.create_client(Trigger, link_service(f'/{options.namespace.strip("/")}'))
         answer = None
         if client.wait_for_service(SERVICE_WAIT_S):
             pending = client.call_async(Trigger.Request())

@@ -20,7 +20,7 @@ from rclpy.executors import SingleThreadedExecutor
 pytestmark = pytest.mark.graph
 
 START_WAIT_S = 20.0
-LINK = re.compile(r'^Open (http://127\.0\.0\.1:\d+)/sign-in\?token=(\S{43})$')
+LINK = re.compile(r'^Open (http://[^/:]+:\d+)/sign-in\?token=(\S{43})$')
 NAMESPACE = f'/test_api_{os.getpid()}'
 
 
@@ -33,9 +33,12 @@ def command(*parameters, module='mmoment_api.api_node'):
 class RunningNode:
     """A running api_node on a free port."""
 
-    def __init__(self):
+    def __init__(self, *parameters):
         self.process = subprocess.Popen(
-            command('port:=0'), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command('port:=0', *parameters),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.lines = []
         self.reader = threading.Thread(target=self._read, daemon=True)

@@ -75,6 +75,17 @@ def test_a_browser_is_told_how_to_get_in(caller):
     assert 'sign_in_link' in answer.text
 
 
+@pytest.mark.parametrize(
+    ('namespace', 'service'), [('/yard/left', '/yard/left/sign_in_link'), ('/', '/sign_in_link')]
+)
+def test_the_way_in_is_told_for_this_camera(make_services, caller_of, namespace, service):
+    caller = caller_of(make_services(namespace=namespace))
+    text = caller.get('/test-page', headers={'Accept': 'text/html'}).text
+    assert f'--namespace {namespace}\n' in text.replace('<', '\n')
+    assert f' {service} ' in text
+    assert '{' not in text
+
+
 def test_the_cookie_is_secure_behind_https(caller_of, services):
     caller = caller_of(services)
     answer = caller.post(

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_api.access import link_service
 
 router = APIRouter(tags=['pages'])
 
@@ -19,6 +20,9 @@ MEDIA_TYPES = {
     'js': 'text/javascript; charset=utf-8',
     'svg': 'image/svg+xml',
 }
+# What `signed-out.html` leaves to be filled in.
+NAMESPACE = b'{namespace}'
+SERVICE = b'{service}'
 # What /assets gives to everybody: these hold no secret, and the sign-in page needs them.
 ASSETS = ('style.css', 'page.js', 'sign-in.js', 'docs.js', 'icon.svg')
 
@@ -60,9 +64,13 @@ def page(name: str, status: int = 200) -> Response:
     return Response(_read(name), status, media_type=MEDIA_TYPES[name.rsplit('.', 1)[1]])
 
 
-def not_signed_in(status: int = 401) -> Response:
-    """Tells a person how to get a sign-in link."""
-    return page('signed-out.html', status)
+def not_signed_in(namespace: str, status: int = 401) -> Response:
+    """Tells a person how to get a sign-in link of the camera in this namespace."""
+    response = page('signed-out.html', status)
+    # Names of ROS hold nothing that HTML or a shell would take for its own.
+    text = response.body.replace(NAMESPACE, namespace.encode())
+    text = text.replace(SERVICE, link_service(namespace).encode())
+    return Response(text, status, media_type=response.media_type)
 
 
 def is_for_a_person(connection: HTTPConnection) -> bool:

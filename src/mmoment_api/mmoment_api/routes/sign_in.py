@@ -51,7 +51,7 @@ async def post_sign_in(request: Request, services: ServicesOf) -> Response:
     except SignInRefused as error:
         refusal = _refusal(error)
         if is_form:
-            return pages.not_signed_in(refusal.status)
+            return pages.not_signed_in(services.settings.namespace, refusal.status)
         raise refusal from None
     response: Response
     if is_form:
