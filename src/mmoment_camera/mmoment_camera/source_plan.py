@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmoment_camera.demo_source import find_portrait
 from mmoment_camera.source_address import SourceAddress
-from mmoment_camera.v4l2_device import list_devices
+from mmoment_camera.v4l2_device import list_cameras
 
 DEVICE_TREE = Path('/proc/device-tree')
 
@@ -23,7 +23,7 @@ class SourcePlan:
         self,
         address: SourceAddress,
         *,
-        devices: Callable[[], list[str]] = list_devices,
+        devices: Callable[[], list[str]] = list_cameras,
         has_csi: Callable[[], bool] | None = None,
     ) -> None:
         """Plan for a source as a person named it.
@@ -51,14 +51,17 @@ class SourcePlan:
         return self._delivered or self.address
 
     def candidates(self) -> list[SourceAddress]:
-        """What the next attempt tries, best first; never empty."""
+        """What the next attempt tries, best first; never empty.
+
+        A camera port comes before devices: what processes its pictures has device names, too.
+        """
         if not self.is_auto:
             return [self.address]
-        if self._delivered is not None:
-            return [self._delivered]
-        cameras = [SourceAddress('v4l2', path) for path in self._devices()]
-        if self._has_csi():
-            cameras.append(SourceAddress('csi', '0'))
+        cameras = [SourceAddress('csi', '0')] if self._has_csi() else []
+        cameras += [SourceAddress('v4l2', path) for path in self._devices()]
+        if (delivered := self._delivered) is not None:
+            # A camera that was pulled may come back by another name.
+            return [delivered, *(camera for camera in cameras if camera != delivered)]
         fallback = 'demo' if find_portrait() is not None else 'pattern'
         return [*cameras, SourceAddress(fallback)]
 

@@ -34,11 +34,17 @@ BUFFER_TYPE_CAPTURE = 1
 INTERVAL_DISCRETE = 1
 MOST_ENTRIES = 64
 
+# Pixel formats that we ask for, best first.
+KNOWN_FORMATS = ('YUYV', 'MJPG')
 # What USB 2 carries in practice; a camera that tells no rates is taken for one of these.
 USB2_BYTES_PER_S = 24_000_000
 YUYV_BYTES_PER_PIXEL = 2
 # 29.97 is as good as 30.
 RATE_TOLERANCE = 0.98
+
+
+class NoCamera(SourceError):
+    """The device is something else than a camera, now and for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,25 @@ def list_devices(folder: Path = Path('/dev')) -> list[str]:
     """Paths of the video devices, lowest number first."""
     found = [path for path in folder.glob('video*') if re.fullmatch(r'video\d+', path.name)]
     return [str(path) for path in sorted(found, key=lambda path: int(path.name[5:]))]
+
+
+def list_cameras(folder: Path = Path('/dev')) -> list[str]:
+    """Those of the video devices from which pictures may come, lowest number first.
+
+    A device that cannot be asked, being in use or forbidden, may be a camera.
+    """
+    return [path for path in list_devices(folder) if _may_be_camera(path)]
+
+
+def _may_be_camera(path: str) -> bool:
+    """False for a device that says that it is none: metadata, codecs, raw sensors."""
+    try:
+        rates = query(path, 0, 0).rates
+    except NoCamera:
+        return False
+    except SourceError:
+        return True
+    return any(name in rates for name in KNOWN_FORMATS)
 
 
 def query(path: str, width_px: int, height_px: int) -> V4l2Offer:
@@ -95,13 +120,11 @@ def _query(handle: int, path: str, width_px: int, height_px: int) -> V4l2Offer:
     except OSError as reason:
         if reason.errno == errno.ENODEV:
             raise SourceError(f'{path} is not there: plug the camera in') from reason
-        raise SourceError(f'{path} is no camera: choose another device') from reason
+        raise NoCamera(f'{path} is no camera: choose another device') from reason
     everything, own = struct.unpack_from('=II', answer, CAPABILITIES_OFFSET)
     able = own or everything
     if not able & (CAN_CAPTURE | CAN_CAPTURE_PLANES) or not able & CAN_STREAM:
-        raise SourceError(
-            f'{path} delivers no pictures (a metadata or output device): choose another'
-        )
+        raise NoCamera(f'{path} delivers no pictures (a metadata or output device): choose another')
     card = bytes(answer[CARD_NAME]).partition(b'\0')[0].decode('utf-8', 'replace')
     rates: dict[str, float | None] = {}
     request, size = ENUMERATE_FORMATS
@@ -145,7 +168,7 @@ def choose_pixel_format(
     YUYV is preferred: no compression loss, and cheaper to unpack. It is taken where the device
     promises the rate, or, where it promises nothing, where USB 2 could carry it.
     """
-    fitting = {name: rates[name] for name in ('YUYV', 'MJPG') if name in rates}
+    fitting = {name: rates[name] for name in KNOWN_FORMATS if name in rates}
     if not fitting:
         return ''
     for name, rate in fitting.items():

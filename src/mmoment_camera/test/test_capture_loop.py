@@ -363,9 +363,12 @@ def test_auto_takes_the_first_camera_that_delivers_and_stays_with_it(wait_until)
     assert watcher.notes == ['auto: /dev/video0 is broken', 'auto: chose /dev/video1']
     conditions['/dev/video1'] = 'broken'
     wait_until(lambda: loop.status().recovery.retries >= 3, 'retries')
-    assert loop.status().source == '/dev/video1', 'the demo must not hide the loss'
-    conditions['/dev/video1'] = 'good'
-    wait_until(grows(watcher), 'live pictures')
+    assert 'demo' not in loop.status().source, 'the demo must not hide the loss'
+    assert loop.status().recovery.last_error == '/dev/video1 is broken', 'of the one that was there'
+    assert len(watcher.notes) == 2, 'the search is told once, not with every retry'
+    conditions['/dev/video0'] = 'good'
+    wait_until(grows(watcher), 'live pictures of the other camera')
+    assert loop.status().source == '/dev/video0'
     loop.stop()
 
 

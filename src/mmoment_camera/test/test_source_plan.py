@@ -15,18 +15,27 @@ def test_a_named_source_is_the_only_candidate():
     assert SourcePlan(address).candidates() == [address]
 
 
-def test_auto_tries_devices_then_csi_then_a_drawing():
+def test_auto_tries_the_camera_port_then_devices_then_a_drawing():
     kinds = [address.kind for address in auto(has_csi=lambda: True).candidates()]
-    assert kinds[:3] == ['v4l2', 'v4l2', 'csi']
+    assert kinds[:3] == ['csi', 'v4l2', 'v4l2']
     assert kinds[3:] in (['demo'], ['pattern'])
 
 
-def test_auto_stays_with_the_camera_that_delivered():
+def test_auto_stays_with_cameras_and_with_the_one_that_delivered_first():
     plan = auto()
-    camera = plan.candidates()[1]
+    first, camera, *_ = plan.candidates()
     plan.delivered(camera)
-    assert plan.candidates() == [camera]
+    assert plan.candidates() == [camera, first]
     assert plan.current == camera
+
+
+def test_a_camera_that_comes_back_by_another_name_is_found():
+    present = ['/dev/video0']
+    plan = auto(devices=lambda: present)
+    plan.delivered(plan.candidates()[0])
+    present[:] = ['/dev/video2']
+    paths = [address.target for address in plan.candidates()]
+    assert paths == ['/dev/video0', '/dev/video2']
 
 
 def test_auto_looks_again_for_each_attempt():
