@@ -58,6 +58,18 @@ def test_a_held_gesture_becomes_one_event_of_the_person_it_belongs_to(world, pal
     assert status[-1].processed > 0
 
 
+def test_a_node_that_is_told_to_stop_ends_what_is_held_without_a_picture(world, palm):
+    events = world.listen(GestureEvent, 'gesture_events')
+    node = world.start(GestureNode, hold_s=0.3)
+    world.show(palm, until=lambda: events)
+    node.trigger_deactivate()
+    world.show(palm, until=lambda: len(events) > 1)
+    begin, end = events
+    assert (end.phase, end.hand_track_id) == (GestureEvent.END, begin.hand_track_id)
+    assert (end.sequence, end.header.frame_id) == (0, '')
+    assert end.monotonic_ns > begin.monotonic_ns
+
+
 def test_rate_is_limited_and_what_is_passed_over_is_counted(world):
     hands = world.listen(HandArray, 'hands')
     status = world.listen(StageStatus, 'stage_status')
