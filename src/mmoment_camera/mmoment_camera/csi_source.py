@@ -24,6 +24,11 @@ from mmoment_camera.errors import SourceError, SourceUnusable
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
 
 LAUNCH, INSPECT = 'gst-launch-1.0', 'gst-inspect-1.0'
+# Becomes the program named behind it, which the kernel then ends together with the thread that has
+# started it: a pipeline without pictures would not notice that its reader is gone, and hold the
+# camera. Of util-linux, so on every Debian; code of ours between fork and exec is not safe where
+# there are other threads.
+GUARD = ('setpriv', '--pdeathsig', 'KILL', '--')
 SIZE_CAPS = 'width={width},height={height},framerate={fps}/1'
 # GStreamer element -> what makes raw pictures in ordinary memory with it.
 KNOWN_PIPELINES = {
@@ -109,8 +114,9 @@ class CsiSource(PictureSource):
         self.pixel_format = 'I420'
 
     def _start(self, pipeline: str) -> None:
-        """Run the pipeline with the write end of a pipe."""
+        """Run the pipeline with the write end of a pipe; it lives no longer than this thread."""
         settings = self.settings
+        guard = GUARD if shutil.which(GUARD[0]) else ()
         self._pipe, write_end = os.pipe()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
         try:
@@ -125,12 +131,11 @@ class CsiSource(PictureSource):
                 fd=write_end,
             )
             self._process = subprocess.Popen(
-                [LAUNCH, '-q', *shlex.split(text)],
+                [*guard, LAUNCH, '-q', *shlex.split(text)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._complaints,
                 pass_fds=(write_end,),
-                start_new_session=True,
             )
         except (OSError, KeyError, IndexError, ValueError) as reason:
             raise SourceUnusable(f'csi pipeline cannot be started: {reason}') from reason

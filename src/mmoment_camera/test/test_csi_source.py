@@ -1,9 +1,14 @@
 """The GStreamer process: its pictures, its faults, and that none is left behind."""
 
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +112,45 @@ def test_a_hanging_pipeline_is_given_up_and_killed():
     assert time.monotonic() - start_s < 3.0
     source.close()
     assert not is_there(pid)
+
+
+@pytest.mark.skipif(shutil.which('setpriv') is None, reason='setpriv is not installed')
+def test_a_stalled_pipeline_ends_with_a_killed_owner(wait_until):
+    code = f"""
+        import time
+        from mmoment_camera.csi_source import CsiSource
+        from mmoment_camera.source import SourceSettings
+
+        source = CsiSource(0, SourceSettings(
+            width_px=320, height_px=240, read_timeout_s=5.0, csi_pipeline={TEST_PIPELINE!r}))
+        source.open()
+        source.read()
+        print(source._process.pid, flush=True)
+        time.sleep(60)
+    """
+    owner = subprocess.Popen(
+        [sys.executable, '-c', textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    )
+    pid = int(owner.stdout.readline())
+    # A pipeline that waits for its camera does not write, and so does not notice a closed pipe.
+    os.kill(pid, signal.SIGSTOP)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    try:
+        wait_until(lambda: not runs(pid), 'the end of the pipeline')
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def runs(pid):
+    """False also for a process that has ended and that nobody has reaped yet."""
+    try:
+        state = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in 'ZX'
 
 
 def test_a_wrong_pipeline_tells_gstreamers_reason():
