@@ -15,6 +15,12 @@ class SourceUnusable(SourceError):
     """A picture source will not deliver until a person changes something."""
 
 
+NOT_TRIED_AGAIN = (
+    'not tried again by itself, since cameras lock accounts for that; set the source again'
+)
+"""What is told of a refused password."""
+
+
 class SourceAddressError(CameraError):
     """The text that names a source is wrong, or names a file that is not there."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.message
 import http.client
+import io
 import ssl
 import time
 import urllib.error
@@ -13,7 +15,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
-from mmoment_camera.errors import SourceError
+from mmoment_camera.errors import NOT_TRIED_AGAIN, SourceError, SourceUnusable
 from mmoment_camera.multipart import EndOfStream, MultipartReader, boundary_of
 from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
 
@@ -48,13 +50,13 @@ class HttpSource(PictureSource):
     def open(self) -> None:
         """Connect and read the head of the answer.
 
-        Raises SourceError with the reason in words.
+        Raises SourceError with the reason in words, SourceUnusable for a wrong password.
         """
         url, opener = self._opener()
         try:
             answer = opener.open(url, timeout=self.settings.open_timeout_s)
         except (OSError, http.client.HTTPException, ValueError) as reason:
-            raise SourceError(self._sentence(reason)) from None
+            raise self._fault(reason) from None
         self._answer = answer
         content_type = answer.headers.get('Content-Type', '')
         boundary = boundary_of(content_type)
@@ -90,7 +92,7 @@ class HttpSource(PictureSource):
                 urllib.parse.unquote(parts.username),
                 urllib.parse.unquote(parts.password or ''),
             )
-            handlers.append(urllib.request.HTTPDigestAuthHandler(passwords))
+            handlers.append(_DigestOnce(passwords))
             handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
         return url, urllib.request.build_opener(*handlers)
 
@@ -109,22 +111,27 @@ class HttpSource(PictureSource):
             except ValueError:
                 break
             except (OSError, http.client.HTTPException) as reason:
-                raise SourceError(self._sentence(reason)) from None
+                raise self._fault(reason) from None
             image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             if image is not None:
                 return Picture(cast(Image, image), arrival_ns, skipped=garbage)
         raise SourceError(f'{self.description} sends something that is no JPEG picture')
+
+    def _fault(self, reason: Exception) -> SourceError:
+        """What went wrong, and whether another attempt may help."""
+        if isinstance(reason, urllib.error.HTTPError) and reason.code in (UNAUTHORIZED, FORBIDDEN):
+            reason.close()
+            return SourceUnusable(
+                f'{self.description} refuses the name and password: put them in as '
+                f'http://NAME:PASSWORD@HOST/...; {NOT_TRIED_AGAIN}'
+            )
+        return SourceError(self._sentence(reason))
 
     def _sentence(self, reason: Exception) -> str:
         """What went wrong, in our words, without the address's password."""
         name = self.description
         if isinstance(reason, urllib.error.HTTPError):
             reason.close()
-            if reason.code in (UNAUTHORIZED, FORBIDDEN):
-                return (
-                    f'{name} refuses the name and password: put them in as '
-                    'http://NAME:PASSWORD@HOST/...'
-                )
             if reason.code == NOT_FOUND:
                 return f"{name} has nothing under this path: look it up in the camera's manual"
             return f'{name} answers with HTTP status {reason.code}'
@@ -146,6 +153,18 @@ class HttpSource(PictureSource):
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.close()
+
+
+class _DigestOnce(urllib.request.HTTPDigestAuthHandler):
+    """Offers a password once; the standard library's own offers it six times, which locks accounts."""
+
+    def retry_http_digest_auth(self, req: urllib.request.Request, auth: str) -> Any:
+        """Answer the camera's question, unless the answer was just refused."""
+        if req.has_header(self.auth_header):
+            raise urllib.error.HTTPError(
+                req.full_url, UNAUTHORIZED, 'refused', email.message.Message(), io.BytesIO()
+            )
+        return super().retry_http_digest_auth(req, auth)
 
 
 def _set_read_timeout(answer: Any, timeout_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmoment_camera.arrival_clock import SECOND_NS, ArrivalClock
 from mmoment_camera.decoded_frame import frame_to_bgr
-from mmoment_camera.errors import SourceError
+from mmoment_camera.errors import NOT_TRIED_AGAIN, SourceError, SourceUnusable
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class RtspSource(PictureSource):
     def open(self) -> None:
         """Connect and find the video.
 
-        Raises SourceError with the reason in words; never with the address's password.
+        Raises SourceError with the reason in words, SourceUnusable for a wrong password; never
+        with the address's password.
         """
         import av
 
@@ -63,7 +64,7 @@ class RtspSource(PictureSource):
             if time.monotonic() - started_s >= SILENCE_SHARE * settings.open_timeout_s:
                 # FFmpeg tells of some time-outs as if the bytes it has not got were wrong.
                 raise SourceError(self._sentence(TimeoutError())) from None
-            raise SourceError(self._sentence(reason)) from None
+            raise self._fault(reason) from None
         if not self._container.streams.video:
             raise SourceError(f'{self.description} sends no video')
         stream = self._container.streams.video[0]
@@ -101,7 +102,7 @@ class RtspSource(PictureSource):
                 self._frames = self._container.decode(self._container.streams.video[0])
                 continue
             if reason is not None:
-                raise SourceError(self._sentence(reason))
+                raise self._fault(reason)
             if frame is None:
                 raise SourceError(f'{self.description} has ended the stream')
             return Picture(frame_to_bgr(frame), self._stamp_ns(frame))
@@ -114,13 +115,22 @@ class RtspSource(PictureSource):
             return arrival_ns
         return self._clock.capture_ns(round(frame.time * SECOND_NS), arrival_ns)
 
+    def _fault(self, reason: Exception) -> SourceError:
+        """What went wrong, and whether another attempt may help."""
+        import av
+
+        if isinstance(reason, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+            return SourceUnusable(
+                f'{self.description} refuses the name and password: put them in as '
+                f'rtsp://NAME:PASSWORD@HOST/...; {NOT_TRIED_AGAIN}'
+            )
+        return SourceError(self._sentence(reason))
+
     def _sentence(self, reason: Exception) -> str:
         """What went wrong, in our words: FFmpeg's texts carry the address with its password."""
         import av
 
         name = self.description
-        if isinstance(reason, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
-            return f'{name} refuses the name and password: put them in as rtsp://NAME:PASSWORD@HOST'
         if isinstance(reason, av.HTTPNotFoundError):
             return f"{name} has no stream under this path: look it up in the camera's manual"
         if isinstance(reason, ConnectionRefusedError):
