@@ -78,7 +78,7 @@ class ManagedNode(LifecycleNode, Generic[Table]):
         """Begin to work."""
 
     def stop(self) -> None:
-        """Stop working; `start` may follow."""
+        """Stop working; `start` may follow. Must also work after `start` has failed half-way."""
 
     def close(self) -> None:
         """Release everything; must also work after `open` has failed half-way."""
@@ -139,45 +139,52 @@ class ManagedNode(LifecycleNode, Generic[Table]):
             self.open()
         except Exception as error:
             self._note_fault('cannot be configured', error)
-            self._close()
+            self._attempt('closed', self._close)
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start; on a fault stay inactive."""
+        """Start; on a fault stop what has been started and stay inactive."""
         try:
             self.start()
         except Exception as error:
             self._note_fault('cannot be activated', error)
+            self._attempt('stopped', self.stop)
             return TransitionCallbackReturn.FAILURE
         self._is_running = True
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop."""
-        self._stop()
+        result = self._attempt('deactivated', self._stop)
+        if result != TransitionCallbackReturn.SUCCESS:
+            return result
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close."""
-        self._close()
-        return TransitionCallbackReturn.SUCCESS
+        return self._attempt('cleaned up', self._close)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop, close, and end the process: a finalized node is of no use any more."""
-        self.shut_down()
+        try:
+            self.shut_down()
+        except Exception as error:
+            self.fail(error)
+            return TransitionCallbackReturn.ERROR
         self._stop_spinning()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything, so that the node can be configured again."""
-        self.shut_down()
-        return TransitionCallbackReturn.SUCCESS
+        return self._attempt('released', self.shut_down)
 
     def shut_down(self) -> None:
         """Stop and close, whatever the state; works after the ROS context is gone."""
-        self._stop()
-        self._close()
+        try:
+            self._stop()
+        finally:
+            self._close()
 
     def bring_up(self, stop_spinning: Callable[[], object]) -> None:
         """Configure and activate if `autostart`; raises the fault if that fails."""
@@ -200,8 +207,18 @@ class ManagedNode(LifecycleNode, Generic[Table]):
             self._is_open = False
             self.close()
 
+    def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        """Take a step of a transition; its fault is told here because rclpy keeps it to itself."""
+        try:
+            step()
+        except Exception as error:
+            self._note_fault(f'cannot be {what}', error)
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
     def _note_fault(self, what: str, error: Exception) -> None:
-        self._transition_fault = error
+        # The first one is the cause: what follows while tidying up must not hide it.
+        self._transition_fault = self._transition_fault or error
         # While starting by itself the fault ends the process, which then tells it once.
         if not self._is_starting:
             self.get_logger().error(f'{what}: {error}')
@@ -319,7 +336,10 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
         fault = error
     finally:
         if node is not None:
-            node.shut_down()
+            try:
+                node.shut_down()
+            except Exception as error:
+                fault = fault or error
             node.destroy_node()
         rclpy.try_shutdown()
     sys.exit(_exit_code(node_class.NAME, fault))

@@ -25,7 +25,7 @@ NODE = """
     @dataclass(frozen=True, slots=True)
     class Table:
         fps: float = parameter(30.0, 'Rate', unit='Hz', minimum=1.0, maximum=60.0)
-        mode: str = parameter('good', 'How to fail', choices=('good', 'person', 'bug', 'thread'))
+        mode: str = parameter('good', 'Where it fails')
         origins: tuple[str, ...] = parameter((), 'Names')
 
     class Probe(ManagedNode[Table]):
@@ -37,7 +37,7 @@ NODE = """
 
         def open(self):
             self.say('open')
-            if self.parameters.mode == 'person':
+            if self.parameters.mode in ('person', 'person and close'):
                 raise ConfigurationError('the file x is missing: name another')
             if self.parameters.mode == 'bug':
                 raise RuntimeError('broken')
@@ -46,15 +46,27 @@ NODE = """
             self.say('start')
             if self.parameters.mode == 'thread':
                 self.spawn(self.work, 'work')
+            if self.parameters.mode == 'timer':
+                self.create_timer(0.05, self.work)
+            if self.parameters.mode == 'message':
+                topic = self.create_publisher(DiagnosticStatus, 'echo', 1)
+                self.create_subscription(DiagnosticStatus, 'echo', lambda message: self.work(), 1)
+                self.create_timer(0.05, lambda: topic.publish(DiagnosticStatus()))
+            if self.parameters.mode == 'start':
+                self.work()
 
         def work(self):
-            raise ZeroDivisionError('in a thread')
+            raise ZeroDivisionError('at work')
 
         def stop(self):
             self.say('stop')
+            if self.parameters.mode == 'stop':
+                self.work()
 
         def close(self):
             self.say('close')
+            if self.parameters.mode == 'person and close':
+                self.work()
 
         def parameters_changed(self, old, new):
             if new.fps == 13.0:
@@ -135,8 +147,9 @@ def test_it_runs_until_it_is_told_to_end_and_exits_with_zero(start, signal_numbe
     assert process.words == ['open', 'start', 'stop', 'close']
 
 
-def test_a_persons_mistake_is_one_line_and_exit_code_two(start):
-    process = start('mode:=person')
+@pytest.mark.parametrize('mode', ['person', 'person and close'])
+def test_a_persons_mistake_is_one_line_and_exit_code_two(start, mode):
+    process = start(f'mode:={mode}')
     assert process.end() == 2
     assert process.lines[-1] == 'error: the file x is missing: name another'
     assert process.words == ['open', 'close', 'error:']
@@ -167,7 +180,10 @@ def test_a_wrong_parameter_ends_it_before_anything_is_opened(start, override, te
     ('mode', 'words'),
     [
         ('bug', ['open', 'close', 'error:']),
+        ('start', ['open', 'start', 'stop', 'close', 'error:']),
         ('thread', ['open', 'start', 'stop', 'close', 'error:']),
+        ('timer', ['open', 'start', 'stop', 'close', 'error:']),
+        ('message', ['open', 'start', 'stop', 'close', 'error:']),
     ],
 )
 def test_any_other_fault_is_exit_code_one_with_a_traceback(start, mode, words):
@@ -177,10 +193,17 @@ def test_any_other_fault_is_exit_code_one_with_a_traceback(start, mode, words):
     assert any('Traceback' in line for line in process.lines)
 
 
-def test_a_refused_transition_is_told_and_does_not_end_the_node(start, domain, monkeypatch):
-    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
-    process = start('autostart:=false', 'mode:=person')
-    code = """
+def test_a_node_that_cannot_be_stopped_is_closed_all_the_same(start):
+    process = start('mode:=stop')
+    process.wait_for('start')
+    assert process.end(signal.SIGTERM) == 1
+    assert process.words == ['open', 'start', 'stop', 'close', 'error:']
+    assert process.lines[-1] == 'error: probe: ZeroDivisionError: at work'
+
+
+def changes(transition: int, domain: str) -> str:
+    """Ask the probe for a transition, from a process of its own; returns whether it was made."""
+    code = f"""
 import rclpy
 from lifecycle_msgs.srv import ChangeState
 rclpy.init()
@@ -188,17 +211,39 @@ node = rclpy.create_node('tester')
 client = node.create_client(ChangeState, 'probe/change_state')
 assert client.wait_for_service(20)
 request = ChangeState.Request()
-request.transition.id = 1
+request.transition.id = {transition}
 future = client.call_async(request)
 rclpy.spin_until_future_complete(node, future, timeout_sec=20)
 print(future.result().success)
 """
-    result = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True, timeout=60
-    )
-    assert result.stdout == 'False\n'
-    assert process.words == ['open', 'close']
-    assert any('cannot be configured: the file x is missing' in line for line in process.lines)
+    return subprocess.run(
+        [sys.executable, '-c', code],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env=os.environ | {'ROS_DOMAIN_ID': domain},
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'transition', 'words', 'text'),
+    [
+        (
+            ('autostart:=false', 'mode:=person'),
+            1,
+            ['open', 'close'],
+            'cannot be configured: the file x is missing',
+        ),
+        (('mode:=stop',), 4, ['open', 'start', 'stop', 'close'], 'cannot be deactivated: at work'),
+    ],
+)
+def test_a_failed_transition_is_told_and_does_not_end_the_node(
+    start, domain, parameters, transition, words, text
+):
+    process = start(*parameters)
+    assert changes(transition, domain) == 'False'
+    assert process.words == words
+    assert any(text in line for line in process.lines)
     assert process.end(signal.SIGINT) == 0
 
 
