@@ -123,6 +123,7 @@ def gesture_state(message: GestureEvent, heard_s: float, timestamp_ms: int) -> G
         hand_track_id=message.hand_track_id,
         since_s=heard_s - _finite(message.held_s),
         timestamp_ms=timestamp_ms,
+        face_track_id=message.face_track_id or None,
     )
 
 

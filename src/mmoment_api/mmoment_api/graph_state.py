@@ -7,7 +7,7 @@ replaced as a whole and never changed, so a reader needs no lock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SILENT_AFTER_S = 3.0
@@ -79,13 +79,14 @@ class DiagnosticState:
 
 @dataclass(frozen=True, slots=True)
 class GestureState:
-    """A gesture that a hand holds at the moment."""
+    """A gesture that a hand holds at the moment; face_track_id is None if nobody's face is known."""
 
     gesture: str
     confidence: float
     hand_track_id: int
     since_s: float
     timestamp_ms: int
+    face_track_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,4 @@ def _refreshed(item: GestureState, hands: Hands) -> GestureState:
     name, confidence = hands.gestures.get(item.hand_track_id, ('', 0.0))
     if name != item.gesture:
         return item
-    return GestureState(
-        item.gesture, confidence, item.hand_track_id, item.since_s, item.timestamp_ms
-    )
+    return replace(item, confidence=confidence)

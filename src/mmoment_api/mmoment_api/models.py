@@ -128,7 +128,7 @@ class HealthAnswer(BaseModel):
     parts: dict[str, str] = Field(
         description='State of each part: ok, starting, degraded, error or silent'
     )
-    detail: HealthDetail | None = Field(None, description='For the owner only')
+    detail: HealthDetail | None = Field(default=None, description='For the owner only')
 
 
 class StreamSummary(CamelModel):
@@ -211,6 +211,10 @@ class GestureAnswer(BaseModel):
     gesture: str
     confidence: float
     timestamp: int = Field(description='Milliseconds since 1970')
+    hand_track_id: int | None = Field(default=None, description='The hand, as in the hands event')
+    face_track_id: int | None = Field(
+        default=None, description='Whose hand it is, as in the faces event'
+    )
 
 
 class LayerRequest(BaseModel):
@@ -237,3 +241,13 @@ class SignInRequest(BaseModel):
     """The token of a sign-in link."""
 
     token: str = Field(max_length=256)
+    bearer: bool = Field(
+        default=False,
+        description='Answer with a session token for `Authorization: Bearer` instead of a cookie',
+    )
+
+
+class SignInAnswer(Success):
+    """Signed in; the token only if it was asked for."""
+
+    session_token: str | None = None

@@ -27,7 +27,7 @@ def description() -> dict[str, Any]:
         control=_NoControl(),
         sign_in=SignIn(lambda: 0.0, 1.0, 1.0),
         events=EventHub(),
-        live=LiveHub(no_source, 0, lambda: 0),
+        live=LiveHub(no_source, 0, lambda: 0, lambda annotated: ''),
     )
     return create_app(services).openapi()
 

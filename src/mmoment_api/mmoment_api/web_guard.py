@@ -2,6 +2,7 @@
 
 - A Host that is neither an address nor a known name is how DNS rebinding reaches a local server.
 - A foreign Origin on a request that changes something, or on a WebSocket, is cross-site forgery.
+- What takes a session is not for pages of others to embed; `routes/common.py` asks for that.
 - No answer may be stored, framed, sniffed, or leak the address it came from.
 """
 
@@ -23,6 +24,10 @@ SAFE_METHODS = frozenset({'GET', 'HEAD', 'OPTIONS'})
 # The largest bodies are a few settings in JSON.
 BODY_AT_MOST = 64 * 1024
 HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::\d+)?', re.ASCII)
+ORIGIN_NOT_ALLOWED = (
+    'origin_not_allowed',
+    'Pages of other sites may not do this; the parameter allowed_origins lists more',
+)
 CONTENT_SECURITY_POLICY = '; '.join(
     (
         "default-src 'none'",
@@ -37,6 +42,7 @@ CONTENT_SECURITY_POLICY = '; '.join(
 )
 ANSWER_HEADERS = {
     'Cache-Control': 'no-store',
+    'Cross-Origin-Resource-Policy': 'same-origin',
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
@@ -86,11 +92,7 @@ class WebGuard:
         if not is_websocket and scope['method'] in SAFE_METHODS:
             return
         if not self._is_own(headers, host):
-            raise ApiError(
-                403,
-                'origin_not_allowed',
-                'Pages of other sites may not do this; the parameter allowed_origins lists more',
-            )
+            raise ApiError(403, *ORIGIN_NOT_ALLOWED)
         if not is_websocket:
             _check_length(headers)
 
@@ -121,6 +123,20 @@ class WebGuard:
             return True
         # The scheme may have been changed by a tunnel on the way; the name may not.
         return urlsplit(origin).netloc.lower() == host.lower() != ''
+
+
+def is_embedded_elsewhere(headers: Headers, allowed_origins: Iterable[str]) -> bool:
+    """Whether a page of another site, or of another port of this host, asks for it by itself.
+
+    Cookies know no ports: whatever else serves pages on this machine could otherwise show the
+    camera's picture. A link that a person follows is no such thing, and neither are programs and
+    older browsers, which do not say where a request comes from.
+    """
+    if headers.get('sec-fetch-site', 'none') in ('none', 'same-origin'):
+        return False
+    if headers.get('sec-fetch-dest') == 'document':
+        return False
+    return headers.get('origin', '').lower() not in {origin.lower() for origin in allowed_origins}
 
 
 def _check_length(headers: Headers) -> None:

@@ -99,3 +99,6 @@ def test_gestures_begin_and_end():
     assert conversions.gesture_event(message)['phase'] == 'end'
     state = conversions.gesture_state(message, 10.0, 99)
     assert (state.gesture, state.since_s, state.timestamp_ms) == ('fist', 8.5, 99)
+    assert state.face_track_id is None
+    message.face_track_id = 3
+    assert conversions.gesture_state(message, 10.0, 99).face_track_id == 3

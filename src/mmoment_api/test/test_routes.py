@@ -107,10 +107,17 @@ def test_stream_info(running, owner):
 def test_gesture_with_its_confidence(running, owner):
     assert owner.get('/api/gesture/current').json()['gesture'] == 'none'
     state = running.state
-    state.hear_gesture(GestureState('peace', 0.8, 4, 999.0, 123), begins=True)
+    state.hear_gesture(GestureState('peace', 0.8, 4, 999.0, 123, 7), begins=True)
     state.hear_hands(Hands(1000.0, {4: ('peace', 0.91)}))
     answer = owner.get('/api/gesture/current').json()
-    assert answer == {'success': True, 'gesture': 'peace', 'confidence': 0.91, 'timestamp': 123}
+    assert answer == {
+        'success': True,
+        'gesture': 'peace',
+        'confidence': 0.91,
+        'timestamp': 123,
+        'hand_track_id': 4,
+        'face_track_id': 7,
+    }
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,27 @@ def test_the_way_in_is_told_for_this_camera(make_services, caller_of, namespace,
     assert '{' not in text
 
 
+def test_a_program_gets_a_bearer_token_and_no_cookie(caller, services):
+    wish = {'token': services.sign_in.new_token(), 'bearer': True}
+    answer = caller.post('/sign-in', json=wish)
+    assert 'Set-Cookie' not in answer.headers
+    bearer = {'Authorization': f'Bearer {answer.json()["session_token"]}'}
+    assert caller.get('/api/visualization', headers=bearer).status_code == 200
+    assert caller.post('/sign-out', headers=bearer).status_code == 200
+    assert caller.get('/api/visualization', headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize('value', ['Bearer ', 'Bearer wrong', 'Basic eDp4', 'Bearer'])
+def test_other_authorisations_are_nobody(caller, value):
+    answer = caller.get('/api/visualization', headers={'Authorization': value})
+    assert answer.status_code == 401
+
+
+def test_a_browser_is_not_shown_its_session(caller, services):
+    answer = caller.post('/sign-in', json={'token': services.sign_in.new_token()})
+    assert answer.json() == {'success': True}
+
+
 def test_the_cookie_is_secure_behind_https(caller_of, services):
     caller = caller_of(services)
     answer = caller.post(

@@ -58,6 +58,47 @@ def test_the_own_page_and_programs_may(owner):
         assert owner.post('/api/visualization/face', headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize('site', ['cross-site', 'same-site'])
+def test_pages_of_other_sites_and_ports_embed_nothing(owner, services, site):
+    for path in ('/mjpeg-stream', '/api/visualization', '/test-page', '/api/events'):
+        headers = {'Sec-Fetch-Site': site, 'Sec-Fetch-Dest': 'image'}
+        answer = owner.get(path, headers=headers)
+        assert answer.status_code == 403, path
+        assert answer.json()['error'] == 'origin_not_allowed'
+    assert services.live.figures.viewers == 0
+    assert owner.get('/', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    'headers',
+    [
+        {},
+        {'Sec-Fetch-Site': 'none', 'Sec-Fetch-Dest': 'document'},
+        {'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Dest': 'empty'},
+        # A link on another page that a person follows.
+        {'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Dest': 'document'},
+        {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Dest': 'empty', 'Origin': 'https://app.test'},
+    ],
+)
+def test_the_own_page_programs_links_and_friends_may_read(make_services, caller_of, headers):
+    owner = caller_of(make_services(allowed_origins=('https://App.test',))).signed_in()
+    answer = owner.get('/api/visualization', headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers['Cross-Origin-Resource-Policy'] == 'same-origin'
+
+
+def test_a_page_of_a_configured_origin_signs_in_and_calls(make_services, caller_of):
+    services = make_services(allowed_origins=('https://app.test',))
+    caller = caller_of(services)
+    headers = {'Origin': 'https://app.test', 'Sec-Fetch-Site': 'cross-site'}
+    wish = {'token': services.sign_in.new_token(), 'bearer': True}
+    answer = caller.post('/sign-in', json=wish, headers=headers)
+    assert answer.headers['Access-Control-Allow-Origin'] == 'https://app.test'
+    headers['Authorization'] = f'Bearer {answer.json()["session_token"]}'
+    assert caller.post('/api/visualization/face', headers=headers).status_code == 200
+    assert caller.get('/api/visualization', headers=headers).status_code == 200
+
+
 def test_configured_origins_get_cors_and_others_do_not(make_services, caller_of):
     services = make_services(allowed_origins=('https://app.test',))
     caller = caller_of(services).signed_in()

@@ -12,6 +12,7 @@ from mmoment_api.access import Access, Principal
 from mmoment_api.access_table import access_of
 from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.services import Services
+from mmoment_api.web_guard import ORIGIN_NOT_ALLOWED, is_embedded_elsewhere
 
 
 def get_services(connection: HTTPConnection) -> Services:
@@ -20,11 +21,18 @@ def get_services(connection: HTTPConnection) -> Services:
     return services
 
 
+def get_session(connection: HTTPConnection) -> str | None:
+    """The token of the session this call came with: of a program as Bearer, else the cookie."""
+    scheme, _, token = connection.headers.get('authorization', '').partition(' ')
+    if scheme.lower() == 'bearer':
+        return token.strip()
+    return connection.cookies.get(get_services(connection).settings.cookie_name)
+
+
 def get_principal(connection: HTTPConnection) -> Principal | None:
     """Who calls; None: nobody who proved who they are."""
     services = get_services(connection)
-    cookie = connection.cookies.get(services.settings.cookie_name)
-    return services.sign_in.principal(cookie)
+    return services.sign_in.principal(get_session(connection))
 
 
 async def authorise(connection: HTTPConnection) -> None:
@@ -33,6 +41,8 @@ async def authorise(connection: HTTPConnection) -> None:
     access = access_of(method, connection.scope['route'].path)
     if access is Access.PUBLIC:
         return
+    if is_embedded_elsewhere(connection.headers, get_services(connection).settings.allowed_origins):
+        raise ApiError(403, *ORIGIN_NOT_ALLOWED)
     principal = get_principal(connection)
     if principal is None:
         raise ApiError(401, *HTTP_ERRORS[401])

@@ -20,5 +20,9 @@ async def get_gesture(services: ServicesOf) -> GestureAnswer:
     if held is None:
         return GestureAnswer(gesture=NONE, confidence=0.0, timestamp=timestamp_ms())
     return GestureAnswer(
-        gesture=held.gesture, confidence=round(held.confidence, 3), timestamp=held.timestamp_ms
+        gesture=held.gesture,
+        confidence=round(held.confidence, 3),
+        timestamp=held.timestamp_ms,
+        hand_track_id=held.hand_track_id,
+        face_track_id=held.face_track_id,
     )

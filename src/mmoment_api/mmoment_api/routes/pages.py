@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.access import link_service
+from mmoment_api.errors import HTTP_ERRORS, ApiError
 
 router = APIRouter(tags=['pages'])
 
@@ -66,11 +66,10 @@ def page(name: str, status: int = 200) -> Response:
 
 def not_signed_in(namespace: str, status: int = 401) -> Response:
     """Tells a person how to get a sign-in link of the camera in this namespace."""
-    response = page('signed-out.html', status)
     # Names of ROS hold nothing that HTML or a shell would take for its own.
-    text = response.body.replace(NAMESPACE, namespace.encode())
+    text = _read('signed-out.html').replace(NAMESPACE, namespace.encode())
     text = text.replace(SERVICE, link_service(namespace).encode())
-    return Response(text, status, media_type=response.media_type)
+    return Response(text, status, media_type=MEDIA_TYPES['html'])
 
 
 def is_for_a_person(connection: HTTPConnection) -> bool:

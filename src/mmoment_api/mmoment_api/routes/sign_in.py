@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from mmoment_api.access import SignInRefused, TooManyFailures
 from mmoment_api.errors import HTTP_ERRORS, ApiError
-from mmoment_api.models import SignInRequest, Success
+from mmoment_api.models import SignInAnswer, SignInRequest, Success
 from mmoment_api.routes import pages
-from mmoment_api.routes.common import ServicesOf
+from mmoment_api.routes.common import ServicesOf, get_session
 from mmoment_api.services import Services
 
 router = APIRouter(tags=['sign-in'])
@@ -40,45 +40,50 @@ async def get_sign_in() -> Response:
     return pages.page('sign-in.html')
 
 
-@router.post('/sign-in', openapi_extra=_BODY, response_model=Success)
+@router.post('/sign-in', openapi_extra=_BODY, response_model=SignInAnswer)
 async def post_sign_in(request: Request, services: ServicesOf) -> Response:
-    """Spend the token for a cookie with the owner's rights; a form is led on to the first page."""
+    """Spend the token for a cookie with the owner's rights; a form is led on to the first page.
+
+    Programs and pages of allowed origins, which get no cookie of ours, ask for a bearer token.
+    """
     is_form = request.headers.get('content-type', '').split(';')[0].strip() == FORM
-    token = _token(await request.body(), is_form)
+    wanted = _wanted(await request.body(), is_form)
     peer = request.client.host if request.client else ''
     try:
-        cookie = services.sign_in.exchange(token, peer)
+        session = services.sign_in.exchange(wanted.token, peer)
     except SignInRefused as error:
         refusal = _refusal(error)
         if is_form:
             return pages.not_signed_in(services.settings.namespace, refusal.status)
         raise refusal from None
+    if wanted.bearer:
+        return JSONResponse(SignInAnswer(session_token=session).model_dump())
     response: Response
     if is_form:
         response = RedirectResponse(FIRST_PAGE, 303)
     else:
-        response = JSONResponse(Success().model_dump())
-    _set_cookie(response, request, services, cookie)
+        response = JSONResponse(SignInAnswer().model_dump(exclude_none=True))
+    _set_cookie(response, request, services, session)
     return response
 
 
 @router.post('/sign-out', response_model=Success)
 async def post_sign_out(request: Request, services: ServicesOf) -> Response:
-    """End the session of this browser."""
-    name = services.settings.cookie_name
-    services.sign_in.sign_out(request.cookies.get(name))
+    """End the session this comes with."""
+    services.sign_in.sign_out(get_session(request))
     response = JSONResponse(Success().model_dump())
-    response.delete_cookie(name, httponly=True, samesite='strict')
+    response.delete_cookie(services.settings.cookie_name, httponly=True, samesite='strict')
     return response
 
 
-def _token(body: bytes, is_form: bool) -> str:
+def _wanted(body: bytes, is_form: bool) -> SignInRequest:
     try:
         if is_form:
-            return parse_qs(body.decode('ascii')).get('token', [''])[0]
-        return SignInRequest.model_validate(json.loads(body)).token
-    except ValidationError:
-        raise ApiError(422, 'invalid', 'token is missing or not a text', field='token') from None
+            return SignInRequest(token=parse_qs(body.decode('ascii')).get('token', [''])[0])
+        return SignInRequest.model_validate(json.loads(body))
+    except ValidationError as error:
+        field = '.'.join(str(step) for step in error.errors()[0]['loc']) or 'body'
+        raise ApiError(422, 'invalid', f'{field} is missing or wrong', field=field) from None
     except (ValueError, RecursionError):
         raise ApiError(400, *HTTP_ERRORS[400]) from None
 
