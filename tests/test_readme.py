@@ -1,0 +1,63 @@
+"""The README names what there is: routes, topics, services, commands and error texts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.main import parser
+from mmoment_api.access_table import ACCESS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / 'README.md').read_text()
+PRODUCT = [
+    path
+    for folder in ('src', 'launch', 'cli')
+    for path in (ROOT / folder).rglob('*.py')
+    if 'test' not in path.parts
+]
+SOURCE_TEXT = '\n'.join(path.read_text() for path in PRODUCT)
+
+
+def section(title: str) -> str:
+    return README.split(f'\n## {title}\n', 1)[1].split('\n## ', 1)[0]
+
+
+def test_every_picture_it_shows_is_there():
+    pictures = re.findall(r'!\[[^\]]+\]\(([^)]+)\)', README)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
+
+
+def test_every_route_of_its_table_exists():
+    paths = {key.split(' ', 1)[1] for key in ACCESS}
+    named = re.findall(r'^\| (`.+?) \|', section('REST'), re.MULTILINE)
+    for path in re.findall(r'(?<!\w)(/[\w/-]*)', '\n'.join(named)):
+        assert any(known.endswith(path) for known in paths), path
+
+
+@pytest.mark.parametrize('title', ['Topics', 'Services'])
+def test_every_topic_and_service_is_made_somewhere(title):
+    names = re.findall(
+        r'`([a-z_/]+)`', '\n'.join(re.findall(r'^\| (.+?) \|', section(title), re.M))
+    )
+    assert names
+    for name in names:
+        if name != 'NODE/change_state':
+            leaf = name.removesuffix('/compressed')
+            assert re.search(rf"['\"/]{re.escape(leaf)}['\"/]", SOURCE_TEXT), name
+
+
+def test_every_command_is_listed():
+    text = parser().format_help()
+    for command in re.findall(r'^\| `\./mmoment (\w+)', README, re.MULTILINE):
+        assert command in text
+
+
+def test_every_error_text_it_explains_is_said_by_the_code():
+    cells = re.findall(r'^\| (.+?) \| .+ \|$', section('When something is wrong'), re.MULTILINE)
+    for text in re.findall(r'`([^`]+)`', '\n'.join(cells)):
+        if text == 'image_raw':
+            continue
+        for part in filter(None, (piece.strip(" '") for piece in re.split(r'…|\bN\b', text))):
+            assert part in SOURCE_TEXT, part
