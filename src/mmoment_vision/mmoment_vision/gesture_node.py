@@ -135,14 +135,17 @@ class GestureNode(ManagedNode[GestureParameters]):
         self._worker = self.spawn(self._work, 'hands')
 
     def stop(self) -> None:
-        """Stop looking at pictures."""
+        """Stop looking at pictures; also after start() has failed half-way."""
         self._is_wanted = False
         if self._frames is not None:
             self._frames.close()
-            self._worker.join()
             self._frames = None
-            self._reporter.close()
-            self.destroy_subscription(self._faces_subscription)
+        if worker := self.__dict__.pop('_worker', None):
+            worker.join()
+        if reporter := self.__dict__.pop('_reporter', None):
+            reporter.close()
+        if faces := self.__dict__.pop('_faces_subscription', None):
+            self.destroy_subscription(faces)
         if self.context.ok():
             self._publish_events(self._pipeline.hold.end_all(), self._now())
         self._faces = FaceArray()

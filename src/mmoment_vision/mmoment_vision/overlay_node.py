@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -67,6 +68,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
     def open(self) -> None:
         """Make the publishers; the ring comes with the first picture."""
         self._frames: FrameSubscriber | None = None
+        self._results: list[Subscription] = []
         self._faces: ResultPairing[FaceArray] = ResultPairing()
         self._hands: ResultPairing[HandArray] = ResultPairing()
         self._held = HeldGestures()
@@ -79,26 +81,29 @@ class OverlayNode(ManagedNode[OverlayParameters]):
 
     def start(self) -> None:
         """Begin to draw."""
-        self._results = [
-            self.create_subscription(FaceArray, 'faces', self._on_faces, SUBSCRIBER_QOS),
-            self.create_subscription(HandArray, 'hands', self._on_hands, SUBSCRIBER_QOS),
-            self.create_subscription(GestureEvent, 'gesture_events', self._on_event, EVENT_QOS),
-        ]
+        for message_class, topic, callback, qos in (
+            (FaceArray, 'faces', self._on_faces, SUBSCRIBER_QOS),
+            (HandArray, 'hands', self._on_hands, SUBSCRIBER_QOS),
+            (GestureEvent, 'gesture_events', self._on_event, EVENT_QOS),
+        ):
+            self._results.append(self.create_subscription(message_class, topic, callback, qos))
         self._frames = FrameSubscriber(self, 'frames')
         self._reporter = StageReporter(self, self._frames, BACKEND)
         self._is_wanted = True
         self._worker = self.spawn(self._work, 'overlay')
 
     def stop(self) -> None:
-        """Stop drawing."""
+        """Stop drawing; also after start() has failed half-way."""
         self._is_wanted = False
         if self._frames is not None:
             self._frames.close()
-            self._worker.join()
             self._frames = None
-            self._reporter.close()
-            for subscription in self._results:
-                self.destroy_subscription(subscription)
+        if worker := self.__dict__.pop('_worker', None):
+            worker.join()
+        if reporter := self.__dict__.pop('_reporter', None):
+            reporter.close()
+        while self._results:
+            self.destroy_subscription(self._results.pop())
         self._faces.clear()
         self._hands.clear()
         self._held.clear()

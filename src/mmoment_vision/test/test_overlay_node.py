@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
@@ -105,6 +106,21 @@ def test_health_is_bad_when_pictures_cannot_be_read_but_not_when_nobody_looks(wo
         diagnose()
         time.sleep(0.05)
     assert levels[-1] == DiagnosticStatus.ERROR
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_behind(world, monkeypatch):
+    def broken(*_):
+        raise RuntimeError('no more publishers')
+
+    node = world.start(OverlayNode, autostart=False)
+    node.trigger_configure()
+    with monkeypatch.context() as broken_world:
+        broken_world.setattr(overlay_node, 'StageReporter', broken)
+        assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert [one.topic_name for one in node.subscriptions] == []
+    seen = watch(world)
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    world.show(grey(), until=lambda: seen)
 
 
 def test_images_for_other_tools_are_the_annotated_picture(world):
