@@ -9,15 +9,18 @@ import threading
 from collections.abc import Callable
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from mmoment_camera.image_messages import to_compressed_image, to_image
+from mmoment_camera.image_messages import (
+    IMAGE_QOS,
+    CvBridgeUnusable,
+    to_compressed_image,
+    to_image,
+)
 from mmoment_camera.source import Image
 
-IMAGE_QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 END_S = 2.0
 
 
@@ -47,6 +50,7 @@ class ImageTopics:
         self._raw = node.create_publisher(ImageMessage, 'image_raw', IMAGE_QOS)
         self._compressed = node.create_publisher(CompressedImage, 'image_raw/compressed', IMAGE_QOS)
         self._info = node.create_publisher(CameraInfo, 'camera_info', IMAGE_QOS)
+        self._has_raw = True
         self._arrived = threading.Condition()
         self._newest: tuple[Image, Header] | None = None
         self._is_ending = False
@@ -57,7 +61,7 @@ class ImageTopics:
 
         The picture must not be changed afterwards.
         """
-        publishers = (self._raw, self._compressed, self._info)
+        publishers = (self._raw, self._compressed, self._info)[not self._has_raw :]
         if not any(publisher.get_subscription_count() for publisher in publishers):
             return
         with self._arrived:
@@ -101,11 +105,21 @@ class ImageTopics:
 
     def _publish(self, image: Image, header: Header) -> None:
         """Convert for those topics that have a subscriber."""
-        if self._raw.get_subscription_count():
-            self._raw.publish(to_image(image, header))
+        if self._has_raw and self._raw.get_subscription_count():
+            self._publish_raw(image, header)
         if self._compressed.get_subscription_count():
             self._compressed.publish(to_compressed_image(image, header, self._jpeg_quality()))
         if self._info.get_subscription_count():
             info = self._camera_info(image.shape[1], image.shape[0])
             info.header = header
             self._info.publish(info)
+
+    def _publish_raw(self, image: Image, header: Header) -> None:
+        """Convert by cv_bridge; without it, say so once and go on without this topic."""
+        try:
+            message = to_image(image, header)
+        except CvBridgeUnusable as error:
+            self._has_raw = False
+            self._node.get_logger().error(f'image_raw stays empty: {error}')
+            return
+        self._raw.publish(message)

@@ -199,23 +199,17 @@ def test_pictures_status_and_diagnostics(graph, wait_until):
     assert not leftovers(graph)
 
 
-def test_image_topics_live_while_somebody_looks(graph, wait_until):
+def test_image_topics_reach_whoever_looks(graph, wait_until):
     graph.start('source:=pattern', 'width:=320', 'height:=240')
     wait_until(lambda: graph.counts.get('live', 0) > 3, 'pictures', 30)
-    subscriptions = [
-        graph.watch(Image, 'image_raw', BEST_EFFORT),
-        graph.watch(CompressedImage, 'image_raw/compressed', BEST_EFFORT),
-        graph.watch(CameraInfo, 'camera_info', qos_profile_sensor_data),
-    ]
+    graph.watch(Image, 'image_raw', BEST_EFFORT)
+    graph.watch(CompressedImage, 'image_raw/compressed', BEST_EFFORT)
+    graph.watch(CameraInfo, 'camera_info', qos_profile_sensor_data)
     topics = ('image_raw', 'image_raw/compressed', 'camera_info')
     wait_until(lambda: all(graph.counts.get(topic, 0) > 3 for topic in topics), 'images', 20)
     assert (graph.latest['image_raw'].width, graph.latest['image_raw'].height) == (320, 240)
     assert bytes(graph.latest['image_raw/compressed'].data[:2]) == b'\xff\xd8'
     assert not any(graph.latest['camera_info'].k)
-    for subscription in subscriptions:
-        graph.node.destroy_subscription(subscription)
-    seen = graph.counts['live']
-    wait_until(lambda: graph.counts['live'] > seen + 3, 'pictures without image topics')
 
 
 def test_the_source_changes_while_it_runs(graph, wait_until):
