@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-SECOND_NS = 1_000_000_000
+from mmoment_camera.units import SECOND_NS
+
 # Long enough to meet an undisturbed arrival, short enough to follow two drifting clocks.
 WINDOW_NS = 5 * SECOND_NS
 # Beyond this the camera's clock has jumped, or what comes has waited somewhere for long.

@@ -8,10 +8,11 @@ from sensor_msgs.msg import CameraInfo
 
 from mmoment_camera.camera_info_store import Calibration
 from mmoment_camera.capture_loop import CaptureStatus
+from mmoment_camera.frame_segment import SHARED_MEMORY_DIR
+from mmoment_camera.units import SECOND_NS
 from mmoment_interfaces.msg import CameraStatus, ComponentState
 from mmoment_node.recovery import RecoverySnapshot, RecoveryState
 
-SECOND_NS = 1_000_000_000
 MIB = 1024 * 1024
 # Below this share of the asked rate a camera that promised it is slow: dark rooms, weak USB.
 SLOW_SHARE = 0.8
@@ -139,7 +140,7 @@ def shared_memory_finding(free_bytes: int, ring_bytes: int) -> Finding:
     is_scarce = free_bytes < ring_bytes
     message = f'{free_bytes / MIB:.0f} MiB of shared memory free'
     if is_scarce:
-        message += f', a ring needs {ring_bytes / MIB:.0f} MiB: enlarge /dev/shm'
+        message += f', a ring needs {ring_bytes / MIB:.0f} MiB: enlarge {SHARED_MEMORY_DIR}'
     values: dict[str, object] = {
         'free_mib': f'{free_bytes / MIB:.0f}',
         'ring_mib': f'{ring_bytes / MIB:.0f}',

@@ -35,6 +35,7 @@ from mmoment_camera.camera_parameters import CameraParameters
 from mmoment_camera.capture_loop import CaptureLoop
 from mmoment_camera.errors import CalibrationError, SourceAddressError
 from mmoment_camera.frame_ring import DEFAULT_SLOTS, FrameRingError, Geometry
+from mmoment_camera.frame_segment import SHARED_MEMORY_DIR
 from mmoment_camera.frame_topic import FramePublisher
 from mmoment_camera.image_topics import ImageTopics
 from mmoment_camera.orientation import orient, oriented_size
@@ -53,7 +54,6 @@ LOSS_LOG_PERIOD_S = 60.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # A source parameter that starts with this names a file that holds the address.
 SECRET_PREFIX = 'secret:'
-SHARED_MEMORY = Path('/dev/shm')
 
 
 class CameraNode(ManagedNode[CameraParameters]):
@@ -246,7 +246,7 @@ class CameraNode(ManagedNode[CameraParameters]):
             rate_finding(status, self.parameters.fps, self._topics.dropped if self._topics else 0),
             age_finding(status),
             shared_memory_finding(
-                shutil.disk_usage(SHARED_MEMORY).free, size.picture_bytes * DEFAULT_SLOTS
+                shutil.disk_usage(SHARED_MEMORY_DIR).free, size.picture_bytes * DEFAULT_SLOTS
             ),
         )
         return [

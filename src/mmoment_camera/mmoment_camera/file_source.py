@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mmoment_camera.decoded_frame import frame_to_bgr
 from mmoment_camera.errors import SourceUnusable
-from mmoment_camera.pacing import SECOND_NS, Pacer
+from mmoment_camera.pacing import Pacer
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
+from mmoment_camera.units import SECOND_NS
 
 if TYPE_CHECKING:
     import av

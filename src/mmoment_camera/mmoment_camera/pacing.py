@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SECOND_NS = 1_000_000_000
+from mmoment_camera.units import SECOND_NS
+
 # A source this late starts a new time base instead of hurrying after the old one.
 LATE_LIMIT_NS = SECOND_NS // 2
 

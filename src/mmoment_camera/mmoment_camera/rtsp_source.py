@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mmoment_camera.arrival_clock import SECOND_NS, ArrivalClock
+from mmoment_camera.arrival_clock import ArrivalClock
 from mmoment_camera.decoded_frame import frame_to_bgr
 from mmoment_camera.errors import NOT_TRIED_AGAIN, SourceError, SourceUnusable
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
+from mmoment_camera.units import SECOND_NS
 
 if TYPE_CHECKING:
     import av

@@ -10,9 +10,8 @@ import cv2
 from mmoment_camera import v4l2_device
 from mmoment_camera.errors import SourceError
 from mmoment_camera.source import Image, Picture, PictureSource, SourceSettings
+from mmoment_camera.units import MILLISECOND_NS, SECOND_NS
 
-SECOND_NS = 1_000_000_000
-MILLISECOND_NS = 1_000_000
 # Two buffers: one being filled, one being read. More only hold old pictures, one halves the rate.
 BUFFERS = 2
 # Beyond this the driver's stamp is not of this clock.
