@@ -281,7 +281,8 @@ def describe_outage(status: CaptureStatus, now_s: float) -> list[str]:
         lost = time.strftime('%H:%M:%S', time.localtime(now_s - status.frame_age_s))
         lines.append(f'Last picture: {lost} ({status.frame_age_s:.0f} s ago)')
     if recovery.last_error:
-        lines.append(recovery.last_error)
+        # The first line has named the source.
+        lines.append(recovery.last_error.removeprefix(f'{status.source} '))
     if recovery.state is RecoveryState.WAITING_TO_RETRY:
         left_s = max(0.0, recovery.since_s + recovery.next_try_s - now_s)
         lines.append(f'Trying again in {left_s:.0f} s (attempt {recovery.retries + 1})')

@@ -20,6 +20,16 @@ def test_the_text_shows():
     assert (paint_placeholder(640, 360, []) == plain).all()
 
 
+@pytest.mark.parametrize('size', [(640, 480), (1920, 1080), (320, 240)])
+def test_much_text_becomes_smaller_and_none_is_cut_off(size):
+    sentence = 'a camera refuses the name and password: put them in as rtsp://NAME:PASSWORD@HOST '
+    picture = paint_placeholder(*size, [sentence * 3, 'rtsp://camera/' + 'x' * 50, 'The end'])
+    without = paint_placeholder(*size, [sentence * 3, 'rtsp://camera/' + 'x' * 50])
+    changed = (picture != without).any((1, 2)).nonzero()[0]
+    assert 5 < changed[-1] - changed[0], 'the last line is whole'
+    assert changed[-1] < size[1] * 0.97
+
+
 def test_long_lines_stay_within_the_margins():
     picture = paint_placeholder(640, 360, ['a long sentence that needs to be broken ' * 4])
     striped = paint_placeholder(640, 360, [])
