@@ -15,7 +15,8 @@ class CameraParameters:
 
     source: str = parameter(
         'auto',
-        'Where pictures come from: auto, demo, pattern, csi, /dev/videoN, rtsp://HOST/PATH, '
+        'Where pictures come from: auto, demo, pattern, csi, /dev/videoN (written whole: ROS refuses '
+        'a bare number), /dev/v4l/by-id/..., rtsp://HOST/PATH, '
         'http://HOST/PATH (MJPEG), a video file; or secret:FILE: a file whose first line says it, '
         'for addresses with a password',
         read_only=True,
