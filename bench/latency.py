@@ -28,6 +28,7 @@ from bench.runner import BenchResult
 from mmoment_camera.pattern import MICROSECOND_NS, STAMP_MODULUS_US, read_mark
 from mmoment_interfaces.msg import FaceArray
 from mmoment_node.managed_node import create_executor
+from mmoment_node.spare_domain import spare_domain
 
 SUMMARY = 'whole graph on the test pattern: capture to page and to faces, start, memory'
 COMPARED_WITH = {
@@ -63,6 +64,8 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     """Start the graph, look at it, listen to it, weigh it."""
     warm_up_s, seconds = (QUICK_WARM_UP_S, QUICK_S) if quick else (WARM_UP_S, FULL_S)
     period_s = QUICK_MEMORY_PERIOD_S if quick else MEMORY_PERIOD_S
+    # Also that of our own listener.
+    os.environ['ROS_DOMAIN_ID'] = str(spare_domain())
     progress('starting the graph')
     with started([_supervisor(), *COMMAND, f'namespace:={NAMESPACE}']) as graph:
         graph.wait_for(NODE_STARTED)

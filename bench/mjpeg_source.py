@@ -1,6 +1,7 @@
 """Writes pictures like those of a camera into both frame rings, at the rate of a camera.
 
 They are smoothed noise that moves: about as many JPEG bytes as a busy scene, and no media needed.
+`python -m bench.mjpeg_source NAMESPACE` writes until it is interrupted.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def pictures() -> list[np.ndarray]:
 
 def main() -> None:
     """Write until interrupted."""
-    rclpy.init(args=sys.argv)
-    node = rclpy.create_node('picture_source', namespace='/mmoment')
+    rclpy.init()
+    node = rclpy.create_node('picture_source', namespace=sys.argv[1])
     publishers = [
         FramePublisher(node, 'frames', channel='clean'),
         FramePublisher(node, 'overlay/frames', channel='annotated'),

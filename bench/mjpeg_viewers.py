@@ -1,11 +1,12 @@
 """Viewers of the live picture that cost next to nothing: they read the headers of each part and let
-the kernel throw the picture away. `python -m bench.mjpeg_viewers PORT COOKIE QUERY VIEWERS SECONDS`
-prints one JSON object.
+the kernel throw the picture away. `python -m bench.mjpeg_viewers PORT QUERY VIEWERS SECONDS [BITS_PER_S]`
+takes the cookie from standard input and prints one JSON object.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import selectors
 import socket
@@ -17,6 +18,15 @@ from typing import Any
 HEAD_BYTES = 1024
 DISCARD_BYTES = 1 << 20
 PART = re.compile(rb'X-Sequence: (\d+)\r\nX-Capture-Monotonic-Ns: (\d+)')
+FIGURES = (
+    'delivered',
+    'worst_delivered',
+    'fps_per_viewer',
+    'kb_per_picture',
+    'age_p50_ms',
+    'age_p99_ms',
+    'staleness_max_ms',
+)
 # Until all viewers are in and the transport has its buffers.
 WARM_UP_S = 2.0
 
@@ -135,30 +145,44 @@ def watch_slowly(reader: ChunkReader, seconds: float, bits_per_s: float) -> None
 
 
 def summary(readers: list[ChunkReader], since_ns: int) -> dict[str, Any]:
-    """What arrived after that time."""
+    """What arrived after that time; NaN for what nothing tells about."""
+    ended_ns = time.monotonic_ns()
     late = [[item for item in reader.arrivals if item.arrived_ns > since_ns] for reader in readers]
     every = [item for items in late for item in items]
     if not every:
-        return {'viewers': len(readers), 'parts': 0, 'delivered': 0.0}
+        return {'viewers': len(readers), 'parts': 0, **dict.fromkeys(FIGURES, math.nan)}
+    seconds = (ended_ns - since_ns) / 1e9
     expected = max(item.sequence for item in every) - min(item.sequence for item in every) + 1
     ages_ms = sorted((item.arrived_ns - item.captured_ns) / 1e6 for item in every)
     distinct = [len({item.sequence for item in items}) for items in late]
+    figures = (
+        sum(distinct) / (expected * len(readers)),
+        min(distinct) / expected,
+        sum(distinct) / len(readers) / seconds,
+        sum(item.size for item in every) / len(every) / 1000,
+        ages_ms[len(ages_ms) // 2],
+        ages_ms[int(len(ages_ms) * 0.99)],
+        max(_staleness_ms(items, ended_ns) for items in late),
+    )
     return {
         'viewers': len(readers),
         'parts': len(every),
-        'delivered': sum(distinct) / (expected * len(readers)),
-        'worst_delivered': min(distinct) / expected,
-        'kb_per_picture': sum(item.size for item in every) / len(every) / 1000,
-        'age_p50_ms': ages_ms[len(ages_ms) // 2],
-        'age_p99_ms': ages_ms[int(len(ages_ms) * 0.99)],
-        'age_max_ms': ages_ms[-1],
+        **dict(zip(FIGURES, figures, strict=True)),
     }
+
+
+def _staleness_ms(items: list[Arrival], ended_ns: int) -> float:
+    """How old the picture a viewer showed has become at most, before the next one was there."""
+    replaced_ns = [*(item.arrived_ns for item in items[1:]), ended_ns]
+    ages_ns = (end - item.captured_ns for item, end in zip(items, replaced_ns, strict=False))
+    return max(ages_ns, default=math.nan) / 1e6
 
 
 def main() -> None:
     """Look for a while, then print the summary."""
-    port, cookie, query, viewers, seconds = sys.argv[1:6]
-    bits_per_s = float(sys.argv[6]) if len(sys.argv) > 6 else 0.0
+    port, query, viewers, seconds = sys.argv[1:5]
+    bits_per_s = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0
+    cookie = sys.stdin.readline().strip()
     if bits_per_s:
         # What a real slow link lets lie at the receiver is nothing; a small buffer comes near it.
         readers = [connect(int(port), cookie, query, receive_buffer=32 * 1024)]
