@@ -4,7 +4,7 @@ EXIT_STOPPED = 0
 """The graph was asked to stop, or every node ended by itself without a fault."""
 
 EXIT_FAULT = 1
-"""A node failed for good, or had to be killed."""
+"""A node failed for good, or one that was ready had to be killed."""
 
 EXIT_CONFIGURATION = 2
 """A person has to change something; starting again as it is will not help."""

@@ -230,14 +230,22 @@ class Graph:
     def _escalate(self, member: _Member) -> None:
         assert member.child is not None
         assert member.next_signal is not None
-        self._console.fault(f'{member.label} does not end: {member.next_signal.name}')
+        self._tell_escalation(member, member.next_signal)
         member.child.signal(member.next_signal)
         if member.next_signal is signal.SIGTERM:
             member.next_signal = signal.SIGKILL
             member.escalate_at_s = self._clock() + member.planned.sigkill_timeout_s
         else:
             member.next_signal = None
-            self._exit_code = self._exit_code or EXIT_FAULT
+            if member.is_ready:
+                self._exit_code = self._exit_code or EXIT_FAULT
+
+    def _tell_escalation(self, member: _Member, number: signal.Signals) -> None:
+        if member.is_ready:
+            self._console.fault(f'{member.label} does not end: {number.name}')
+        else:
+            # Deaf while it loads a model on a slow machine: nobody's fault
+            self._console.info(f'{member.label} is still starting: {number.name}')
 
     def _on_end(self, member: _Member, child: Child) -> None:
         code = child.exit_code

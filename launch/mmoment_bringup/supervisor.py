@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+if __name__ == '__main__':
+    # Ctrl-C while the other modules are loaded is no reason for a page of traceback
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
 from mmoment_bringup import leftovers
 from mmoment_bringup.console import Console
-from mmoment_bringup.errors import EXIT_CONFIGURATION, BringupError, LaunchFileError
+from mmoment_bringup.errors import EXIT_CONFIGURATION, EXIT_STOPPED, BringupError, LaunchFileError
 from mmoment_bringup.graph import Graph
 from mmoment_bringup.launch_file import LaunchFile, read_launch_file
 from mmoment_bringup.launch_plan import declared_arguments, make_plan
@@ -29,7 +34,12 @@ PROGRAM = 'mmoment_supervisor'
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; leaves through `sys.exit`."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments, os.environ))
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except KeyboardInterrupt:
+        # Before the first node was started, or after the last one had ended
+        code = EXIT_STOPPED
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -126,6 +126,31 @@ def test_a_node_that_is_not_ready_yet_is_not_interrupted_but_terminated(workspac
     assert 'Traceback' not in out + error
 
 
+def test_a_node_that_is_deaf_while_it_starts_is_killed_but_no_fault(workspace, notes):
+    loads = STUBBORN.replace(TELL_READY, 'print("loading", flush=True)')
+    workspace.add_package('fake', loads=loads)
+    keys = 'sigterm_timeout: 0.1, sigkill_timeout: 0.1'
+    path = workspace.write_launch_file('launch:\n' + node('loads', keys))
+    with workspace.supervisor(str(path)) as process:
+        while 'loading' not in process.stdout.readline():
+            assert process.poll() is None
+        code, out, error = end(process, signal.SIGINT)
+    assert (code, error) == (0, '')
+    assert 'loads-1 is still starting: SIGKILL' in out
+    assert 'does not end' not in out
+    assert not is_running(notes()[0])
+
+
+def test_ctrl_c_while_the_supervisor_itself_is_loaded_leaves_no_traceback(workspace, tmp_path):
+    slow = tmp_path / 'slow'
+    slow.mkdir()
+    (slow / 'yaml.py').write_text('print("loading", flush=True)\nimport time\ntime.sleep(300)\n')
+    workspace.environment['PYTHONPATH'] = f'{slow}:{workspace.environment["PYTHONPATH"]}'
+    with workspace.supervisor('any.launch.yaml') as process:
+        assert process.stdout.readline() == 'loading\n'
+        assert end(process, signal.SIGINT) == (0, '', '')
+
+
 def test_a_second_ctrl_c_does_not_wait_for_the_time_outs(workspace, notes):
     workspace.add_package('fake', stubborn=STUBBORN)
     keys = 'sigterm_timeout: 1000.0, sigkill_timeout: 1000.0'
