@@ -15,7 +15,12 @@ from std_msgs.msg import Header
 
 from mmoment_camera.frame_ring import FrameOverwritten, Geometry, RingInUse, SharedMemoryFull
 from mmoment_camera.frame_topic import SUBSCRIBER_QOS, Frame, FramePublisher, FrameSubscriber
-from mmoment_camera.image_messages import to_compressed_image, to_image
+from mmoment_camera.image_messages import (
+    IMAGE_QOS,
+    CvBridgeUnusable,
+    to_compressed_image,
+    to_image,
+)
 from mmoment_interfaces.msg import Face, FaceArray, GestureEvent, Hand, HandArray
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
@@ -25,7 +30,6 @@ from mmoment_vision.overlay_drawing import DrawnFace, DrawnHand, Layers, Picture
 from mmoment_vision.overlay_holds import HeldGestures
 from mmoment_vision.overlay_pairing import ResultPairing
 
-IMAGE_QOS = QoSProfile(depth=1)
 EVENT_QOS = QoSProfile(depth=10)
 WAIT_S = 0.5
 BACKEND = 'opencv'
@@ -74,6 +78,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         self._held = HeldGestures()
         self._rate = RateMeter()
         self._annotated = FramePublisher(self, 'overlay/frames', channel='annotated')
+        self._has_image = True
         self._image = self.create_publisher(Image, 'overlay/image', IMAGE_QOS)
         self._compressed = self.create_publisher(
             CompressedImage, 'overlay/image/compressed', IMAGE_QOS
@@ -138,7 +143,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
     def _is_watched(self) -> bool:
         return bool(
             self._annotated.subscriber_count
-            or self._image.get_subscription_count()
+            or (self._has_image and self._image.get_subscription_count())
             or self._compressed.get_subscription_count()
         )
 
@@ -216,8 +221,12 @@ class OverlayNode(ManagedNode[OverlayParameters]):
 
     def _publish_images(self, picture: Picture, header: Header) -> None:
         """Publish the picture for tools that want messages, only while they do."""
-        if self._image.get_subscription_count():
-            self._image.publish(to_image(picture, header))
+        if self._has_image and self._image.get_subscription_count():
+            try:
+                self._image.publish(to_image(picture, header))
+            except CvBridgeUnusable as error:
+                self._has_image = False
+                self.get_logger().error(f'overlay/image stays empty: {error}')
         if self._compressed.get_subscription_count():
             quality = self.parameters.jpeg_quality
             self._compressed.publish(to_compressed_image(picture, header, quality))

@@ -13,6 +13,7 @@ from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
 
 from mmoment_camera.frame_topic import FrameSubscriber
+from mmoment_camera.image_messages import CvBridgeUnusable
 from mmoment_interfaces.msg import Face, FaceArray, Frame, StageStatus
 from mmoment_node import stage
 from mmoment_node.stall_watch import StallWatch
@@ -157,6 +158,21 @@ def test_viewers_have_the_picture_before_it_is_converted_for_other_tools(world, 
     world.start(OverlayNode)
     world.show(grey(), until=lambda: seen and len(came_first) > 3)
     assert came_first[-1]
+
+
+def test_without_cv_bridge_only_whole_images_are_missing(world, monkeypatch):
+    tries = []
+
+    def unusable(picture, header):
+        tries.append(header)
+        raise CvBridgeUnusable('install it')
+
+    monkeypatch.setattr(overlay_node, 'to_image', unusable)
+    images = world.listen(Image, 'overlay/image', depth=1)
+    compressed = world.listen(CompressedImage, 'overlay/image/compressed', depth=1)
+    node = world.start(OverlayNode)
+    world.show(grey(), until=lambda: tries and len(compressed) > 3)
+    assert (len(tries), images, node.fault) == (1, [], None)
 
 
 def test_grey_pictures_become_coloured_ones(world):
