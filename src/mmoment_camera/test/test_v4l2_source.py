@@ -47,7 +47,7 @@ CHILD = """
 
     def make(**changes):
         settings = dict(width_px=640, height_px=360, fps=30.0, read_timeout_s=0.5) | changes
-        return V4l2Source('/dev/video77', SourceSettings(**settings))
+        return V4l2Source(os.environ['FAKE_V4L2_PATH'], SourceSettings(**settings))
 
     def fault_of(source):
         start = time.monotonic()
@@ -184,6 +184,12 @@ def test_a_device_in_use_is_told(run):
         condition='busy',
     )
     assert ['another program' in line['text'] for line in told] == [True, True]
+
+
+def test_a_device_is_read_by_its_stable_name(run):
+    code = READ_TEN.format(fps=30.0, pixel_format='auto')
+    (told,) = run(code, device='/dev/v4l/by-id/usb-Eye-index0')
+    assert None not in told['numbers']
 
 
 @pytest.mark.parametrize(('formats', 'found'), [(('MJPG',), 1), (('YUYV',), 1), ((), 0)])
