@@ -11,13 +11,25 @@ from contextlib import closing
 
 import pytest
 
+from mmoment_bringup.leftovers import sweep_fast_dds
+from mmoment_camera.ring_layout import DEFAULT_SLOTS
 from mmoment_interfaces.msg import FaceArray, Frame
-from tests.graph import EVENTS, START_PATIENCE_S, Graph, Listener, is_running, wait_until
+from tests.graph import (
+    EVENTS,
+    START_PATIENCE_S,
+    Graph,
+    Listener,
+    is_running,
+    mapped_segments,
+    wait_until,
+)
+from tests.painted_clip import write_painted_clip
 
 pytestmark = pytest.mark.graph
 
 EXIT_CONFIGURATION = 2
-# A ring of 1280x720 needs 22 MiB
+WIDTH, HEIGHT = 1280, 720
+RING_MIB = DEFAULT_SLOTS * WIDTH * HEIGHT * 3 / 2**20
 SMALL_SHARED_MEMORY_MIB = 8
 # Measured: 1.6 to 2.8 s on two busy cores
 STOP_WITHIN_S = 15.0
@@ -89,8 +101,12 @@ def test_full_shared_memory_is_told_with_the_numbers():
         pytest.skip('needs unshare(1) and root to give a graph a small /dev/shm')
     if subprocess.run([*prefix, 'true'], capture_output=True, check=False).returncode:
         pytest.skip('this system allows no mount namespaces')
-    line = refused(Graph('pattern', prefix=prefix))
-    assert re.search(r'needs \d+.* MiB of shared memory, .*\d+.* MiB are free', line)
+    line = refused(Graph('pattern', prefix=prefix, width=str(WIDTH), height=str(HEIGHT)))
+    told = re.search(r'needs ([\d.]+) MiB of shared memory, ([\d.]+) MiB are free', line)
+    assert told, line
+    # Beside the pictures there is one page of header, and slots end at whole pages
+    assert float(told[1]) == pytest.approx(RING_MIB, abs=0.1)
+    assert float(told[2]) < SMALL_SHARED_MEMORY_MIB
 
 
 def test_a_second_graph_in_the_namespace_is_refused_and_the_first_goes_on():
@@ -110,21 +126,23 @@ def test_a_second_graph_in_the_namespace_is_refused_and_the_first_goes_on():
         assert first.leftovers() == []
 
 
-def test_killed_nodes_come_back_and_results_with_them(media):
-    clip = media / 'clips/yes.mkv'
-    if not clip.is_file():
-        pytest.skip(f'no clip at {clip}')
+def test_killed_nodes_come_back_and_results_with_them(tmp_path):
+    clip = tmp_path / 'face.mkv'
+    write_painted_clip(clip)
     with Graph(str(clip)) as graph, Listener(graph) as listener:
         graph.wait_until_ready()
         faces = listener.subscribe(FaceArray, 'faces')
         faces.wait_for(lambda message: message.faces)
         before = graph.pids
+        held = set().union(*(mapped_segments(pid) for pid in before.values()))
         for name in ('camera_node', 'face_node'):
             os.kill(before[name], signal.SIGKILL)
         wait_until(
             lambda: all(graph.pids[name] != before[name] for name in ('camera_node', 'face_node')),
             'both nodes started again',
         )
+        # Their segments went before the new ones came: nothing is left to sweep
+        assert not held.intersection(sweep_fast_dds())
         faces.clear()
         faces.wait_for(lambda message: message.faces, START_PATIENCE_S)
         unharmed = ('gesture_node', 'overlay_node', 'api_node')
