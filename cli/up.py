@@ -14,11 +14,13 @@ from cli.errors import CliError
 from cli.prepare import prepare
 from cli.project import Project
 from cli.ros import has_real_launch
+from cli.source import begin_again_without, checked_source, may_hold_password
 
 SUMMARY = 'start camera, vision, overlay and the live page'
 PACKAGE = 'mmoment_bringup'
 LAUNCH_FILE = 'mmoment.launch.yaml'
 DEFAULT_PORT = 5002
+LAST_PORT = 65535
 NAMESPACE = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--source',
         help='auto (first camera that delivers, else demo), demo, pattern, csi, /dev/videoN, rtsp://…, '
-        'http://…, a video file (default: auto)',
+        'http://…, a video file, or secret:FILE, whose first line says it (default: auto)',
     )
     parser.add_argument('--port', type=int, help='port of the page on 127.0.0.1 (default: 5002)')
     parser.add_argument('--namespace', help='name of this camera (default: mmoment)')
@@ -71,28 +73,10 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
     return arguments
 
 
-def checked_source(source: str) -> str:
-    """Return the source as the camera node takes it: a file by its full name.
-
-    What else a source may be is the camera's to judge; only a missing file is told before a long setup.
-    """
-    path = Path(source).expanduser()
-    if path.is_file():
-        return str(path.resolve())
-    looks_like_file = (
-        '://' not in source and not source.startswith('/dev/') and ('/' in source or '.' in source)
-    )
-    if looks_like_file:
-        raise CliError(
-            f'--source {source}: no such file; cameras are /dev/videoN, rtsp://… or http://…'
-        )
-    return source
-
-
 def check_port_number(port: int) -> None:
     """Raise CliError unless a person may listen on this port."""
-    if not 1 <= port <= 65535:
-        raise CliError(f'--port {port}: choose a number from 1024 to 65535')
+    if not 1 <= port <= LAST_PORT:
+        raise CliError(f'--port {port}: choose a number from 1024 to {LAST_PORT}')
 
 
 def check_port_free(port: int) -> None:
@@ -106,8 +90,9 @@ def check_port_free(port: int) -> None:
                 raise CliError(
                     f'--port {port}: only root may use it; choose one from 1024 on'
                 ) from error
+            other = port + 1 if port < LAST_PORT else port - 1
             raise CliError(
-                f'port {port} of 127.0.0.1 is in use: stop what uses it, or choose another with --port {port + 1}'
+                f'port {port} of 127.0.0.1 is in use: stop what uses it, or choose another with --port {other}'
             ) from error
 
 
@@ -121,6 +106,8 @@ def command(python: Path, env: Mapping[str, str], arguments: Mapping[str, str]) 
 
 def run(options: argparse.Namespace) -> int:
     """Run `up`: does not return if all is well."""
+    if options.source is not None and may_hold_password(options.source):
+        begin_again_without(options.source)
     arguments = launch_arguments(options)
     if options.port is not None or options.params_file is None:
         check_port_free(options.port or DEFAULT_PORT)

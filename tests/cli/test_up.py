@@ -44,23 +44,12 @@ def test_options_become_launch_arguments(tmp_path: Path):
         (['--namespace', 'a b'], 'letters'),
         (['--params-file', '/nonexistent.yaml'], 'no such file'),
         (['--source', 'missing.mp4'], r'missing\.mp4: no such file'),
+        (['--source', 'secret:missing.txt'], r'secret:missing\.txt: No such file'),
     ],
 )
 def test_mistakes_are_told_before_anything_is_done(words: list[str], told: str):
     with pytest.raises(CliError, match=told):
         up.launch_arguments(options(*words))
-
-
-def test_clip_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / 'clip.mp4').touch()
-    monkeypatch.chdir(tmp_path)
-
-    assert up.checked_source('clip.mp4') == str(tmp_path / 'clip.mp4')
-
-
-@pytest.mark.parametrize('source', ['auto', 'demo', '/dev/video7', 'csi:1', 'http://a/b'])
-def test_other_sources_are_left_to_the_camera(source: str):
-    assert up.checked_source(source) == source
 
 
 def test_used_port_is_told_with_another():
@@ -71,6 +60,17 @@ def test_used_port_is_told_with_another():
         with pytest.raises(CliError, match=f'{port} .* in use.*--port {port + 1}'):
             up.check_port_free(port)
     up.check_port_free(port)
+
+
+def test_no_port_is_suggested_that_does_not_exist():
+    with socket.socket() as listener:
+        try:
+            listener.bind(('127.0.0.1', up.LAST_PORT))
+            listener.listen()
+        except OSError:
+            pass  # Somebody else listens there, which does as well
+        with pytest.raises(CliError, match=f'in use.*--port {up.LAST_PORT - 1}'):
+            up.check_port_free(up.LAST_PORT)
 
 
 def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
