@@ -124,12 +124,16 @@ def _part_headers(stream: http.client.HTTPResponse) -> Headers:
 
 
 def sign_in(output: Started, timeout_s: float = START_WAIT_S) -> Signed:
-    """Spend the link that the web node printed."""
-    match = output.wait_for(LINK, timeout_s)
-    port = int(match.group(2))
+    """Spend the link that the web node prints."""
+    return spend(output.wait_for(LINK, timeout_s))
+
+
+def spend(link: re.Match[str]) -> Signed:
+    """Sign in with a match of `LINK`."""
+    port = int(link.group(2))
     request = urllib.request.Request(
         f'http://127.0.0.1:{port}/sign-in',
-        data=json.dumps({'token': match.group(3)}).encode(),
+        data=json.dumps({'token': link.group(3)}).encode(),
         headers={'Content-Type': 'application/json'},
     )
     with urllib.request.urlopen(request, timeout=5) as answer:

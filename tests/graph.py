@@ -11,8 +11,6 @@ output of the nodes is part of the error.
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import re
 import signal
@@ -21,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +27,7 @@ from ament_index_python.packages import get_package_share_directory
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
+from bench.api_process import LINK, spend
 from mmoment_bringup.leftovers import SHARED_MEMORY
 from mmoment_node.spare_domain import spare_domain
 
@@ -44,7 +42,6 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVENTS = QoSProfile(depth=50)
 
 _STARTED = re.compile(r'\[supervisor\] (\w+)-\d+ started, process (\d+)')
-_LINK = re.compile(r'http://[^:/]+:(\d+)/sign-in\?token=(\S+)')
 _counter = iter(range(10**6))
 
 Message = TypeVar('Message')
@@ -209,41 +206,20 @@ class Graph:
 
     def sign_in(self) -> None:
         """Spend the sign-in link; later requests of this object carry the cookie."""
-        match = self.wait_for_output(_LINK.pattern, START_PATIENCE_S)
-        self.port = int(match[1])
-        body = json.dumps({'token': match[2]})
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE_S)
-        with closing(connection):
-            connection.request('POST', '/sign-in', body, {'Content-Type': 'application/json'})
-            answer = connection.getresponse()
-            assert answer.status == 200, answer.read()
-            self._cookie = answer.headers['Set-Cookie'].split(';')[0]
+        self._signed = spend(self.wait_for_output(LINK.pattern, START_PATIENCE_S))
+
+    @property
+    def port(self) -> int:
+        """Where its page is; known after signing in."""
+        return self._signed.port
 
     def get(self, path: str) -> Any:
         """Return the JSON answer to a signed-in GET."""
-        with self.open(path) as answer:
-            assert answer.status == 200, answer.read()
-            return json.load(answer)
+        return self._signed.get(path)
 
-    @contextmanager
-    def open(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        """The answer to a signed-in GET, to be read piece by piece."""
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE_S)
-        with closing(connection):
-            connection.request('GET', path, headers={'Cookie': self._cookie})
-            yield connection.getresponse()
-
-    def pictures(self, path: str = '/mjpeg-stream') -> Iterator[bytes]:
-        """The JPEG files of the live view, as they come (multipart/x-mixed-replace)."""
-        with self.open(path) as answer:
-            assert answer.status == 200, answer.read()
-            while line := answer.readline():
-                name, _, value = line.decode('ascii').partition(':')
-                if name.lower() == 'content-length':
-                    length = int(value)
-                    while answer.readline().strip():
-                        pass
-                    yield answer.read(length)
+    def pictures(self, query: str = '') -> Iterator[bytes]:
+        """The JPEG files of the live view, as they come."""
+        return (jpeg for _, jpeg in self._signed.pictures(query))
 
 
 def mapped_segments(pid: int) -> set[str]:
