@@ -5,12 +5,14 @@ A node overrides `open`, `start`, `stop` and `close`; everything else is the sam
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -303,7 +305,7 @@ def create_executor() -> Any:
 
 
 def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) -> None:
-    """Run a node until it is told to end; leaves through `sys.exit`.
+    """Run a node until it is told to end; ends the process.
 
     Exit codes: 0 after Ctrl-C, SIGTERM or the shutdown transition; `EXIT_CONFIGURATION` after a
     `ConfigurationError`, told in one line; `EXIT_FAULT` after any other fault.
@@ -315,7 +317,7 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
-        sys.exit(_exit_code(node_class.NAME, _refused_arguments(node_class.NAME, error)))
+        _leave(_exit_code(node_class.NAME, _refused_arguments(node_class.NAME, error)))
     node: ManagedNode[Any] | None = None
     fault: BaseException | None = None
     try:
@@ -342,7 +344,19 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
                 fault = fault or error
             node.destroy_node()
         rclpy.try_shutdown()
-    sys.exit(_exit_code(node_class.NAME, fault))
+    _leave(_exit_code(node_class.NAME, fault))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process here and now: everything of ours is closed.
+
+    Interpreter exit would take down the threads of native libraries in no certain order, and a
+    crash then would turn "a person must act" into a fault worth a restart.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _refused_arguments(name: str, error: RuntimeError) -> ConfigurationError:
