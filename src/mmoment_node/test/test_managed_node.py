@@ -309,6 +309,7 @@ def test_lifecycle_parameters_and_diagnostics_over_ros(start, domain, monkeypatc
         assert described.floating_point_range[0].to_value == 60.0
         assert change(Transition.TRANSITION_DEACTIVATE)
         assert change(Transition.TRANSITION_CLEANUP)
+        process.wait_for('close')
         assert process.words == ['open', 'start', 'stop', 'close']
         assert process.lines[-1] == 'close 25.0 ()'
         assert change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
