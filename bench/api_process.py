@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 START_WAIT_S = 30.0
-STOP_WAIT_S = 5.0
+# Longer than our supervisor waits for its nodes before it kills them: 10 s
+STOP_WAIT_S = 20.0
 Headers = dict[str, str]
 LINK = re.compile(r'Open (http://127\.0\.0\.1:(\d+)/sign-in\?token=(\S+))')
 

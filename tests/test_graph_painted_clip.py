@@ -52,7 +52,7 @@ def test_the_overlay_is_drawn_round_the_face(listener):
 
 
 def test_the_live_view_is_jpeg_that_moves(graph):
-    files = list(islice(graph.pictures('/mjpeg-stream?overlay=1'), 12))
+    files = list(islice(graph.pictures('overlay=1'), 12))
     assert all(one.startswith(b'\xff\xd8') and one.endswith(b'\xff\xd9') for one in files)
     pictures = [cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR) for one in files]
     assert {picture.shape for picture in pictures} == {(HEIGHT, WIDTH, 3)}
