@@ -137,11 +137,7 @@ def _do(setup: _Setup) -> None:
     if not workspace.is_ready() or not environment.is_known(setup.project):
         progress.more(0 if build else 1)
         with progress.step('build of the workspace'):
-            environment.forget(setup.project)
-            base = environment.base(setup.project, setup.ros, setup.environ)
-            workspace.build(progress, venv.python, base)
-            environment.remember(setup.project, setup.ros, setup.environ)
-            _check_workspace(setup)
+            _build_workspace(setup)
 
 
 def _require_tools(setup: _Setup) -> None:
@@ -230,12 +226,30 @@ def _check(setup: _Setup) -> set[str]:
     return set()
 
 
-def _check_workspace(setup: _Setup) -> None:
+def _build_workspace(setup: _Setup) -> None:
+    """Build what is to be built, and import it all; raises CliError if that fails."""
+    project, workspace, python = setup.project, setup.workspace, setup.venv.python
+    environment.forget(project)
+    base = environment.base(project, setup.ros, setup.environ)
+    workspace.build(setup.progress, python, base)
+    environment.remember(project, setup.ros, setup.environ)
+    fault = _fault_of_workspace(setup)
+    if fault and workspace.adopted:
+        setup.progress.note(f'what was built by hand is built again from nothing: {fault}')
+        workspace.rebuild_adopted(setup.progress, python, base)
+        environment.remember(project, setup.ros, setup.environ)
+        fault = _fault_of_workspace(setup)
+    if fault:
+        environment.forget(project)
+        raise CliError(f'the build has finished, but {fault}')
+
+
+def _fault_of_workspace(setup: _Setup) -> str | None:
+    """Say what cannot be imported, if anything."""
     env = environment.complete(setup.project, setup.ros, setup.environ)
     modules = [
         f'{name}.msg' if name.endswith('_interfaces') else name for name in setup.project.packages()
     ]
-    faults = probe.faults(setup.venv.python, modules, env)
-    for name, text in faults.items():
-        environment.forget(setup.project)
-        raise CliError(f'the build has finished, but {name} does not load: {text}')
+    for name, text in probe.faults(setup.venv.python, modules, env).items():
+        return f'{name} does not load: {text}'
+    return None

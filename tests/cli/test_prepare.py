@@ -1,6 +1,7 @@
 import fcntl
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,3 +44,56 @@ def test_second_setup_waits_for_the_first(tmp_path: Path, progress: Progress):
 
     assert entered.is_set()
     assert 'another setup' in progress.log_path.read_text()
+
+
+class AdoptingWorkspace:
+    """A workspace whose hand-made build does not load; nor does the next one if `is_hopeless`."""
+
+    def __init__(self, adopted: list[str], is_hopeless: bool) -> None:
+        self.adopted = adopted
+        self.loads = False
+        self._is_hopeless = is_hopeless
+
+    def build(self, *_: object) -> None:
+        pass
+
+    def fault(self) -> str | None:
+        return None if self.loads else 'eye does not load: no such module'
+
+    def rebuild_adopted(self, *_: object) -> None:
+        self.loads = not self._is_hopeless
+
+
+def build_workspace(
+    workspace: AdoptingWorkspace, progress: Progress, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ('forget', 'base', 'remember'):
+        monkeypatch.setattr(prepare.environment, name, lambda *_: {})
+    monkeypatch.setattr(prepare, '_fault_of_workspace', lambda _: workspace.fault())
+    venv = SimpleNamespace(python=Path('python'))
+    prepare._build_workspace(
+        SimpleNamespace(
+            project=None, ros=None, environ={}, venv=venv, workspace=workspace, progress=progress
+        )
+    )
+
+
+def test_build_made_by_hand_that_does_not_load_is_made_anew(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+):
+    workspace = AdoptingWorkspace(['eye'], is_hopeless=False)
+
+    build_workspace(workspace, progress, monkeypatch)
+
+    assert workspace.loads
+    assert 'built by hand' in progress.log_path.read_text()
+
+
+@pytest.mark.parametrize('adopted', [[], ['eye']])
+def test_build_that_does_not_load_is_told(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch, adopted: list[str]
+):
+    workspace = AdoptingWorkspace(adopted, is_hopeless=True)
+
+    with pytest.raises(CliError, match='finished, but eye does not load'):
+        build_workspace(workspace, progress, monkeypatch)

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,19 +107,111 @@ def test_built_once_and_again_only_for_a_reason(project: Project, progress: Prog
     assert not (project.install / 'thing').exists()
 
 
-@pytest.mark.graph
-def test_build_made_by_hand_is_kept(project: Project, progress: Progress):
-    make_package(project)
-    workspace = build(project, progress)
-    command = [sys.executable, '-m', 'colcon', 'build', '--symlink-install']
+def build_by_hand(project: Project, *options: str) -> Path:
+    """Build as README has it; returns a file of the build that is gone when it was made anew."""
+    command = [sys.executable, '-m', 'colcon', 'build', *options]
     subprocess.run(command, cwd=project.root, capture_output=True, check=True)
     marker = project.build / 'thing' / 'made-by-hand'
     marker.touch()
+    return marker
 
-    build(project, progress)
+
+@pytest.mark.graph
+@pytest.mark.parametrize('stamp', ['present', 'absent', 'of another Python'])
+def test_build_made_by_hand_is_kept(project: Project, progress: Progress, stamp: str):
+    make_package(project)
+    if stamp != 'absent':
+        build(project, progress, 'one' if stamp == 'present' else 'another')
+    # Without links it lacks files that the recorded one had.
+    options = [] if stamp == 'present' else ['--symlink-install']
+    marker = build_by_hand(project, *options)
+
+    workspace = build(project, progress)
 
     assert marker.exists()
     assert workspace.is_ready()
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize('fault', ['failed', 'from a copied clone'])
+def test_build_made_by_hand_that_is_not_whole_is_made_anew(
+    project: Project, progress: Progress, fault: str
+):
+    make_package(project)
+    build(project, progress)
+    marker = build_by_hand(project)
+    if fault == 'failed':
+        (project.build / 'thing' / 'colcon_build.rc').write_text('1')
+    else:
+        copy = Project(project.root.with_name('copy'))
+        shutil.copytree(project.root, copy.root, symlinks=True)
+        marker, project = copy.build / 'thing' / marker.name, copy
+
+    workspace = build(project, progress)
+
+    assert not marker.exists()
+    assert workspace.is_ready()
+
+
+@pytest.mark.graph
+def test_what_was_adopted_can_be_built_from_nothing(project: Project, progress: Progress):
+    make_package(project)
+    marker = build_by_hand(project, '--symlink-install')
+    workspace = build(project, progress)
+    assert workspace.adopted == ['thing']
+
+    workspace.rebuild_adopted(progress, Path(sys.executable), os.environ)
+
+    assert not marker.exists()
+    assert workspace.is_ready()
+
+
+@contextmanager
+def running_node(project: Project) -> Iterator[int]:
+    """Process id of a node of the clone's graph."""
+    script = project.install / 'thing' / 'lib' / 'thing' / 'thing_node'
+    edit(script, 'import sys; print(flush=True); sys.stdin.read()')
+    words = [sys.executable, script]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+
+
+@pytest.mark.parametrize('reason', ['half a build', 'package is gone'])
+def test_running_graph_keeps_its_files(project: Project, progress: Progress, reason: str):
+    folder = make_package(project)
+    with running_node(project) as process:
+        if reason == 'package is gone':
+            edit(project.install / 'former' / 'file')
+            workspace = Workspace(project, 'one')
+            known = {'layout': layout(folder), 'installed': workspace._installed('thing')}
+            workspace._save({'thing': known, 'former': {}})
+        before = sorted(project.install.rglob('*'))
+
+        with pytest.raises(CliError, match=rf'process {process}\): stop it'):
+            build(project, progress)
+        assert sorted(project.install.rglob('*')) == before
+
+
+@pytest.mark.graph
+def test_failed_build_takes_nothing_away(project: Project, progress: Progress):
+    folder = make_package(project)
+    build(project, progress)
+    edit(folder / 'setup.py', 'raise SystemExit("no such luck")\n')
+    with running_node(project):
+        before = sorted(project.install.rglob('*'))
+        with pytest.raises(CliError, match='colcon build failed'):
+            build(project, progress)
+    assert 'once more' not in progress.log_path.read_text()
+    assert sorted(project.install.rglob('*')) == before
+
+    # Without a graph it is tried once more from nothing, and what was there is put back.
+    (project.build / 'thing' / 'colcon_build.rc').write_text('0')
+    with pytest.raises(CliError, match='colcon build failed'):
+        build(project, progress)
+    assert 'once more' in progress.log_path.read_text()
+    assert sorted(project.install.rglob('*')) == before
 
 
 @pytest.mark.graph
