@@ -230,9 +230,9 @@ def _message(face: TrackedFace) -> Face:
         width=right - left,
         height=bottom - top,
         score=face.score,
-        detected=face.confirmed_now,
+        detected=face.detected_now,
         age_s=face.age_s,
-        detection_age_s=face.unconfirmed_s,
+        detection_age_s=face.undetected_s,
         landmarks=[Point32(x=x, y=y) for x, y in face.landmarks.tolist()],
     )
 

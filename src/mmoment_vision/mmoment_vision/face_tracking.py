@@ -7,9 +7,9 @@ on, and is rolled forward from there to the present.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, dropwhile, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ Points = NDArray[np.float32]
 
 # Pictures kept to roll late detections forward: more than a second at 30 Hz.
 HISTORY_PICTURES = 40
+
+# Pictures may come this slowly: at the lowest rate that can be asked for, and some time to work.
+# After a longer pause nobody knows what the faces did.
+LONGEST_PAUSE_S = 3.0
 
 # A detection belongs to the track that overlaps it this much.
 SAME_FACE_OVERLAP = 0.3
@@ -71,9 +75,9 @@ class TrackedFace:
     box: Boxes  # (4,): left, top, right, bottom
     landmarks: Points  # (5, 2); zeros where the detector has none
     score: float  # of the last confirmation
-    confirmed_now: bool  # seen in this very picture, not only followed into it
-    age_s: float  # since the first detection
-    unconfirmed_s: float  # since the last confirmation
+    detected_now: bool  # found in this very picture, not only followed into it
+    age_s: float  # since the first picture in which it was detected
+    undetected_s: float  # since the last such picture
 
 
 @dataclass(slots=True, eq=False)
@@ -83,9 +87,10 @@ class _Track:
     box: Boxes
     landmarks: Points
     score: float
-    born_s: float
-    confirmed_s: float
-    confirmed_before_s: float = 0.0
+    born_s: float  # time of the first picture in which it was detected
+    detected_s: float  # time of the last such picture
+    confirmed_s: float  # when a detection came in last, maybe of an earlier picture
+    confirmed_before_s: float
     track_id: int = 0  # 0: not confirmed yet
     hits: int = 1
     denials: int = 0  # full detections in a row without it
@@ -108,39 +113,54 @@ class _Track:
         self.box = box
 
 
+@dataclass(frozen=True, slots=True)
+class _PastPicture:
+    """What is kept of a picture to roll late detections forward."""
+
+    sequence: int
+    time_s: float
+    flow: FlowPicture
+
+
 class FaceTracker:
     """Keeps the tracks. For one thread at a time.
 
     `measure` re-measures boxes in a picture (one face for each box, whatever its score), or is
-    None for a detector that cannot: then motion alone carries a box between detections.
+    None for a detector that cannot: then motion alone carries a box between detections. Tracks
+    are named by what `ids` yields; trackers that share it never give the same name twice.
     """
 
-    def __init__(self, settings: TrackingSettings, measure: Measure | None = None) -> None:
+    def __init__(
+        self,
+        settings: TrackingSettings,
+        measure: Measure | None = None,
+        ids: Iterator[int] | None = None,
+    ) -> None:
         self.settings = settings
         self._measure = measure
+        self._ids = count(1) if ids is None else ids
         self._tracks: list[_Track] = []
-        self._pictures: deque[tuple[int, FlowPicture]] = deque(maxlen=HISTORY_PICTURES)
+        self._pictures: deque[_PastPicture] = deque(maxlen=HISTORY_PICTURES)
         self._picture: Picture | None = None
         self._now_s = 0.0
-        self._last_id = 0
 
     def advance(self, picture: Picture, sequence: int, time_s: float) -> None:
         """Carry all tracks into `picture`, number `sequence`, taken at `time_s`."""
         flow = flow_picture(picture)
         elapsed_s = time_s - self._now_s
         if self._pictures and (
-            self._pictures[-1][1].grey.shape != flow.grey.shape
-            or not 0 <= elapsed_s <= self.settings.keep_unconfirmed_s
+            self._pictures[-1].flow.grey.shape != flow.grey.shape
+            or not 0 <= elapsed_s <= LONGEST_PAUSE_S
         ):
             self.reset()
         self._picture, self._now_s = picture, time_s
         if self._pictures and self._tracks:
-            self._move(self._pictures[-1][1], flow, elapsed_s)
+            self._move(self._pictures[-1].flow, flow, elapsed_s)
             self._confirm(self._tracks)
             self._learn_courses(elapsed_s)
             self._separate()
             self._end_tracks()
-        self._pictures.append((sequence, flow))
+        self._pictures.append(_PastPicture(sequence, time_s, flow))
         for track in self._tracks:
             track.trail.append((sequence, track.box))
 
@@ -150,20 +170,19 @@ class FaceTracker:
         `searched` (4,) is the part of the picture that was looked at, None for all of it. Returns
         False if that picture is too old to be of use.
         """
-        numbers = [number for number, _ in self._pictures]
-        if sequence not in numbers:
+        since = list(dropwhile(lambda past: past.sequence != sequence, self._pictures))
+        if not since:
             return False
-        steps = [flow for _, flow in self._pictures][numbers.index(sequence) :]
         known = [(track, track.box_at(sequence)) for track in self._tracks]
         candidates = [(track, box) for track, box in known if box is not None]
-        matched, fresh = self._match(faces, candidates)
+        matched, fresh = self._match(faces, candidates, since[0].time_s)
         for track, box in candidates:
             if track in matched:
                 track.denials = 0
             elif searched is None or covered(box[None], searched[None])[0, 0] > 0.99:
                 track.denials += 1
         if len(fresh):
-            self._begin_tracks(fresh, steps)
+            self._begin_tracks(fresh, since)
         return True
 
     def faces(self) -> list[TrackedFace]:
@@ -174,9 +193,9 @@ class FaceTracker:
                 track.box.copy(),
                 track.landmarks.copy(),
                 track.score,
-                track.confirmed_s == self._now_s,
+                track.detected_s == self._now_s,
                 self._now_s - track.born_s,
-                self._now_s - track.confirmed_s,
+                self._now_s - track.detected_s,
             )
             for track in self._tracks
             if track.track_id and self._is_seen(track)
@@ -254,17 +273,18 @@ class FaceTracker:
             gain = np.float32(MEASUREMENT_GAIN)
             track.move_to(track.box + gain * (measured.boxes[row] - track.box))
             track.landmarks = measured.landmarks[row]
-            self._hit(track, score)
+            self._hit(track, score, self._now_s)
 
-    def _hit(self, track: _Track, score: float) -> None:
+    def _hit(self, track: _Track, score: float, detected_s: float) -> None:
+        """Take in that the face was detected in the picture of `detected_s`."""
         track.score = track.presence = score
+        track.detected_s = max(track.detected_s, detected_s)
         if track.confirmed_s != self._now_s:
             track.confirmed_before_s = track.confirmed_s
         track.confirmed_s, track.hidden = self._now_s, False
         track.hits += 1
         if not track.track_id and track.hits >= self.settings.confirmations:
-            self._last_id += 1
-            track.track_id = self._last_id
+            track.track_id = next(self._ids)
 
     def _separate(self) -> None:
         """Where two tracks sit on one face, hide the one that does not belong there.
@@ -283,11 +303,15 @@ class FaceTracker:
                 stray.move_to(stray.course)
                 # What was confirmed is the other face: this one ages.
                 stray.confirmed_s = stray.confirmed_before_s
+                stray.detected_s = min(stray.detected_s, stray.confirmed_s)
 
     def _match(
-        self, faces: FoundFaces, candidates: list[tuple[_Track, Boxes]]
+        self, faces: FoundFaces, candidates: list[tuple[_Track, Boxes]], then_s: float
     ) -> tuple[list[_Track], FoundFaces]:
-        """Give detections to tracks, best overlap first; returns those tracks, and new faces."""
+        """Give detections to tracks, best overlap first; returns those tracks, and new faces.
+
+        The detections were made in the picture of `then_s`.
+        """
         left = np.ones(len(faces), bool)
         matched: list[_Track] = []
         if candidates and len(faces):
@@ -295,18 +319,18 @@ class FaceTracker:
             while table.max() >= SAME_FACE_OVERLAP:
                 row, column = np.unravel_index(int(table.argmax()), table.shape)
                 track, box_then = candidates[row]
-                self._renew(track, box_then, faces.chosen(np.array([column])))
+                self._renew(track, box_then, faces.chosen(np.array([column])), then_s)
                 matched.append(track)
                 table[row] = table[:, column] = -1
                 left[column] = False
         return matched, faces.chosen(left)
 
-    def _renew(self, track: _Track, box_then: Boxes, face: FoundFaces) -> None:
+    def _renew(self, track: _Track, box_then: Boxes, face: FoundFaces, then_s: float) -> None:
         """Re-anchor a track on its detection in an earlier picture.
 
         A track that the present picture has confirmed knows better.
         """
-        if self._measure is not None and track.confirmed_s == self._now_s:
+        if self._measure is not None and track.detected_s == self._now_s:
             return
         growth = (track.box[2:] - track.box[:2]) / np.maximum(box_then[2:] - box_then[:2], 1e-6)
         anchor, origin = track.box[:2], box_then[:2]
@@ -315,25 +339,26 @@ class FaceTracker:
         if face.landmarks.any():
             track.landmarks = anchor + (face.landmarks[0] - origin) * growth
         track.trail[-1] = (track.trail[-1][0], track.box)
-        self._hit(track, float(face.scores[0]))
+        self._hit(track, float(face.scores[0]), then_s)
 
-    def _begin_tracks(self, faces: FoundFaces, steps: Sequence[FlowPicture]) -> None:
-        """Start a track for each face, rolled forward over `steps` to the present picture."""
+    def _begin_tracks(self, faces: FoundFaces, since: Sequence[_PastPicture]) -> None:
+        """Start a track for each face of the first picture, rolled forward to the present one."""
+        then_s = since[0].time_s
         begun = [
-            _Track(box, landmarks, float(score), self._now_s, self._now_s, self._now_s)
+            _Track(box, landmarks, float(score), then_s, then_s, self._now_s, self._now_s)
             for box, landmarks, score in zip(
                 faces.boxes, faces.landmarks, faces.scores, strict=True
             )
         ]
-        for before, after in pairwise(steps):
+        for before, after in pairwise(past.flow for past in since):
             boxes = np.stack([track.box for track in begun])
             boxes = moved(boxes, measure_motion(before, after, boxes))
             for track, box in zip(begun, boxes, strict=True):
                 track.move_to(box)
-        if len(steps) > 1:
+        if len(since) > 1:
             self._confirm(begun)
         for track in begun:
-            track.trail.append((self._pictures[-1][0], track.box))
+            track.trail.append((self._pictures[-1].sequence, track.box))
         self._tracks += [track for track in begun if not self._is_double(track)]
 
     def _is_double(self, track: _Track) -> bool:

@@ -1,5 +1,7 @@
 """Real faces on known paths."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from face_scenes import HEIGHT, RATE_HZ, WIDTH, anna, ben, detector, found, scene
@@ -224,8 +226,62 @@ def test_ages_are_told(detector, anna):
     for _ in range(16):
         _, faces = film.show((anna, 400, 270, SIDE))
     assert faces[0].age_s == pytest.approx(15 / RATE_HZ, abs=1.5 / RATE_HZ)
-    assert faces[0].confirmed_now
-    assert faces[0].unconfirmed_s == 0
+    assert faces[0].detected_now
+    assert faces[0].undetected_s == 0
+
+
+@pytest.mark.parametrize('measure', [None, lambda picture, boxes: found(boxes, score=0.1)])
+def test_late_detection_counts_for_its_own_picture(measure):
+    tracker = FaceTracker(TrackingSettings(), measure)
+    picture = scene()[0]
+    for number in range(6):
+        tracker.advance(picture, number, number / RATE_HZ)
+        if number >= 3:
+            tracker.correct(found([[100, 100, 200, 220]]), sequence=number - 2)
+    (face,) = tracker.faces()
+    assert not face.detected_now
+    assert face.undetected_s == pytest.approx(2 / RATE_HZ)
+    assert face.age_s == pytest.approx(4 / RATE_HZ)
+    tracker.correct(found([[100, 100, 200, 220]]), sequence=5)
+    (face,) = tracker.faces()
+    assert face.detected_now
+    assert face.undetected_s == 0
+
+
+def test_late_detection_does_not_make_a_track_older():
+    scores = iter([0.9, 0.9, 0.9, 0.1])
+    tracker = FaceTracker(TrackingSettings(), lambda _, boxes: found(boxes, score=next(scores)))
+    picture = scene()[0]
+    for number in range(5):
+        tracker.advance(picture, number, number / RATE_HZ)
+        if number in (0, 4):
+            tracker.correct(found([[100, 100, 200, 220]]), sequence=0)
+    (face,) = tracker.faces()
+    assert face.undetected_s == pytest.approx(1 / RATE_HZ)
+
+
+def test_faces_are_followed_at_the_lowest_rate(detector, anna):
+    tracker = FaceTracker(TrackingSettings(), detector.measure)
+    picture, truth = scene((anna, 400, 270, SIDE))
+    for number in range(4):
+        tracker.advance(picture, number, 2.0 * number)
+        if number:
+            tracker.correct(detector.detect(picture), sequence=number - 1)
+            (face,) = tracker.faces()
+            assert face.track_id == 1
+            assert face.detected_now
+            assert overlaps(truth, boxes_of([face]))[0, 0] > 0.7
+
+
+def test_trackers_that_share_their_ids_use_each_once():
+    ids = count(5)
+    picture = scene()[0]
+    for expected in (5, 6):
+        tracker = FaceTracker(TrackingSettings(), ids=ids)
+        for number in range(2):
+            tracker.advance(picture, number, number / RATE_HZ)
+            tracker.correct(found([[100, 100, 200, 220]]), sequence=number)
+        assert [face.track_id for face in tracker.faces()] == [expected]
 
 
 def test_more_faces_than_can_be_measured_take_turns(detector, anna):
@@ -235,5 +291,5 @@ def test_more_faces_than_can_be_measured_take_turns(detector, anna):
         _, faces = film.show(*places)
         if i > 8:
             assert len(faces) == 8
-    assert sum(face.confirmed_now for face in faces) <= 3
-    assert max(face.unconfirmed_s for face in faces) <= 3 / RATE_HZ
+    assert sum(face.detected_now for face in faces) <= 3
+    assert max(face.undetected_s for face in faces) <= 3 / RATE_HZ
