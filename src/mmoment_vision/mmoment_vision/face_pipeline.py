@@ -1,6 +1,7 @@
 """Detection in a thread of its own, tracking in the caller's: boxes for every picture."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,7 @@ class DetectionThread:
         self._detector = detector
         self._changed = threading.Condition()
         self._work: Search | None = None
+        self._wanted: Search | None = None  # the search whose result is still of interest
         self._result: Detection | None = None
         self._fault: Exception | None = None
         self._is_busy = False
@@ -73,7 +75,8 @@ class DetectionThread:
     def give(self, search: Search) -> None:
         """Begin a search."""
         with self._changed:
-            self._work, self._is_busy = search, True
+            self._work = self._wanted = search
+            self._is_busy = True
             self._changed.notify_all()
 
     def take(self) -> Detection | None:
@@ -83,6 +86,11 @@ class DetectionThread:
             if self._fault is not None:
                 raise self._fault
             return result
+
+    def forget(self) -> None:
+        """Have no result of what was given until now, without waiting for its end."""
+        with self._changed:
+            self._wanted = self._result = None
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until no picture is being worked on; False if that takes too long."""
@@ -115,20 +123,28 @@ class DetectionThread:
             except Exception as error:
                 fault = error
             with self._changed:
-                self._result, self._fault, self._is_busy = result, fault, False
+                self._result = result if self._wanted is search else None
+                self._fault, self._is_busy = fault, False
                 self._changed.notify_all()
 
 
 class FacePipeline:
-    """Faces of a stream of pictures. `process` and `reset` are for one thread."""
+    """Faces of a stream of pictures. `process` and `reset` are for one thread.
+
+    `ids` names the tracks, see `FaceTracker`.
+    """
 
     def __init__(
-        self, detector: FaceDetector, search: SearchSettings, settings: TrackingSettings
+        self,
+        detector: FaceDetector,
+        search: SearchSettings,
+        settings: TrackingSettings,
+        ids: Iterator[int] | None = None,
     ) -> None:
         self.search = search
         self.detections = 0  # searches that came in
         self.late_detections = 0  # those too old to be of use
-        self.tracker = FaceTracker(settings, detector.measure)
+        self.tracker = FaceTracker(settings, detector.measure, ids)
         self._thread = DetectionThread(detector)
         # Without measurements only searches keep a face alive, also one that does not move.
         self._may_skip = detector.measure is not None
@@ -156,8 +172,7 @@ class FacePipeline:
 
     def reset(self) -> None:
         """Forget all faces, as at a change of the source."""
-        self._thread.wait(timeout_s=5.0)
-        self._thread.take()
+        self._thread.forget()
         self.tracker.reset()
         self._area = SearchArea()
         self._whole_s = self._near_s = float('-inf')

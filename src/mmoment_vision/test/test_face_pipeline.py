@@ -143,6 +143,21 @@ def test_result_from_before_a_new_stream_is_not_used(pipelines, detector, anna):
     assert [face.track_id for face in faces] == [2]
 
 
+def test_reset_forgets_the_search_that_is_going_on(pipelines):
+    detector = HeldDetector(found([[300, 200, 400, 320]]))
+    pipeline = pipelines(detector)
+    pipeline.process(scene()[0], 1, 0.0)
+    assert detector.begun.wait(WAIT_S)
+    pipeline.reset()
+    detector.go.set()
+    assert pipeline.wait(WAIT_S)
+    pipeline.process(scene()[0], 2, 0.1)
+    assert pipeline.detections == 0
+    pipeline.wait(WAIT_S)
+    pipeline.process(scene()[0], 3, 0.2)
+    assert pipeline.detections == 1
+
+
 def test_detection_too_late_is_counted(pipelines):
     detector = HeldDetector()
     pipeline = pipelines(detector)
