@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import cv2
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Point32
 from rclpy.qos import QoSProfile
 
+from mmoment_camera.frame_ring import FrameOverwritten
 from mmoment_camera.frame_topic import Frame, FrameSubscriber
 from mmoment_interfaces.msg import Face, FaceArray
 from mmoment_node.errors import ConfigurationError
@@ -16,6 +20,7 @@ from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
 from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
+from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
 from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
@@ -104,10 +109,20 @@ class FaceNode(ManagedNode[FaceParameters]):
     NAME = 'face_node'
     PARAMETERS = FaceParameters
 
+    def __init__(self, **node_arguments: Any) -> None:
+        super().__init__(**node_arguments)
+        # Others remember faces by these: none comes twice, however often the node is configured.
+        self._track_ids = count(1)
+
     def open(self) -> None:
         """Load the detector and make the publisher."""
         self._frames: FrameSubscriber | None = None
         self._pipeline: FacePipeline | None = None
+        self._picture = np.empty(0, np.uint8)
+        try:
+            _check(self.parameters)
+        except ValueError as error:
+            raise ConfigurationError(f'face_node: {error}') from error
         cv2.setNumThreads(self.parameters.threads)
         self._detector = self._open_detector()
         self._publisher = self.create_publisher(FaceArray, 'faces', RESULT_QOS)
@@ -117,7 +132,10 @@ class FaceNode(ManagedNode[FaceParameters]):
         """Begin to look at pictures."""
         parameters = self.parameters
         self._pipeline = FacePipeline(
-            self._detector, _search_settings(parameters), _tracking_settings(parameters)
+            self._detector,
+            _search_settings(parameters),
+            _tracking_settings(parameters),
+            self._track_ids,
         )
         self._frames = FrameSubscriber(self, 'frames')
         self._rate = PictureRate(parameters.maximum_rate_hz, self._frames)
@@ -140,14 +158,14 @@ class FaceNode(ManagedNode[FaceParameters]):
     def close(self) -> None:
         """Free the detector and the publisher."""
         self.__dict__.pop('_detector', None)
+        self.__dict__.pop('_picture', None)
         publisher = self.__dict__.pop('_publisher', None)
         if publisher is not None:
             self.destroy_publisher(publisher)
 
     def parameters_changed(self, old: FaceParameters, new: FaceParameters) -> None:
         """Take new limits at once."""
-        if new.show_unconfirmed_s > new.keep_track_s:
-            raise ValueError('show_unconfirmed_s must not be above keep_track_s')
+        _check(new)
         if self.is_running and self._pipeline is not None:
             self._rate.maximum_hz = new.maximum_rate_hz
             self._pipeline.search = _search_settings(new)
@@ -189,14 +207,17 @@ class FaceNode(ManagedNode[FaceParameters]):
     def _look_at(self, frame: Frame) -> None:
         assert self._pipeline is not None
         if frame.live:
-            faces = self._pipeline.process(frame.image, frame.sequence, frame.monotonic_ns * 1e-9)
+            # What a torn picture does to the tracks could not be taken back: look at it whole.
+            try:
+                picture = self._private(frame)
+            except FrameOverwritten:
+                self._rate.lost()
+                return
+            faces = self._pipeline.process(picture, frame.sequence, frame.monotonic_ns * 1e-9)
         else:
             # A placeholder picture has no faces, whatever a model may see in it.
             self._pipeline.reset()
             faces = []
-        if not frame.intact():
-            self._rate.lost()
-            return
         message = FaceArray(
             header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
         )
@@ -204,6 +225,23 @@ class FaceNode(ManagedNode[FaceParameters]):
         message.faces = [_message(face) for face in faces]
         self._publisher.publish(message)
         self._reporter.done(frame.monotonic_ns)
+
+    def _private(self, frame: Frame) -> Picture:
+        """Our copy of the picture, BGR; good until the next one. Raises FrameOverwritten."""
+        if self._picture.shape != frame.image.shape:
+            self._picture = np.empty(frame.image.shape, np.uint8)
+        picture = frame.copy(self._picture)
+        if picture.ndim == 3:
+            return picture
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _check(parameters: FaceParameters) -> None:
+    if parameters.show_unconfirmed_s > parameters.keep_track_s:
+        raise ValueError(
+            f'show_unconfirmed_s {parameters.show_unconfirmed_s:g} must not be above '
+            f'keep_track_s {parameters.keep_track_s:g}'
+        )
 
 
 def _search_settings(parameters: FaceParameters) -> SearchSettings:
