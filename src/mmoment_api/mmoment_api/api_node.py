@@ -18,10 +18,10 @@ from mmoment_api.bridge import Bridge
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.health import why_no_picture
-from mmoment_api.http_protocol import ConnectionLimits
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings
+from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node

@@ -14,9 +14,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from mmoment_api.http_protocol import ConnectionLimits, LimitedProtocol
 from mmoment_api.mjpeg_response import end_stalled, end_unwelcome
 from mmoment_api.services import Services
+from mmoment_api.web_protocol import ConnectionLimits, LimitedProtocol
 from mmoment_node.errors import ConfigurationError
 
 # Connections inherit it. More than this would hold seconds of video for a slow viewer: at 10 Mb/s,

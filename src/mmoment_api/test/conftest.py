@@ -18,9 +18,9 @@ from mmoment_api.app import create_app, guarded
 from mmoment_api.errors import part_not_running
 from mmoment_api.events import EventHub
 from mmoment_api.graph_state import CameraState, GraphState
-from mmoment_api.http_protocol import ConnectionLimits
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.services import Services, Settings
+from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
 
 WAIT_S = 5.0

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mmoment_api.http_protocol import (
+from mmoment_api.web_protocol import (
     HEAD_AT_MOST_BYTES,
     HEADERS_AT_MOST,
     ConnectionLimits,

@@ -9,6 +9,7 @@ anything, and how many of them there may be at once. What a request may be is ju
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +49,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(**server_arguments)
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
-        # Both are of the request that is being received now.
+        # These are of the request that is being received now.
         self._is_incomplete = True
         self._head_bytes = 0
         self._has_length = False
-
-        self.idle_since_s = self.loop.time()
+        # Not the loop's clock, which stands still while it takes in a crowd.
+        self.idle_since_s = time.monotonic()
 
     @property
     def keeps_waiting(self) -> bool:
@@ -126,7 +127,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Its answer is sent."""
-        self.idle_since_s = self.loop.time()
+        self.idle_since_s = time.monotonic()
         super().on_response_complete()
 
     # --- limits ----------------------------------------------------------------------------------
