@@ -1,9 +1,12 @@
-"""Scores face boxes against reference boxes."""
+"""Scores face boxes against reference boxes, one box for one face."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from bench.vision_reference import Reference
 from mmoment_vision.face_boxes import Boxes, overlaps
@@ -21,17 +24,17 @@ class Scores:
     wanted: int = 0  # reference faces of 40 px or more
     found: int = 0  # of those, with a box of ours
     boxes: int = 0  # boxes of ours of 40 px or more
-    right: int = 0  # of those, on a reference face
+    right: int = 0  # of those, on a reference face that no better box is on
 
     @property
     def recall(self) -> float:
-        """Share of the reference's faces that have a box."""
-        return self.found / self.wanted if self.wanted else 1.0
+        """Share of the reference's faces that have a box; NaN where there were none."""
+        return self.found / self.wanted if self.wanted else math.nan
 
     @property
     def precision(self) -> float:
-        """Share of our boxes that are on a face of the reference."""
-        return self.right / self.boxes if self.boxes else 1.0
+        """Share of our boxes that have a face of the reference; NaN where there were none."""
+        return self.right / self.boxes if self.boxes else math.nan
 
 
 def score(results: Mapping[int, Boxes], reference: Reference, scores: Scores) -> None:
@@ -50,10 +53,22 @@ def score(results: Mapping[int, Boxes], reference: Reference, scores: Scores) ->
             continue
         ours_large = _sides(boxes) >= SMALLEST_FACE_PX
         scores.boxes += int(ours_large.sum())
-        if len(wanted):
-            same = overlaps(boxes, wanted) >= SAME_OVERLAP
-            scores.found += int(same.any(axis=0)[large].sum())
-            scores.right += int(same.any(axis=1)[ours_large].sum())
+        for ours, theirs in _pairs(boxes, wanted):
+            scores.found += int(large[theirs])
+            scores.right += int(ours_large[ours])
+
+
+def _pairs(boxes: Boxes, wanted: Boxes) -> list[tuple[int, int]]:
+    """Rows of `boxes` and of `wanted` that belong together, each in one pair, best overlap first."""
+    if not len(wanted):
+        return []
+    table = overlaps(boxes, wanted)
+    pairs: list[tuple[int, int]] = []
+    while table.max() >= SAME_OVERLAP:
+        ours, theirs = divmod(int(table.argmax()), len(wanted))
+        pairs.append((ours, theirs))
+        table[ours] = table[:, theirs] = -np.inf
+    return pairs
 
 
 def _sides(boxes: Boxes) -> Boxes:
