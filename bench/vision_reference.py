@@ -44,11 +44,26 @@ class PlainLoop:
         self._facenet = facenet
         self._mtcnn = facenet.MTCNN(keep_all=True)
         self._embedder = facenet.InceptionResnetV1(pretrained=None).eval()
+        self.threads = torch.get_num_threads()
 
     def boxes(self, picture: Picture) -> Boxes:
         """Boxes of the faces of a BGR picture."""
         found, _ = self._mtcnn.detect(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
         return empty_boxes() if found is None else np.asarray(found, np.float32)
+
+    def choose_threads(self, picture: Picture) -> None:
+        """Take one thread or all, whichever is faster now.
+
+        Where other processes want the cores, torch on all of them waits for itself and may need
+        ten times as long as on one.
+        """
+        taken: list[tuple[float, int]] = []
+        for threads in sorted({1, self.threads}):
+            self._torch.set_num_threads(threads)
+            # The first run with a new count prepares something.
+            taken.append((min(self.run(picture) for _ in range(3)), threads))
+        _, self.threads = min(taken)
+        self._torch.set_num_threads(self.threads)
 
     def run(self, picture: Picture) -> float:
         """Detect and embed; returns the seconds it took."""
