@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -31,6 +32,11 @@ PACKAGE_OF_LIBRARY = {
 """Shared libraries that the wheels expect of the machine."""
 START_POLICY = Path('/usr/sbin/policy-rc.d')
 """While this file says 101, packages do not start services."""
+NO_SERVICES = """#!/bin/sh
+# Made by Mmoment's ./mmoment for one installation: services are held back while it locks this file.
+# Left behind, it changes nothing and may be removed.
+exec flock --nonblock --conflict-exit-code 101 "$0" true
+"""
 
 
 def library_package(error: str) -> str | None:
@@ -104,12 +110,31 @@ def _condense(line: str) -> str | None:
 
 @contextmanager
 def _services_held_back() -> Iterator[None]:
-    if START_POLICY.exists():
+    """Let packages start no service meanwhile; a policy that the machine has of its own stays in force.
+
+    The kernel drops our lock however we end, so that a policy we could not remove allows everything.
+    """
+    if START_POLICY.exists() and not _is_left_behind(START_POLICY):
         yield
         return
-    try:
-        START_POLICY.write_text('#!/bin/sh\nexit 101\n', encoding='utf-8')
-        START_POLICY.chmod(0o755)
-        yield
-    finally:
-        START_POLICY.unlink(missing_ok=True)
+    START_POLICY.write_text(NO_SERVICES, encoding='utf-8')
+    START_POLICY.chmod(0o755)
+    # For reading: what is open for writing cannot be executed.
+    with START_POLICY.open(encoding='utf-8') as policy:
+        try:
+            fcntl.flock(policy, fcntl.LOCK_EX)
+            yield
+        finally:
+            START_POLICY.unlink(missing_ok=True)
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Whether this is our policy, and nobody holds it any more."""
+    with path.open(encoding='utf-8', errors='replace') as policy:
+        if policy.read() != NO_SERVICES:
+            return False
+        try:
+            fcntl.flock(policy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

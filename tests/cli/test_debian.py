@@ -1,3 +1,6 @@
+import fcntl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,6 +9,8 @@ from cli import debian
 from cli.errors import CliError
 from cli.progress import Progress
 from tests.cli.conftest import fake_command
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -51,7 +56,9 @@ def test_root_installs_without_questions_or_services(
     be(0, monkeypatch)
     policy = machine / 'policy-rc.d'
     fake_command(
-        machine / 'fake-bin', 'apt-get', f'{{ echo "$@"; cat {policy}; }} >> {machine}/asked'
+        machine / 'fake-bin',
+        'apt-get',
+        f'{{ echo "$@"; {policy}; echo "start: $?"; }} >> {machine}/asked',
     )
 
     debian.require(['cmake'], 'no cmake', progress)
@@ -59,7 +66,7 @@ def test_root_installs_without_questions_or_services(
     asked = (machine / 'asked').read_text()
     assert 'install -y' in asked
     assert '--no-install-recommends cmake' in asked
-    assert 'exit 101' in asked
+    assert 'start: 101' in asked
     assert not policy.exists()
 
 
@@ -85,6 +92,37 @@ def test_own_start_policy_of_the_machine_is_kept(
     debian.require(['cmake'], 'no cmake', progress)
 
     assert (machine / 'policy-rc.d').read_text() == 'theirs'
+
+
+def test_start_policy_of_a_killed_setup_allows_services_and_is_removed(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, progress: Progress
+):
+    be(0, monkeypatch)
+    policy = machine / 'policy-rc.d'
+    died = (
+        'import os, pathlib; from cli import debian\n'
+        f'debian.START_POLICY = pathlib.Path({str(policy)!r})\n'
+        'with debian._services_held_back(): os.kill(os.getpid(), 9)'
+    )
+    subprocess.run([sys.executable, '-c', died], cwd=ROOT, check=False)
+    assert policy.exists()
+
+    assert subprocess.run([policy, 'any.service', 'start'], check=False).returncode == 0
+    debian.require(['cmake'], 'no cmake', progress)
+    assert not policy.exists()
+
+
+def test_start_policy_that_another_setup_holds_is_left_to_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, progress: Progress
+):
+    be(0, monkeypatch)
+    policy = machine / 'policy-rc.d'
+    policy.write_text(debian.NO_SERVICES)
+    with policy.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        debian.require(['cmake'], 'no cmake', progress)
+
+    assert policy.read_text() == debian.NO_SERVICES
 
 
 @pytest.mark.parametrize(
