@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
 
@@ -14,6 +15,14 @@ TAKING_MORE = (shell.run, test.run)
 """Commands that hand further words on."""
 INTERRUPTED = 130
 """Exit status of a program ended by Ctrl-C, as shells count it."""
+
+WHAT_TO_DO = {
+    errno.ENOSPC: 'free some space, then run this again',
+    errno.EDQUOT: 'free some of your space, then run this again',
+    errno.EROFS: 'move the clone to where it can be written',
+    errno.EMFILE: 'raise the limit of open files (ulimit -n)',
+    errno.EIO: 'look at the disk',
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,9 +67,20 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except OSError as error:
+        print(f'mmoment: {told(error)}', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('\nmmoment: interrupted; run it again to go on', file=sys.stderr)
         return INTERRUPTED
+
+
+def told(error: OSError) -> str:
+    """One line for a failure of the machine: where, what, and what to do if that is known."""
+    where = f'{error.filename}: ' if error.filename else ''
+    what = error.strerror or str(error)
+    advice = WHAT_TO_DO.get(error.errno or 0)
+    return f'{where}{what}{f": {advice}" if advice else ""}'
 
 
 def end_children_on_sigterm() -> None:
