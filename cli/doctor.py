@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,14 +16,18 @@ from cli.errors import CliError
 from cli.interpreter import version_of
 from cli.project import Project
 from cli.ros import choose, has_real_launch
+from cli.running import process_of_graph
 from cli.venv import Venv, groups_for, missing_venv_packages
 from cli.workspace import Workspace
 
 SUMMARY = 'check machine and clone, and say what to do'
 OK, WARN, FAIL = 'ok', 'warn', 'fail'
 SHARED_MEMORY = Path('/dev/shm')
-NEEDED_SHARED_MIB = 256
-"""Two rings of eight 1080p pictures (100 MiB) and the middleware's own segments of a whole graph."""
+RING_MIB = {'1280x720': 16, '1920x1080': 36}
+"""One frame ring by size of its pictures; a graph has two, the clean and the annotated one."""
+MIDDLEWARE_MIB = 34
+"""What Fast DDS takes for one process."""
+PROCESSES = 5
 LOW_DISK_GIB = 1.0
 
 
@@ -80,16 +83,31 @@ def check_disk(project: Project) -> Finding:
     return Finding('disk', OK, text)
 
 
-def check_shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
-    """Free shared memory, through which pictures pass."""
+def check_shared_memory(folder: Path = SHARED_MEMORY, process: int | None = None) -> Finding:
+    """Free shared memory, through which pictures pass; `process` is one of a graph that has its share."""
     if not folder.is_dir():
         return Finding('shared memory', FAIL, f'no {folder}', f'mount a tmpfs on {folder}')
-    free = shutil.disk_usage(folder).free / 2**20
-    text = f'{free:.0f} MiB free in {folder}'
-    if free < NEEDED_SHARED_MIB:
-        advice = 'remove old files there, or give more: mount -o remount,size=1g /dev/shm, docker run --shm-size=1g'
-        return Finding('shared memory', WARN, text, advice)
-    return Finding('shared memory', OK, text)
+    free_mib = shutil.disk_usage(folder).free / 2**20
+    if process is not None:
+        text = f'{free_mib:.0f} MiB free beside the running graph (process {process})'
+        return Finding('shared memory', OK, text)
+    return judge_shared_memory(free_mib)
+
+
+def judge_shared_memory(free_mib: float) -> Finding:
+    """Say for which pictures it is enough."""
+    needed = {size: 2 * ring + PROCESSES * MIDDLEWARE_MIB for size, ring in RING_MIB.items()}
+    found = f'{free_mib:.0f} MiB free in {SHARED_MEMORY}'
+    lacking = [f'{mib} MiB at {size}' for size, mib in needed.items() if free_mib < mib]
+    if not lacking:
+        return Finding('shared memory', OK, found)
+    if len(lacking) == len(needed):
+        found += f': a graph needs {", ".join(lacking)}'
+    else:
+        fits = ', '.join(size for size, mib in needed.items() if free_mib >= mib)
+        found += f': enough at {fits}; a graph needs {", ".join(lacking)}'
+    advice = 'remove old files there, or give more: mount -o remount,size=512m /dev/shm, docker run --shm-size=512m'
+    return Finding('shared memory', WARN, found, advice)
 
 
 def check_cameras(pattern: str = '/dev/video*') -> Finding:
@@ -175,12 +193,12 @@ def check_port(port: int) -> Finding:
 
 def examine(project: Project, port: int) -> list[Finding]:
     """Return all findings."""
-    first: list[Callable[[], Finding]] = [check_interpreter, check_compiler]
-    rest: list[Callable[[], Finding]] = [check_shared_memory, check_cameras]
     return [
-        *(check() for check in first),
+        check_interpreter(),
+        check_compiler(),
         check_disk(project),
-        *(check() for check in rest),
+        check_shared_memory(process=process_of_graph(project)),
+        check_cameras(),
         *check_clone(project),
         check_port(port),
     ]

@@ -1,5 +1,6 @@
 """The command line as a person uses it, where nothing has to be prepared."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli import doctor, shell
+from cli.main import main
 from cli.project import Project
+from mmoment_camera.ring_layout import DEFAULT_SLOTS, Geometry
 
 ENTRY = Path(__file__).resolve().parents[2] / 'mmoment'
 
@@ -44,6 +47,34 @@ def test_mistakes_end_with_a_reason(words: list[str], told: str):
     assert told in answer.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ('error', 'told'),
+    [
+        (OSError(errno.ENOSPC, 'No space left', '/a/b'), '/a/b: No space left: free some space'),
+        (OSError(errno.EROFS, 'Read-only', '/a/b'), '/a/b: Read-only: move the clone'),
+        (OSError(errno.ENOTDIR, 'Not a directory', '/a/b'), '/a/b: Not a directory'),
+        (OSError('no number'), 'no number'),
+        (PermissionError(errno.EACCES, 'Denied', '/a/b'), 'may not write /a/b'),
+    ],
+)
+def test_failure_of_the_machine_is_told_in_one_line(
+    error: OSError,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(doctor, 'run', fail)
+    monkeypatch.setattr('cli.main.end_children_on_sigterm', lambda: None)
+
+    assert main(['doctor']) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert told in lines[0]
+
+
 def test_doctor_as_json():
     answer = call('doctor', '--json')
 
@@ -73,6 +104,37 @@ def test_doctor_knows_a_clone_without_environment(tmp_path: Path):
 def test_doctor_knows_absent_shared_memory_and_cameras(tmp_path: Path):
     assert doctor.check_shared_memory(tmp_path / 'shm').level == 'fail'
     assert doctor.check_cameras(str(tmp_path / 'video*')).level == 'warn'
+
+
+@pytest.mark.parametrize(
+    ('free_mib', 'level', 'found'),
+    [
+        (100, 'warn', 'needs 202 MiB at 1280x720, 242 MiB at 1920x1080'),
+        (220, 'warn', 'enough at 1280x720; a graph needs 242 MiB at 1920x1080'),
+        (256, 'ok', '256 MiB free'),
+    ],
+)
+def test_doctor_judges_shared_memory_by_size_of_picture(free_mib: int, level: str, found: str):
+    finding = doctor.judge_shared_memory(free_mib)
+
+    assert finding.level == level
+    assert found in finding.found
+    assert ('--shm-size' in finding.advice) == (level == 'warn')
+
+
+@pytest.mark.parametrize('size', doctor.RING_MIB)
+def test_doctor_knows_how_large_a_ring_is(size: str):
+    width, height = map(int, size.split('x'))
+    ring = Geometry(width, height).picture_bytes * DEFAULT_SLOTS / 2**20
+
+    assert ring <= doctor.RING_MIB[size] <= ring + 1
+
+
+def test_doctor_leaves_the_memory_of_a_running_graph_to_it(tmp_path: Path):
+    finding = doctor.check_shared_memory(tmp_path, process=77)
+
+    assert finding.level == 'ok'
+    assert 'process 77' in finding.found
 
 
 def test_shell_start_file_puts_ours_in_front_again(tmp_path: Path):
