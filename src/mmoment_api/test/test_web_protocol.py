@@ -126,6 +126,8 @@ def test_whoever_keeps_us_waiting_is_cut(serve, beginning, caplog):
         connection.sendall(beginning)
         assert is_cut(connection)
     served.until(lambda: served.open_connections() == 0)
+    # Everything has been told once the server has ended.
+    served.server.stop()
     assert caplog.records == []
 
 
