@@ -1,0 +1,60 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import test
+from cli.main import parser
+from cli.prepare import Ready
+from cli.project import Project
+from cli.ros import Ros
+
+GOOD, BAD = 'pass', 'raise SystemExit(1)'
+
+
+@pytest.fixture
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ready:
+    """A prepared clone with nothing in it."""
+    project = Project(tmp_path)
+    (tmp_path / 'pytest.ini').write_text('[pytest]\nmarkers = graph: processes\n')
+    ready = Ready(project, Ros('jazzy', None, sys.executable), Path(sys.executable), {})
+    monkeypatch.setattr(test.Project, 'here', lambda: project)
+    monkeypatch.setattr(test, 'prepare', lambda project, groups: ready)
+    return ready
+
+
+def run(ready: Ready, monkeypatch: pytest.MonkeyPatch, lint: str, body: str, *words: str) -> int:
+    (ready.project.root / 'test_it.py').write_text(f'def test_it():\n    {body}\n')
+    lints = [('style', [sys.executable, '-c', lint])]
+    monkeypatch.setattr(test, 'lints', lambda ready: lints)
+    options = parser().parse_args(['test', '--fast', *words])
+    options.more = ['-p', 'no:cacheprovider']
+    return test.run(options)
+
+
+@pytest.mark.parametrize(
+    ('lint', 'body', 'code', 'summary'),
+    [
+        (GOOD, 'assert True', 0, '1 passed'),
+        (BAD, 'assert True', 1, '1 passed'),
+        (GOOD, 'assert False', 1, '1 failed'),
+    ],
+)
+def test_any_failure_counts_and_the_summary_comes_last(
+    ready: Ready,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    lint: str,
+    body: str,
+    code: int,
+    summary: str,
+):
+    assert run(ready, monkeypatch, lint, body) == code
+
+    lines = capfd.readouterr().out.splitlines()
+    assert summary in lines[-1]
+    assert ('mmoment: failed before the tests: style' in lines) == (lint == BAD)
+
+
+def test_no_lint_leaves_style_out(ready: Ready, monkeypatch: pytest.MonkeyPatch):
+    assert run(ready, monkeypatch, BAD, 'assert True', '--no-lint') == 0
