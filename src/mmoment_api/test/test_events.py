@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from mmoment_api.events import QUEUE_LENGTH, EventHub, TooManyListeners, encode_event
+from mmoment_api.routes.events import EventStream
 
 
 def run(scenario):
@@ -147,3 +148,32 @@ def test_closing_ends_all_and_later_events_are_lost_quietly():
 def test_events_are_small_json():
     assert json.loads(encode_event('faces', {'a': 1}))['data'] == {'a': 1}
     assert ' ' not in encode_event('faces', {'a': 1})
+
+
+@pytest.mark.parametrize('turns', range(8))
+def test_a_client_that_leaves_together_with_an_event_is_forgotten(turns):
+    async def scenario():
+        hub = EventHub()
+        listener = hub.listen(['gestures'])
+        has_left = asyncio.Event()
+
+        async def receive():
+            await has_left.wait()
+            return {'type': 'http.disconnect'}
+
+        async def send(message):
+            pass
+
+        stream = asyncio.ensure_future(EventStream(hub, listener)({}, receive, send))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        has_left.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        listener.offer('gestures', '{}')
+        # Not `wait_for`, which this is about.
+        await asyncio.wait([stream], timeout=2)
+        assert stream.done()
+        assert hub.listeners == 0
+
+    asyncio.run(scenario())

@@ -72,6 +72,7 @@ class EventStream(Response):
             await send({'type': 'http.response.start', 'status': 200, 'headers': self.raw_headers})
             tasks = [
                 asyncio.ensure_future(self._send_all(send)),
+                asyncio.ensure_future(_keep_alive(send)),
                 asyncio.ensure_future(_receive_to_end(receive)),
             ]
             await _first_of(tasks)
@@ -79,16 +80,10 @@ class EventStream(Response):
             self._hub.leave(self._listener)
 
     async def _send_all(self, send: Send) -> None:
-        while True:
-            try:
-                text = await asyncio.wait_for(self._listener.next(), KEEP_ALIVE_S)
-            except asyncio.TimeoutError:
-                # A comment, so that proxies do not take silence for the end.
-                body = b':\n\n'
-            else:
-                if text is None:
-                    break
-                body = f'data: {text}\n\n'.encode()
+        # Without `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes together
+        # with an event, and a client that left would be sent to for ever.
+        while (text := await self._listener.next()) is not None:
+            body = f'data: {text}\n\n'.encode()
             await send({'type': 'http.response.body', 'body': body, 'more_body': True})
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
@@ -106,6 +101,13 @@ def _listen(services: Services, types: str | None, is_welcome: Callable[[], bool
         ) from None
     listener.is_welcome = is_welcome
     return listener
+
+
+async def _keep_alive(send: Send) -> None:
+    """Send comments, so that proxies do not take silence for the end."""
+    while True:
+        await asyncio.sleep(KEEP_ALIVE_S)
+        await send({'type': 'http.response.body', 'body': b':\n\n', 'more_body': True})
 
 
 async def _send_all(websocket: WebSocket, listener: Listener) -> None:
