@@ -188,6 +188,14 @@ class ManagedNode(LifecycleNode, Generic[Table]):
         finally:
             self._close()
 
+    def destroy_node(self) -> None:
+        """Destroy the node, with the state machine that rclpy forgets.
+
+        The state machine holds on to the context, and that to the middleware's shared memory.
+        """
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
     def bring_up(self, stop_spinning: Callable[[], object]) -> None:
         """Configure and activate if `autostart`; raises the fault if that fails."""
         self._stop_spinning = stop_spinning
@@ -320,9 +328,9 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
         _leave(_exit_code(node_class.NAME, _refused_arguments(node_class.NAME, error)))
     node: ManagedNode[Any] | None = None
     fault: BaseException | None = None
+    executor = create_executor()
     try:
         node = node_class()
-        executor = create_executor()
 
         def stop_spinning() -> None:
             ended.set()
@@ -343,7 +351,10 @@ def run_node(node_class: type[ManagedNode[Any]], args: list[str] | None = None) 
             except Exception as error:
                 fault = fault or error
             node.destroy_node()
+        executor.shutdown()
         rclpy.try_shutdown()
+        # Takes the middleware down, and with it the shared memory that it holds.
+        rclpy.get_default_context().destroy()
     _leave(_exit_code(node_class.NAME, fault))
 
 
