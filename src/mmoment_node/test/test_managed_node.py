@@ -1,12 +1,14 @@
 """A managed node as its starter sees it: exit codes, one-line errors, lifecycle, parameters."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -148,6 +150,16 @@ def test_it_runs_until_it_is_told_to_end_and_exits_with_zero(start, signal_numbe
 
 
 @pytest.mark.parametrize('mode', ['person', 'person and close'])
+def test_it_leaves_nothing_of_the_middleware_in_shared_memory(start):
+    process = start()
+    process.wait_for('start')
+    maps = Path(f'/proc/{process.popen.pid}/maps').read_text()
+    segments = set(re.findall(r'/dev/shm/(fastrtps_[0-9a-f]{16})$', maps, re.MULTILINE))
+    assert segments
+    assert process.end(signal.SIGINT) == 0
+    assert not segments & set(os.listdir('/dev/shm'))
+
+
 def test_a_persons_mistake_is_one_line_and_exit_code_two(start, mode):
     process = start(f'mode:={mode}')
     assert process.end() == 2
