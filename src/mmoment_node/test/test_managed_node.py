@@ -149,7 +149,6 @@ def test_it_runs_until_it_is_told_to_end_and_exits_with_zero(start, signal_numbe
     assert process.words == ['open', 'start', 'stop', 'close']
 
 
-@pytest.mark.parametrize('mode', ['person', 'person and close'])
 def test_it_leaves_nothing_of_the_middleware_in_shared_memory(start):
     process = start()
     process.wait_for('start')
@@ -160,6 +159,7 @@ def test_it_leaves_nothing_of_the_middleware_in_shared_memory(start):
     assert not segments & set(os.listdir('/dev/shm'))
 
 
+@pytest.mark.parametrize('mode', ['person', 'person and close'])
 def test_a_persons_mistake_is_one_line_and_exit_code_two(start, mode):
     process = start(f'mode:={mode}')
     assert process.end() == 2
