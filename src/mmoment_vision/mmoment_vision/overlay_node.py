@@ -24,6 +24,7 @@ from mmoment_camera.image_messages import (
 from mmoment_interfaces.msg import Face, FaceArray, GestureEvent, Hand, HandArray
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
+from mmoment_node.picture_rate import PictureRate
 from mmoment_node.rates import RateMeter
 from mmoment_node.stage import StageReporter
 from mmoment_vision.overlay_drawing import DrawnFace, DrawnHand, Layers, Picture, draw_overlay
@@ -45,6 +46,9 @@ class OverlayParameters:
     show_hands: bool = parameter(True, 'Draw the skeletons of hands')
     show_gestures: bool = parameter(True, 'Draw what each hand shows')
     show_status: bool = parameter(True, 'Draw time and pictures per second')
+    maximum_rate_hz: float = parameter(
+        60.0, 'Draw at most this many pictures a second', unit='Hz', minimum=0.5, maximum=240.0
+    )
     wait_ms: float = parameter(
         8.0,
         'Wait for the faces of the very picture this long, then draw the last ones',
@@ -76,7 +80,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         self._faces: ResultPairing[FaceArray] = ResultPairing()
         self._hands: ResultPairing[HandArray] = ResultPairing()
         self._held = HeldGestures()
-        self._rate = RateMeter()
+        self._drawn = RateMeter()
         self._annotated = FramePublisher(self, 'overlay/frames', channel='annotated')
         self._has_image = True
         self._image = self.create_publisher(Image, 'overlay/image', IMAGE_QOS)
@@ -93,7 +97,8 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         ):
             self._results.append(self.create_subscription(message_class, topic, callback, qos))
         self._frames = FrameSubscriber(self, 'frames')
-        self._reporter = StageReporter(self, self._frames, BACKEND)
+        self._rate = PictureRate(self.parameters.maximum_rate_hz, self._frames)
+        self._reporter = StageReporter(self, self._rate, BACKEND)
         self._is_wanted = True
         self._worker = self.spawn(self._work, 'overlay')
 
@@ -122,6 +127,11 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             publisher = self.__dict__.pop(name, None)
             if publisher is not None:
                 self.destroy_publisher(publisher)
+
+    def parameters_changed(self, old: OverlayParameters, new: OverlayParameters) -> None:
+        """Take over a new rate; the layers are read with each picture."""
+        if self.is_running:
+            self._rate.maximum_hz = new.maximum_rate_hz
 
     def diagnose(self) -> list[DiagnosticStatus]:
         """How the stage keeps up."""
@@ -157,17 +167,19 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             if not self._is_watched():
                 self._reporter.idle()
                 continue
+            if not self._rate.takes(frame.monotonic_ns * 1e-9):
+                continue
             try:
                 self._annotate(frame)
             except FrameOverwritten:
-                frames.overwritten += 1
+                self._rate.lost()
             except (RingInUse, SharedMemoryFull) as error:
                 self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
     def _annotate(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         geometry = Geometry(width, height)
-        self._rate.tick(time.monotonic())
+        self._drawn.tick(time.monotonic())
         with self._annotated.slot(
             geometry, header=frame.header, monotonic_ns=frame.monotonic_ns, live=frame.live
         ) as slot:
@@ -214,7 +226,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
 
     def _status(self, header: Header, faces: int, hands: int) -> str:
         clock = time.strftime('%H:%M:%S', time.localtime(header.stamp.sec))
-        parts = [clock, f'{self._rate.hz(time.monotonic()):.0f} fps']
+        parts = [clock, f'{self._drawn.hz(time.monotonic()):.0f} fps']
         parts += [_counted(faces, 'face')] if faces else []
         parts += [_counted(hands, 'hand')] if hands else []
         return '   '.join(parts)

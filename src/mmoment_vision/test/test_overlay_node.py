@@ -89,6 +89,17 @@ def test_nothing_is_drawn_while_nobody_looks(world):
     world.show(grey(), until=lambda: status[-1].processed > 0)
 
 
+def test_no_more_pictures_are_drawn_than_asked_for(world):
+    seen = watch(world)
+    status = world.listen(StageStatus, 'stage_status')
+    world.start(OverlayNode, maximum_rate_hz=2.0)
+    world.show(grey(), until=lambda: status and status[-1].processed >= 2)
+    assert status[-1].dropped > 3 * status[-1].processed
+    shown = len(seen)
+    world.show(grey(), seconds=1.0)
+    assert 1 <= len(seen) - shown <= 3
+
+
 def test_health_is_bad_when_pictures_cannot_be_read_but_not_when_nobody_looks(world, monkeypatch):
     monkeypatch.setattr(stage, 'StallWatch', functools.partial(StallWatch, 0.5, 0.5))
     node = world.start(OverlayNode)
