@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ from bench.api_process import LINK, Signed, started
 pytestmark = pytest.mark.graph
 
 webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
+exceptions = pytest.importorskip('selenium.common.exceptions')
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 DRIVER = shutil.which('chromedriver')
@@ -60,12 +61,17 @@ return Array.from(context.getImageData(0, 0, 64, 36).data).join();
 
 
 def until(condition, timeout_s=WAIT_S):
-    """Wait for a condition; returns its value."""
+    """Wait for a condition; returns its value.
+
+    While a page loads, its address is there before its elements are.
+    """
     deadline_s = time.monotonic() + timeout_s
-    while not (value := condition()):
+    while True:
+        with suppress(exceptions.NoSuchElementException, exceptions.StaleElementReferenceException):
+            if value := condition():
+                return value
         assert time.monotonic() < deadline_s, 'it never came true'
         time.sleep(0.05)
-    return value
 
 
 @contextmanager

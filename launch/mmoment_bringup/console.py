@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -56,3 +57,9 @@ class Console:
         except BrokenPipeError:
             # Whoever read our output is gone (`| head`): the graph goes on, nobody listens
             self._is_heard = False
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Point the stream to nowhere: Python's last flush would turn the exit code into 120."""
+        with contextlib.suppress(OSError), open(os.devnull, 'w') as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
