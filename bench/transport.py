@@ -40,6 +40,7 @@ RATE_HZ = 30.0
 STRESS_RATE_HZ = 200.0
 SIZES = {'720p': Geometry(1280, 720), '1080p': Geometry(1920, 1080)}
 READERS = (1, 4)
+WARM_UP_TURNS = 10
 PAUSE_S = 0.01  # between two timed writes, so that the caches are as cold as between two pictures
 
 
@@ -112,20 +113,26 @@ def write_cost_ratios(geometry: Geometry, repeats: int) -> tuple[float, float | 
     if iceoryx2 is not None:
         candidates['iceoryx2'] = iceoryx2
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    # Interleaved, so that whatever else the machine does falls on all alike.
-    for turn in range(repeats + 10):
-        for name, work in candidates.items():
+    order = list(candidates)
+    for turn in range(repeats + WARM_UP_TURNS):
+        # Interleaved and rotated, so that whatever else the machine does falls on all alike.
+        order = order[1:] + order[:1]
+        for name in order:
             time.sleep(PAUSE_S)
             started = time.perf_counter()
-            work()
-            if turn >= 10:
+            candidates[name]()
+            if turn >= WARM_UP_TURNS:
                 times[name].append(time.perf_counter() - started)
     writer.close()
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    against = medians.get('iceoryx2')
+
+    def ratio(ours: str, theirs: str) -> float:
+        # Within each turn: memory bandwidth drifts by tens of percent between turns.
+        pairs = zip(times[ours], times[theirs], strict=True)
+        return statistics.median(one / other for one, other in pairs)
+
     return (
-        medians['write'] / medians['memcpy'],
-        None if against is None else medians['write_read'] / against,
+        ratio('write', 'memcpy'),
+        ratio('write_read', 'iceoryx2') if 'iceoryx2' in candidates else None,
     )
 
 

@@ -15,7 +15,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,8 +61,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenFrame:
+class WrittenFrame(NamedTuple):
     """Where a picture was put."""
 
     sequence: int
@@ -169,8 +168,9 @@ class FrameRingWriter:
                 f"frame ring '{self.name}' takes uint8 pictures of shape {self.geometry.shape}, "
                 f'not {image.dtype} of shape {image.shape}'
             )
-        with self.slot(monotonic_ns=monotonic_ns, live=live) as (pixels, written):
-            np.copyto(pixels, image)
+        written = self._begin()
+        np.copyto(self._pictures[written.slot], image)
+        self._finish(written, monotonic_ns, live)
         return written
 
     @contextlib.contextmanager
@@ -182,19 +182,26 @@ class FrameRingWriter:
         Its old content is undefined. The picture is there for readers when the block ends;
         if the block raises, it never is.
         """
+        written = self._begin()
+        yield self._pictures[written.slot], written
+        self._finish(written, monotonic_ns, live)
+
+    def _begin(self) -> WrittenFrame:
         sequence = self._next
         slot = sequence % self.slots
-        entry = layout.slot_entry(slot)
-        header = self._header
-        header[entry + layout.BEGUN] = sequence
+        self._header[layout.slot_entry(slot) + layout.BEGUN] = sequence
         self._fence()
         self._next = sequence + 1
-        yield self._pictures[slot], WrittenFrame(sequence, slot)
+        return WrittenFrame(sequence, slot)
+
+    def _finish(self, written: WrittenFrame, monotonic_ns: int, live: bool) -> None:
+        header = self._header
+        entry = layout.slot_entry(written.slot)
         header[entry + layout.CAPTURED] = monotonic_ns
         header[entry + layout.FLAGS] = layout.LIVE_FLAG if live else 0
         self._fence()
-        header[entry + layout.DONE] = sequence
-        header[layout.NEWEST] = sequence
+        header[entry + layout.DONE] = written.sequence
+        header[layout.NEWEST] = written.sequence
 
     @property
     def next_sequence(self) -> int:
