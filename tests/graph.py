@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import psutil
 import rclpy
 from ament_index_python.packages import get_package_share_directory
 from rclpy.executors import SingleThreadedExecutor
@@ -195,10 +196,11 @@ class Graph:
                 continue
             if marker in command and is_running(int(folder.name)):
                 found.append(f'process {folder.name}')
-        ours = mapped_segments(os.getpid())
+        # Graphs of one domain map each other's segments: one that still lives keeps its own.
+        in_use = set().union(*map(mapped_segments, psutil.pids()))
         for name in os.listdir(SHARED_MEMORY):
             is_ring = f'.{self.domain}.{self.namespace}.' in name
-            if is_ring or (name in self._segments and name not in ours):
+            if is_ring or (name in self._segments and name not in in_use):
                 found.append(f'shared memory {name}')
         return found
 
@@ -226,7 +228,7 @@ def mapped_segments(pid: int) -> set[str]:
     """Names of the Fast DDS segments (not ports, which are shared) that a process has mapped."""
     try:
         maps = Path(f'/proc/{pid}/maps').read_text(encoding='utf-8')
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return set()
     return set(re.findall(rf'{SHARED_MEMORY}/(fast(?:rtps|dds)_[0-9a-f]{{16}})\b', maps))
 

@@ -103,8 +103,13 @@ class Camera:
         asker = [sys.executable, '-m', 'mmoment_api.sign_in_link', '--namespace', NAMESPACE]
         asked = subprocess.run(asker, capture_output=True, text=True, timeout=WAIT_S)
         assert asked.returncode == 0, asked.stderr
-        match = until(lambda: LINK.search(''.join(self.graph.lines[before:])))
-        self.links.append(match.group(1))
+
+        def printed():
+            # The supervisor repeats the first link when the last node is ready.
+            links = LINK.findall(''.join(self.graph.lines[before:]))
+            return [link for link in links if link not in self.links]
+
+        self.links.append(until(printed)[0])
         return self.links[-1]
 
     def process(self, name):
