@@ -106,8 +106,8 @@ class Camera:
 
         def printed():
             # The supervisor repeats the first link when the last node is ready.
-            links = LINK.findall(''.join(self.graph.lines[before:]))
-            return [link for link in links if link not in self.links]
+            matches = LINK.finditer(''.join(self.graph.lines[before:]))
+            return [match[1] for match in matches if match[1] not in self.links]
 
         self.links.append(until(printed)[0])
         return self.links[-1]
