@@ -11,6 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rclpy.executors import SingleThreadedExecutor
 
 from mmoment_node.spare_domain import spare_domain
 
@@ -259,73 +266,83 @@ def test_a_failed_transition_is_told_and_does_not_end_the_node(
     assert process.end(signal.SIGINT) == 0
 
 
-def test_lifecycle_parameters_and_diagnostics_over_ros(start, domain, monkeypatch):
-    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
-    import rclpy
-    from diagnostic_msgs.msg import DiagnosticArray
-    from lifecycle_msgs.msg import Transition
-    from lifecycle_msgs.srv import ChangeState
-    from rcl_interfaces.msg import Parameter
-    from rcl_interfaces.srv import DescribeParameters, SetParameters
+class Caller:
+    """A node that asks the probe things, in the probe's domain."""
 
-    process = start('autostart:=false')
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node('tester', context=context)
-    executor = rclpy.executors.SingleThreadedExecutor(context=context)
-    executor.add_node(node)
+    def __init__(self) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node('tester', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.levels: dict[str, bytes] = {}
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
-    def call(kind, name, request):
-        client = node.create_client(kind, f'probe/{name}')
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.levels.update({status.name: status.level for status in message.status})
+
+    def call(self, kind, name, request):
+        client = self.node.create_client(kind, f'probe/{name}')
         assert client.wait_for_service(20)
         future = client.call_async(request)
-        executor.spin_until_future_complete(future, timeout_sec=20)
+        self.executor.spin_until_future_complete(future, timeout_sec=20)
         return future.result()
 
-    def change(transition: int) -> bool:
+    def change(self, transition: int) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
-        return call(ChangeState, 'change_state', request).success
+        return self.call(ChangeState, 'change_state', request).success
 
-    def set_fps(value: float):
+    def set_fps(self, value: float):
         item = Parameter(name='fps')
         item.value.type, item.value.double_value = 3, value
         request = SetParameters.Request(parameters=[item])
-        return call(SetParameters, 'set_parameters', request).results[0]
+        return self.call(SetParameters, 'set_parameters', request).results[0]
 
-    levels: dict[str, bytes] = {}
-
-    def on_diagnostics(message: DiagnosticArray) -> None:
-        levels.update({status.name: status.level for status in message.status})
-
-    def wait_for_status(name: str) -> None:
-        levels.clear()
+    def wait_for_status(self, name: str) -> None:
+        self.levels.clear()
         deadline = time.monotonic() + 15
-        while name not in levels:
-            assert time.monotonic() < deadline, levels
-            executor.spin_once(timeout_sec=0.1)
+        while name not in self.levels:
+            assert time.monotonic() < deadline, self.levels
+            self.executor.spin_once(timeout_sec=0.1)
 
-    try:
-        node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
-        wait_for_status('probe: lifecycle')
-        assert process.words == []
-        assert change(Transition.TRANSITION_CONFIGURE)
-        assert change(Transition.TRANSITION_ACTIVATE)
-        wait_for_status('probe: mood')
-        assert set_fps(25.0).successful
-        refused = set_fps(13.0)
-        assert (refused.successful, refused.reason) == (False, '13 brings bad luck')
-        assert not set_fps(500.0).successful
-        request = DescribeParameters.Request(names=['fps'])
-        described = call(DescribeParameters, 'describe_parameters', request).descriptors[0]
-        assert described.description == 'Rate [Hz]'
-        assert described.floating_point_range[0].to_value == 60.0
-        assert change(Transition.TRANSITION_DEACTIVATE)
-        assert change(Transition.TRANSITION_CLEANUP)
-        process.wait_for('close')
-        assert process.words == ['open', 'start', 'stop', 'close']
-        assert process.lines[-1] == 'close 25.0 ()'
-        assert change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
-        assert process.end() == 0
-    finally:
-        node.destroy_node()
-        rclpy.shutdown(context=context)
+    def close(self) -> None:
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def caller(domain, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', domain)
+    caller = Caller()
+    yield caller
+    caller.close()
+
+
+def test_its_lifecycle_over_ros(start, caller):
+    process = start('autostart:=false')
+    caller.wait_for_status('probe: lifecycle')
+    assert process.words == []
+    assert caller.change(Transition.TRANSITION_CONFIGURE)
+    assert caller.change(Transition.TRANSITION_ACTIVATE)
+    caller.wait_for_status('probe: mood')
+    assert caller.change(Transition.TRANSITION_DEACTIVATE)
+    assert caller.change(Transition.TRANSITION_CLEANUP)
+    process.wait_for('close')
+    assert process.words == ['open', 'start', 'stop', 'close']
+    assert caller.change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert process.end() == 0
+
+
+def test_its_parameters_over_ros(start, caller):
+    process = start()
+    process.wait_for('start')
+    assert caller.set_fps(25.0).successful
+    refused = caller.set_fps(13.0)
+    assert (refused.successful, refused.reason) == (False, '13 brings bad luck')
+    assert not caller.set_fps(500.0).successful
+    request = DescribeParameters.Request(names=['fps'])
+    described = caller.call(DescribeParameters, 'describe_parameters', request).descriptors[0]
+    assert described.description == 'Rate [Hz]'
+    assert described.floating_point_range[0].to_value == 60.0
+    assert process.end(signal.SIGINT) == 0
+    assert process.lines[-1] == 'close 25.0 ()'
