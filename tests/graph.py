@@ -233,6 +233,13 @@ def mapped_segments(pid: int) -> set[str]:
     return set(re.findall(rf'{SHARED_MEMORY}/(fast(?:rtps|dds)_[0-9a-f]{{16}})\b', maps))
 
 
+def owned_segments(pid: int) -> set[str]:
+    """Names of the Fast DDS segments that a process made: it keeps their lock files open."""
+    links = {os.readlink(link) for link in Path(f'/proc/{pid}/fd').iterdir()}
+    locked = re.compile(rf'{SHARED_MEMORY}/(fast(?:rtps|dds)_[0-9a-f]{{16}})_el')
+    return {match[1] for link in links if (match := locked.fullmatch(link))}
+
+
 class Inbox(Generic[Message]):
     """The messages of one topic."""
 

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from mmoment_bringup.leftovers import sweep_fast_dds
+from mmoment_bringup.leftovers import SHARED_MEMORY
 from mmoment_camera.ring_layout import DEFAULT_SLOTS
 from mmoment_interfaces.msg import FaceArray, Frame
 from tests.graph import (
@@ -20,7 +20,7 @@ from tests.graph import (
     Graph,
     Listener,
     is_running,
-    mapped_segments,
+    owned_segments,
     wait_until,
 )
 from tests.painted_clip import write_painted_clip
@@ -134,15 +134,17 @@ def test_killed_nodes_come_back_and_results_with_them(tmp_path):
         faces = listener.subscribe(FaceArray, 'faces')
         faces.wait_for(lambda message: message.faces)
         before = graph.pids
-        held = set().union(*(mapped_segments(pid) for pid in before.values()))
-        for name in ('camera_node', 'face_node'):
+        killed = ('camera_node', 'face_node')
+        orphaned = set().union(*(owned_segments(before[name]) for name in killed))
+        assert len(orphaned) >= len(killed)
+        for name in killed:
             os.kill(before[name], signal.SIGKILL)
         wait_until(
-            lambda: all(graph.pids[name] != before[name] for name in ('camera_node', 'face_node')),
+            lambda: all(graph.pids[name] != before[name] for name in killed),
             'both nodes started again',
         )
-        # Their segments went before the new ones came: nothing is left to sweep
-        assert not held.intersection(sweep_fast_dds())
+        # Their segments went before the new nodes came
+        assert not orphaned.intersection(os.listdir(SHARED_MEMORY))
         faces.clear()
         faces.wait_for(lambda message: message.faces, START_PATIENCE_S)
         unharmed = ('gesture_node', 'overlay_node', 'api_node')

@@ -15,8 +15,9 @@ SHARED_MEMORY = Path('/dev/shm')
 _FAST_DDS_LOCK = re.compile(r'(?P<name>(fastrtps|fastdds)_([0-9a-f]{16}|port\d+))_el')
 # As frame_segment.PREFIX of mmoment_camera, known here to look before NumPy is loaded
 _RING_PREFIX = 'mmoment.'
-# A lock file is made a moment before it is locked
-_YOUNGEST_S = 2.0
+# A lock file is made a moment before it is locked. Shorter than the pause before a restart: what a
+# node leaves that is killed as soon as it stands must go before its successor comes.
+_YOUNGEST_S = 0.5
 
 
 def sweep() -> list[str]:

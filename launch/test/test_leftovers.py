@@ -14,6 +14,16 @@ def make(folder, name, age_s=60.0):
     return lock
 
 
+# From the death of a node to its restart, as the launch file has it
+SHORTEST_PAUSE_S = 1.0
+
+
+def test_a_node_killed_as_soon_as_it_stood_leaves_nothing_for_its_successor(tmp_path):
+    make(tmp_path, 'fastrtps_0123456789abcdef', age_s=SHORTEST_PAUSE_S)
+    assert sweep_fast_dds(tmp_path) == ['fastrtps_0123456789abcdef']
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_what_nobody_holds_is_removed(tmp_path):
     held = make(tmp_path, 'fastrtps_0123456789abcdef')
     make(tmp_path, 'fastrtps_fedcba9876543210')
