@@ -1,0 +1,128 @@
+"""What is kept of a face: its embedding as whole numbers of 8 bits, and the model that made it.
+
+512 dimensions become 512 bytes; the cosine of the angle between an embedding and its template is
+0.9999 or more. Templates are secrets of their owners: no text made here contains their values.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Layout: magic, layout version, length of the model id, dimension, scale (all little-endian); then
+# the model id in ASCII, then one signed byte for each dimension. Nothing follows.
+HEADER = struct.Struct('<4sBBHf')
+MAGIC = b'MMFT'
+LAYOUT_VERSION = 1
+
+# The largest value of a template has this size, so that none of the 8 bits is wasted; -128 is not
+# used: its negative does not fit.
+LARGEST = 127
+
+# Far more than any model has; a header that says otherwise is not ours.
+MOST_DIMENSIONS = 4096
+
+# An embedding has length 1. Rounding to whole numbers changes that by less than this.
+LENGTH_ERROR = 0.05
+
+
+class TemplateError(ValueError):
+    """A template or an embedding that cannot be used. The text never contains values of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FaceTemplate:
+    """One face as a model saw it. Raises TemplateError for what `quantised` would not make."""
+
+    model_id: str
+    values: NDArray[np.int8]  # (D,): the largest is 127 or -127
+    scale: float  # one step of the values
+
+    def __post_init__(self) -> None:
+        if not (self.model_id and len(self.model_id) < 256 and self.model_id.isascii()):
+            raise TemplateError('the model id of a face template is 1 to 255 ASCII characters')
+        if self.values.dtype != np.int8 or self.values.ndim != 1:
+            raise TemplateError('a face template is one row of 8-bit values')
+        if not 0 < len(self.values) <= MOST_DIMENSIONS:
+            raise TemplateError(f'a face template has 1 to {MOST_DIMENSIONS} dimensions')
+        wide = self.values.astype(np.float64)
+        length = float(np.linalg.norm(wide)) * self.scale
+        if np.abs(wide).max() != LARGEST or not abs(length - 1.0) <= LENGTH_ERROR:
+            raise TemplateError('the values of a face template do not fit its scale: it is damaged')
+
+    def __repr__(self) -> str:
+        return f'FaceTemplate({self.model_id!r}, {self.dimension} dimensions)'
+
+    @property
+    def dimension(self) -> int:
+        """Number of values."""
+        return len(self.values)
+
+    @classmethod
+    def quantised(cls, model_id: str, embedding: ArrayLike) -> FaceTemplate:
+        """Template of an embedding (D,), of any length but 0."""
+        unit = mean_embedding(np.asarray(embedding, np.float32).reshape(1, -1)).astype(np.float64)
+        scale = float(np.abs(unit).max()) / LARGEST
+        # What is stored is a 32-bit number: values and scale must fit each other as stored.
+        return cls(model_id, np.rint(unit / scale).astype(np.int8), float(np.float32(scale)))
+
+    def embedding(self) -> NDArray[np.float32]:
+        """Embedding (D,) of length 1."""
+        wide = self.values.astype(np.float32)
+        return np.asarray(wide / np.linalg.norm(wide), np.float32)
+
+    def to_bytes(self) -> bytes:
+        """Template in the layout above: what is to be sealed."""
+        name = self.model_id.encode('ascii')
+        header = HEADER.pack(MAGIC, LAYOUT_VERSION, len(name), self.dimension, self.scale)
+        return header + name + self.values.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> FaceTemplate:
+        """Template that `to_bytes` wrote. Raises TemplateError for anything else."""
+        if len(data) < HEADER.size:
+            raise TemplateError(f'{len(data)} bytes are too few for a face template')
+        magic, version, name_length, dimension, scale = HEADER.unpack_from(data)
+        if magic != MAGIC:
+            raise TemplateError('these bytes are no face template')
+        if version != LAYOUT_VERSION:
+            raise TemplateError(
+                f'layout {version} of a face template is unknown; this program reads layout '
+                f'{LAYOUT_VERSION}'
+            )
+        expected = HEADER.size + name_length + dimension
+        if len(data) != expected:
+            raise TemplateError(f'a face template of {expected} bytes came with {len(data)}')
+        try:
+            model_id = data[HEADER.size : HEADER.size + name_length].decode('ascii')
+        except UnicodeDecodeError:
+            # `from None`: the fault would carry the bytes.
+            raise TemplateError('the model id of a face template is not ASCII') from None
+        values = np.frombuffer(data, np.int8, dimension, HEADER.size + name_length)
+        return cls(model_id, values.copy(), scale)
+
+    def wipe(self) -> None:
+        """Overwrite the values; the template cannot be used any more."""
+        self.values.fill(0)
+
+
+def mean_embedding(embeddings: ArrayLike) -> NDArray[np.float32]:
+    """Direction (D,), of length 1, in the middle of embeddings (N, D): one face in several poses.
+
+    Every pose counts the same. Raises TemplateError if there is none or they have no middle.
+    """
+    rows = np.asarray(embeddings, np.float64)
+    if rows.ndim != 2 or not rows.size:
+        raise TemplateError('a face template needs at least one embedding')
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    # Also refuses what is not a number.
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise TemplateError('an embedding without direction makes no face template')
+    middle = (rows / lengths).mean(axis=0)
+    length = float(np.linalg.norm(middle))
+    if length < 1e-3:
+        raise TemplateError('these embeddings point in opposite directions: no face template')
+    return np.asarray(middle / length, np.float32)
