@@ -7,10 +7,17 @@ import errno
 import signal
 import sys
 
-from cli import bench, doctor, shell, test, up
+from cli import bench, doctor, models, shell, test, up
 from cli.errors import CliError
 
-COMMANDS = {'up': up, 'test': test, 'bench': bench, 'doctor': doctor, 'shell': shell}
+COMMANDS = {
+    'up': up,
+    'test': test,
+    'bench': bench,
+    'doctor': doctor,
+    'models': models,
+    'shell': shell,
+}
 TAKING_MORE = (shell.run, test.run)
 """Commands that hand further words on."""
 INTERRUPTED = 130

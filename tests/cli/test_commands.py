@@ -22,7 +22,7 @@ def call(*words: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'shell'])
+@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'models', 'shell'])
 def test_every_command_has_help(command: str):
     answer = call(command, '--help')
 
@@ -37,6 +37,7 @@ def test_every_command_has_help(command: str):
         (['up', '--sauce', 'demo'], '--sauce'),
         (['up', '--', 'more'], 'more'),
         (['bench', 'nothing-like-it'], 'no benchmark nothing-like-it'),
+        (['models', 'fetch', 'none'], 'no model none; there are: facenet'),
         (['up', '--source', 'missing.mp4'], 'no such file'),
     ],
 )
