@@ -12,28 +12,21 @@ exact rewritings make them cheaper to run:
 """
 
 import importlib.util
-import pickle
-from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Whoever opens networks of this module meets the error here.
+from mmoment_vision.torch_weights import WeightsError as WeightsError
+from mmoment_vision.torch_weights import read_state
 
 FloatArray = NDArray[np.float32]
 
 # Constants of the input normalisation that the weights were trained with.
 PIXEL_MEAN = 127.5
 PIXEL_SCALE = 1.0 / 128.0
-
-# First pickle of a file in torch's format of before 1.6 (torch/serialization.py).
-LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-
-
-class WeightsError(RuntimeError):
-    """The weight files are absent or not in the expected format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,84 +181,8 @@ def _convolution(weight: FloatArray, bias: FloatArray) -> Convolution:
 def _state(path: Path) -> dict[str, FloatArray]:
     """Arrays of one weight file by name."""
     try:
-        with path.open('rb') as file:
-            return _read_legacy_state(file)
+        return read_state(path)
     except FileNotFoundError as error:
         raise WeightsError(f'{path} is missing: reinstall facenet-pytorch') from error
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise WeightsError(f'{path} is not a weight file of facenet-pytorch 2: {error}') from error
-
-
-class _Storage:
-    """Flat array of one storage; filled after the object that refers to it."""
-
-    def __init__(self, length: int) -> None:
-        self.values: FloatArray = np.zeros(length, np.float32)
-
-
-class _TensorView:
-    """A tensor before its storage has been read."""
-
-    def __init__(
-        self, storage: _Storage, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any
-    ) -> None:
-        self._storage, self._offset, self._size, self._stride = storage, offset, size, stride
-
-    def array(self) -> FloatArray:
-        """Private contiguous copy of the tensor."""
-        values = self._storage.values[self._offset :]
-        strides = [step * values.itemsize for step in self._stride]
-        reach = sum((size - 1) * step for size, step in zip(self._size, self._stride, strict=True))
-        if reach >= len(values):
-            raise ValueError('a tensor reaches past its storage')
-        return np.lib.stride_tricks.as_strided(values, self._size, strides).copy()
-
-
-class _LegacyUnpickler(pickle.Unpickler):
-    """Unpickler that can make nothing but ordered dictionaries of float32 tensors."""
-
-    ALLOWED: dict[tuple[str, str], Any] = {
-        ('collections', 'OrderedDict'): OrderedDict,
-        ('torch._utils', '_rebuild_tensor_v2'): _TensorView,
-        ('torch', 'FloatStorage'): 'float32',
-    }
-
-    def __init__(self, file: BinaryIO, storages: dict[str, _Storage]) -> None:
-        super().__init__(file)
-        self._storages = storages
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self.ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f'unexpected {module}.{name}') from None
-
-    def persistent_load(self, identifier: Any) -> _Storage:
-        _, _, key, _, length, _ = identifier
-        return self._storages.setdefault(key, _Storage(length))
-
-
-def _read_legacy_state(file: BinaryIO) -> dict[str, FloatArray]:
-    """State dictionary of a file in torch's old format.
-
-    Five pickles (magic, version, system, object, storage keys), then for each key the length as
-    int64 and the values, all little-endian.
-    """
-    storages: dict[str, _Storage] = {}
-
-    def unpickle() -> Any:
-        return _LegacyUnpickler(file, storages).load()
-
-    if unpickle() != LEGACY_MAGIC:
-        raise ValueError('wrong magic number')
-    unpickle()
-    unpickle()
-    tensors = unpickle()
-    for key in unpickle():
-        storage = storages[key]
-        length = int.from_bytes(file.read(8), 'little')
-        values = np.frombuffer(file.read(4 * length), '<f4')
-        if len(values) != len(storage.values):
-            raise ValueError(f'storage {key} is cut short')
-        storage.values[:] = values
-    return {name: tensor.array() for name, tensor in tensors.items()}
