@@ -1,0 +1,390 @@
+"""Who each followed face is, over time: names from several sightings, and names taken back.
+
+A sighting is what the gallery says of one picture of a face. It costs as much as many pictures of
+following do, so faces are looked at when something is to be learnt: fast while they are new or
+doubtful, seldom when they are named, ever more seldom when nobody knows them. All of that goes by
+time, not by pictures.
+
+A name belongs to a track, and no two tracks carry one name. A track whose face may have become
+another's (it met a face, vanished for a moment or jumped) is doubtful: it is looked at again at
+once, what was seen before no longer counts for it, and one good look that says otherwise takes its
+name.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmoment_vision.face_boxes import Boxes, intersections
+from mmoment_vision.face_gallery import NOBODY, Match
+from mmoment_vision.face_tracking import TrackedFace
+
+# Times are sums of fractions: what is due now must not slip to the next picture by rounding.
+ROUNDING_S = 1e-6
+
+# A sighting of nobody says less against a name than one of another person: a face that is half
+# turned away is nobody's.
+WEIGHT_OF_NOBODY = 0.5
+
+# Share of all that was seen that must speak for a name.
+SHARE_TO_NAME = 0.6
+
+# A track that asks for the name of another in view must have this much more evidence.
+LEAD_OVER_HOLDER = 1.0
+# And the holder must have been looked at this often since it was asked for.
+LOOKS_AT_HOLDER = 2
+
+# Boxes are widened by this share of their width to each side before they count as touching: the
+# tracker may take one face for the other a little before and after they overlap.
+TOUCHING_SHARE = 0.15
+
+# A face moves less than this between two pictures: half its width for a shaky box, and four widths
+# a second, which is somebody who runs close by.
+JUMP_WIDTHS = 0.5
+JUMP_WIDTHS_PER_S = 4.0
+# Nor does it grow or shrink by more than this factor from one picture to the next.
+JUMP_GROWTH = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """When faces are looked at, named and no longer named."""
+
+    # Naming: three good sightings, or more if they are poor. One may be wrong.
+    fewest_sightings: int = 3
+    votes_to_name: float = 2.0  # sum of their weights
+    most_sightings: int = 8  # that are remembered: what was seen earlier has been overtaken
+    # Taking back, by sum of weights since the last sighting that agreed. Two good looks at another
+    # person or three at nobody; a doubtful track has nothing to set against the first.
+    votes_to_withdraw: float = 1.4
+    votes_to_withdraw_doubtful: float = 0.4
+    votes_to_clear: float = 1.2  # two good looks end the doubt
+    # Looking. New faces are decided within half a second if they can be; six looks in a row see
+    # some change of expression and light.
+    fast_interval_s: float = 0.1
+    fast_looks: int = 6
+    burst_interval_s: float = 2.0  # a surprise makes it fast again no sooner than this
+    doubtful_interval_s: float = 0.5  # when the fast looks are spent
+    named_interval_s: float = 2.0  # a wrong name that nothing hinted at lives no longer than this
+    unknown_interval_s: float = 2.0  # who is unknown now may turn to the camera
+    interval_growth: float = 1.5
+    # Doubt.
+    gap_s: float = 0.2  # a face unseen so long may come back as another
+    touching_s: float = 0.3  # faces must be apart so long to count as apart
+    # Longer than the tracker keeps a face that it does not see (1 s): ids do not return after it.
+    keep_unseen_s: float = 5.0
+    freshest_s: float = 0.3  # landmarks that were only followed for longer are off the face
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFace:
+    """Whose face a track is."""
+
+    identity: str
+    similarity: float  # at the last sighting that agreed
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperCounts:
+    """For diagnostics. Tracks as of now, the rest since the start."""
+
+    tracks: int
+    named: int
+    doubtful: int
+    sightings: int
+    names_given: int
+    names_withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    identity: str
+    weight: float
+    taken_s: float
+
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """What is known of one followed face."""
+
+    box: Boxes
+    seen_s: float  # last picture with it
+    next_look_s: float
+    interval_s: float
+    fast_left: int
+    sightings: deque[_Sighting]
+    name: str = NOBODY
+    similarity: float = 0.0
+    against: float = 0.0  # votes since the last sighting that agreed with the name
+    doubted_s: float | None = None  # None: not doubtful
+    cleared: float = 0.0  # votes that agreed since then
+    touched_s: float = field(default=float('-inf'))
+    burst_s: float = field(default=float('-inf'))
+    asked_s: float | None = None  # since when another track asks for this name
+
+    def evidence(self, identity: str) -> float:
+        """Votes for an identity less those against it."""
+        return sum(
+            sighting.weight
+            if sighting.identity == identity
+            else -sighting.weight * (1.0 if sighting.identity else WEIGHT_OF_NOBODY)
+            for sighting in self.sightings
+        )
+
+
+class IdentityKeeper:
+    """Names of the tracks of one stream of pictures. For one thread.
+
+    Times are those of the pictures, in seconds. For each picture: `advance`, then look at the
+    first of `wanted` as time allows, then tell by `saw`, which may be some pictures later.
+    """
+
+    def __init__(self, settings: IdentitySettings | None = None) -> None:
+        self.settings = settings or IdentitySettings()
+        self._tracks: dict[int, _Track] = {}
+        self._now_s = float('-inf')
+        self._sightings = self._given = self._withdrawn = 0
+
+    def advance(self, faces: Sequence[TrackedFace], now_s: float) -> None:
+        """Take in who is in view in the picture of `now_s`. A time before the last starts anew."""
+        if now_s < self._now_s:
+            self.clear()
+        before_s, self._now_s = self._now_s, now_s
+        for face, touches in zip(faces, _touching(faces), strict=True):
+            track = self._tracks.get(face.track_id)
+            if track is None:
+                track = self._tracks[face.track_id] = self._new_track(face)
+            elif self._may_be_another(track, face, before_s):
+                self._doubt(track)
+            was_touching = self._is_touching(track)
+            if touches:
+                track.touched_s = now_s
+            if self._is_touching(track) != was_touching:
+                self._doubt(track)
+            track.box, track.seen_s = face.box.copy(), now_s
+        self._tracks = {
+            track_id: track
+            for track_id, track in self._tracks.items()
+            if now_s - track.seen_s <= self.settings.keep_unseen_s
+        }
+
+    def wanted(self, faces: Sequence[TrackedFace], now_s: float) -> list[int]:
+        """Ids of the tracks to look at in the picture of `now_s`, most urgent first.
+
+        A track is wanted until `saw` is called for it; if no look is possible, call it with
+        weight 0.
+        """
+        late: list[tuple[float, int]] = []
+        for face in faces:
+            track = self._tracks.get(face.track_id)
+            if track is None or face.undetected_s > self.settings.freshest_s:
+                continue
+            if face.landmarks.any() and track.next_look_s <= now_s + ROUNDING_S:
+                # Late by the measure of its own pace: nobody waits for ever.
+                pace_s = self.settings.fast_interval_s if track.fast_left else track.interval_s
+                late.append(((now_s - track.next_look_s) / pace_s, face.track_id))
+        return [track_id for _, track_id in sorted(late, key=lambda item: (-item[0], item[1]))]
+
+    def saw(self, track_id: int, match: Match, taken_s: float, weight: float = 1.0) -> None:
+        """Take in one sighting, in the picture of `taken_s`; `weight` 0..1: how good a view."""
+        track = self._tracks.get(track_id)
+        if track is None:
+            return
+        self._sightings += 1
+        if track.doubted_s is not None and taken_s < track.doubted_s:
+            # Seen before the doubt arose: it says nothing about the face that is there now.
+            return
+        sighting = _Sighting(match.identity, min(max(weight, 0.0), 1.0), taken_s)
+        if sighting.weight > 0:
+            track.sightings.append(sighting)
+            if track.name:
+                self._judge(track, sighting, match.similarity)
+            if not track.name:
+                self._try_to_name(track, match)
+        self._plan(track, sighting)
+
+    def name_of(self, track_id: int) -> NamedFace | None:
+        """Name of a track, or None while nobody knows."""
+        track = self._tracks.get(track_id)
+        if track is None or not track.name:
+            return None
+        return NamedFace(track.name, track.similarity)
+
+    def forget(self, identity: str) -> None:
+        """Take a name away at once, and all that was seen in its favour."""
+        for track in self._tracks.values():
+            if track.name == identity:
+                self._withdraw(track)
+            self._drop_sightings(track, identity)
+
+    def gallery_changed(self) -> None:
+        """Look at everybody again soon: somebody has checked in."""
+        for track in self._tracks.values():
+            track.next_look_s = min(track.next_look_s, self._now_s)
+            if not track.name:
+                # Whoever was nobody until now may be somebody.
+                self._drop_sightings(track, NOBODY)
+                self._hurry(track)
+
+    def clear(self) -> None:
+        """Forget all tracks, as at a change of the source."""
+        self._tracks.clear()
+        self._now_s = float('-inf')
+
+    def counts(self) -> KeeperCounts:
+        """Figures for diagnostics."""
+        tracks = self._tracks.values()
+        return KeeperCounts(
+            tracks=len(tracks),
+            named=sum(bool(track.name) for track in tracks),
+            doubtful=sum(bool(track.name) and track.doubted_s is not None for track in tracks),
+            sightings=self._sightings,
+            names_given=self._given,
+            names_withdrawn=self._withdrawn,
+        )
+
+    def _new_track(self, face: TrackedFace) -> _Track:
+        settings = self.settings
+        return _Track(
+            face.box.copy(),
+            self._now_s,
+            next_look_s=self._now_s,
+            interval_s=settings.fast_interval_s,
+            fast_left=settings.fast_looks,
+            sightings=deque(maxlen=settings.most_sightings),
+        )
+
+    def _may_be_another(self, track: _Track, face: TrackedFace, before_s: float) -> bool:
+        """Whether the face was away or jumped since the picture of `before_s`."""
+        away_s = self._now_s - track.seen_s
+        if track.seen_s < before_s and away_s > self.settings.gap_s:
+            return True
+        widths = track.box[2] - track.box[0], face.box[2] - face.box[0]
+        width = max(1.0, float(min(widths)))
+        moved = np.abs(face.box - track.box).reshape(2, 2).mean(axis=0).max()
+        return bool(
+            moved > width * (JUMP_WIDTHS + JUMP_WIDTHS_PER_S * away_s)
+            or max(widths) > width * JUMP_GROWTH
+        )
+
+    def _is_touching(self, track: _Track) -> bool:
+        return self._now_s - track.touched_s < self.settings.touching_s
+
+    def _doubt(self, track: _Track) -> None:
+        """From now on, only what is seen from now on counts."""
+        track.sightings.clear()
+        track.doubted_s, track.cleared, track.against = self._now_s, 0.0, 0.0
+        if track.name:
+            self._hurry(track)
+        else:
+            self._hurry(track, self.settings.fewest_sightings)
+
+    def _hurry(self, track: _Track, looks: int | None = None) -> None:
+        """Look at a track fast for a while, from now on."""
+        track.next_look_s = min(track.next_look_s, self._now_s)
+        track.fast_left = max(track.fast_left, looks or self.settings.fast_looks)
+
+    def _hurry_by_sighting(self, track: _Track, taken_s: float) -> None:
+        """The same because of what was seen; not again and again, or faces that are hard to tell
+        would be looked at all the time."""
+        if taken_s - track.burst_s >= self.settings.burst_interval_s and not track.fast_left:
+            track.burst_s = taken_s
+            track.fast_left = self.settings.fewest_sightings
+
+    def _judge(self, track: _Track, sighting: _Sighting, similarity: float) -> None:
+        """Hold a sighting against the name of its track."""
+        settings = self.settings
+        is_doubtful = track.doubted_s is not None
+        if sighting.identity == track.name:
+            track.against, track.similarity = 0.0, similarity
+            track.cleared += sighting.weight
+            if track.cleared >= settings.votes_to_clear and not self._is_touching(track):
+                track.doubted_s = None
+            return
+        self._hurry_by_sighting(track, sighting.taken_s)
+        track.against += sighting.weight * (1.0 if sighting.identity else WEIGHT_OF_NOBODY)
+        limit = settings.votes_to_withdraw_doubtful if is_doubtful else settings.votes_to_withdraw
+        if track.against + ROUNDING_S >= limit:
+            self._withdraw(track)
+
+    def _withdraw(self, track: _Track) -> None:
+        self._drop_sightings(track, track.name)
+        track.name, track.similarity, track.against = NOBODY, 0.0, 0.0
+        track.doubted_s = None
+        self._withdrawn += 1
+        self._hurry(track)
+
+    def _drop_sightings(self, track: _Track, identity: str) -> None:
+        kept = [sighting for sighting in track.sightings if sighting.identity != identity]
+        track.sightings = deque(kept, self.settings.most_sightings)
+
+    def _try_to_name(self, track: _Track, match: Match) -> None:
+        """Name a track if its sightings suffice and nobody else has a better claim."""
+        identity, settings = match.identity, self.settings
+        agreeing = [s.weight for s in track.sightings if s.identity == identity]
+        votes, evidence = sum(agreeing), track.evidence(identity)
+        if (
+            not identity
+            or len(agreeing) < settings.fewest_sightings
+            or votes + ROUNDING_S < settings.votes_to_name
+            or votes < SHARE_TO_NAME * (2 * votes - evidence)
+        ):
+            return
+        holder = next((other for other in self._tracks.values() if other.name == identity), None)
+        if holder is not None:
+            if not self._gives_way(holder, evidence):
+                return
+            self._withdraw(holder)
+        track.name, track.similarity = identity, match.similarity
+        track.doubted_s = track.asked_s = None
+        track.against, track.fast_left = 0.0, 0
+        track.interval_s = settings.doubtful_interval_s
+        self._given += 1
+
+    def _gives_way(self, holder: _Track, evidence: float) -> bool:
+        """Whether the track that has a name leaves it to another that has `evidence` for it."""
+        if holder.seen_s < self._now_s:
+            # Whoever is out of view has come back as another track.
+            return True
+        asked_before_s = self._now_s - 2 * self.settings.unknown_interval_s
+        if holder.asked_s is None or holder.asked_s < asked_before_s:
+            holder.asked_s = self._now_s
+            self._hurry(holder)
+        asked_s = holder.asked_s
+        looks = sum(sighting.taken_s >= asked_s for sighting in holder.sightings)
+        return (
+            looks >= LOOKS_AT_HOLDER and evidence > holder.evidence(holder.name) + LEAD_OVER_HOLDER
+        )
+
+    def _plan(self, track: _Track, sighting: _Sighting) -> None:
+        """Set the time of the next look."""
+        settings = self.settings
+        is_sure = bool(track.name) and track.doubted_s is None and not track.against
+        if not track.name and sighting.identity:
+            self._hurry_by_sighting(track, sighting.taken_s)
+        if track.fast_left and not is_sure:
+            track.fast_left -= 1
+            track.next_look_s = sighting.taken_s + settings.fast_interval_s
+            return
+        if is_sure:
+            longest_s = settings.named_interval_s
+        else:
+            longest_s = settings.doubtful_interval_s if track.name else settings.unknown_interval_s
+        track.interval_s = min(longest_s, track.interval_s * settings.interval_growth)
+        track.next_look_s = sighting.taken_s + track.interval_s
+
+
+def _touching(faces: Sequence[TrackedFace]) -> list[bool]:
+    """Which faces touch another one."""
+    if len(faces) < 2:
+        return [False] * len(faces)
+    boxes = np.stack([face.box for face in faces])
+    reach = TOUCHING_SHARE * (boxes[:, 2:3] - boxes[:, :1])
+    boxes = boxes + np.concatenate([-reach, -reach, reach, reach], axis=1)
+    common = intersections(boxes, boxes)
+    np.fill_diagonal(common, 0)
+    return [bool(touches) for touches in common.any(axis=1)]
