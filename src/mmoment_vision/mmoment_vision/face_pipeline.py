@@ -1,11 +1,11 @@
 """Detection in a thread of its own, tracking in the caller's: boxes for every picture."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from mmoment_vision.background_worker import BackgroundWorker
 from mmoment_vision.face_boxes import Boxes, FoundFaces, Picture
 from mmoment_vision.face_detection import FaceDetector, detect_in_part
 from mmoment_vision.face_motion import flow_picture
@@ -48,86 +48,6 @@ class Detection:
     searched: Boxes  # (4,): part of the picture where every face was looked for; may be empty
 
 
-class DetectionThread:
-    """Runs a detector on one picture at a time; the result is fetched later.
-
-    A fault of the detector comes out of `take`.
-    """
-
-    def __init__(self, detector: FaceDetector) -> None:
-        self._detector = detector
-        self._changed = threading.Condition()
-        self._work: Search | None = None
-        self._wanted: Search | None = None  # the search whose result is still of interest
-        self._result: Detection | None = None
-        self._fault: Exception | None = None
-        self._is_busy = False
-        self._is_wanted = True
-        self._thread = threading.Thread(target=self._run, name='face detection', daemon=True)
-        self._thread.start()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a picture is being worked on."""
-        with self._changed:
-            return self._is_busy
-
-    def give(self, search: Search) -> None:
-        """Begin a search."""
-        with self._changed:
-            self._work = self._wanted = search
-            self._is_busy = True
-            self._changed.notify_all()
-
-    def take(self) -> Detection | None:
-        """The result not taken yet, if there is one. Raises what the detector raised."""
-        with self._changed:
-            result, self._result = self._result, None
-            if self._fault is not None:
-                raise self._fault
-            return result
-
-    def forget(self) -> None:
-        """Have no result of what was given until now, without waiting for its end."""
-        with self._changed:
-            self._wanted = self._result = None
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until no picture is being worked on; False if that takes too long."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._is_busy, timeout_s)
-
-    def close(self) -> None:
-        """End the thread, after the picture it works on."""
-        with self._changed:
-            self._is_wanted = False
-            self._changed.notify_all()
-        self._thread.join()
-
-    def _done(self, search: Search) -> Detection:
-        looks = LOOKS_AT_KNOWN if search.is_whole else 0
-        faces = detect_in_part(self._detector, search.part, search.region, search.known, looks)
-        return Detection(faces, search.sequence, search.region if search.is_whole else NOWHERE)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._work is not None or not self._is_wanted)
-                if self._work is None or not self._is_wanted:
-                    return
-                search, self._work = self._work, None
-            result: Detection | None = None
-            fault: Exception | None = None
-            try:
-                result = self._done(search)
-            except Exception as error:
-                fault = error
-            with self._changed:
-                self._result = result if self._wanted is search else None
-                self._fault, self._is_busy = fault, False
-                self._changed.notify_all()
-
-
 class FacePipeline:
     """Faces of a stream of pictures. `process` and `reset` are for one thread.
 
@@ -145,7 +65,8 @@ class FacePipeline:
         self.detections = 0  # searches that came in
         self.late_detections = 0  # those too old to be of use
         self.tracker = FaceTracker(settings, detector.measure, ids)
-        self._thread = DetectionThread(detector)
+        self._detector = detector
+        self._thread = BackgroundWorker(self._find, 'face detection')
         # Without measurements only searches keep a face alive, also one that does not move.
         self._may_skip = detector.measure is not None
         self._area = SearchArea()
@@ -195,6 +116,11 @@ class FacePipeline:
     def close(self) -> None:
         """End the detection thread."""
         self._thread.close()
+
+    def _find(self, search: Search) -> Detection:
+        looks = LOOKS_AT_KNOWN if search.is_whole else 0
+        faces = detect_in_part(self._detector, search.part, search.region, search.known, looks)
+        return Detection(faces, search.sequence, search.region if search.is_whole else NOWHERE)
 
     def _whole_is_due(self, time_s: float) -> bool:
         return time_s - self._whole_s >= self.search.whole_interval_s
