@@ -19,6 +19,7 @@ EDGE_MODULES = (
     'src/*/*/*_messages.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
+    'src/mmoment_node/mmoment_node/request_desk.py',
     'src/mmoment_node/mmoment_node/stage.py',
     # Messages to plain values and back.
     'src/*/*/conversions.py',
