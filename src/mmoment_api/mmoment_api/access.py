@@ -53,6 +53,13 @@ class Principal:
         """Whether this caller has what a route needs; the owner has everything."""
         return self.is_owner or access is Access.PUBLIC or access in self.rights
 
+    def speaks_for(self, identity: str) -> bool:
+        """Whether what is known of this person is this caller's to know, to change and to wipe.
+
+        identity: a wallet address; sessions of people are named by theirs.
+        """
+        return self.is_owner or (identity != '' and identity == self.name)
+
 
 OWNER = Principal('owner', RIGHTS, is_owner=True)
 

@@ -1,5 +1,8 @@
 """What a caller needs for each route. What is not listed here is for the owner only.
 
+A right means: a session that has it, or the owner. Whose data a session may ask for or change with
+its right, `Principal.speaks_for` says.
+
 A test holds this table against `openapi.json` and against the routes that the app really has.
 """
 
@@ -25,10 +28,19 @@ ACCESS: dict[str, Access] = {
     'GET /current_gesture': Access.VIEW,
     'GET /detect_gesture': Access.VIEW,
     'POST /detect_gesture': Access.VIEW,
+    'POST /api/face/enroll': Access.ENROLL,
+    'POST /enroll_face': Access.ENROLL,
+    'POST /api/face/enroll/cancel': Access.ENROLL,
+    'DELETE /api/face': Access.ENROLL,
+    'POST /api/face/recognize': Access.RECOGNIZE,
+    'POST /recognize_face': Access.RECOGNIZE,
+    'POST /api/face/detect': Access.RECOGNIZE,
     'GET /api/visualization': Access.VIEW,
     'POST /api/visualization/face': Access.VIEW,
     'POST /api/visualization/gesture': Access.VIEW,
     'POST /api/visualization/pose': Access.VIEW,
+    # Not for sessions: it decides about the faces of others.
+    'POST /api/visualization/privacy': Access.OWNER,
     'POST /toggle_face_detection': Access.VIEW,
     'POST /toggle_face_visualization': Access.VIEW,
     'POST /toggle_gesture_visualization': Access.VIEW,
@@ -61,10 +73,6 @@ ACCESS: dict[str, Access] = {
     'POST /api/record': Access.RECORD,
     'POST /start_recording': Access.RECORD,
     'POST /stop_recording': Access.RECORD,
-    'POST /api/face/enroll': Access.ENROLL,
-    'POST /enroll_face': Access.ENROLL,
-    'POST /api/face/recognize': Access.RECOGNIZE,
-    'POST /recognize_face': Access.RECOGNIZE,
 }
 
 

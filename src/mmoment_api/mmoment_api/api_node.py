@@ -138,7 +138,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 self._bridge.open_source,
                 parameters.viewers_at_most,
                 lambda: self.parameters.jpeg_quality,
-                lambda annotated: why_no_picture(state, parameters.nodes, annotated),
+                lambda _: why_no_picture(state, parameters.nodes),
             ),
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)

@@ -19,6 +19,7 @@ from mmoment_api.models import ErrorAnswer
 from mmoment_api.routes import (
     camera,
     events,
+    face,
     gesture,
     health,
     later,
@@ -42,6 +43,7 @@ ROUTERS = (
     camera,
     stream,
     live,
+    face,
     gesture,
     visualization,
     events,

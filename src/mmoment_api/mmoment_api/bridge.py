@@ -1,7 +1,7 @@
 """Between ROS and the web side: what is heard goes one way, what is asked for the other.
 
-Callbacks run in the executor's thread and only take notes; requests wait in the event loop for
-futures that the executor settles. Neither ever waits for the other.
+What is heard is in `graph_topics.py`. Requests wait in the event loop for futures that the
+executor settles; the executor never waits for the event loop.
 """
 
 from __future__ import annotations
@@ -13,38 +13,47 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from mmoment_api import conversions
 from mmoment_api.errors import ApiError, part_not_running
 from mmoment_api.events import EventHub
+from mmoment_api.face_requests import (
+    EnrolmentOutcome,
+    EnrolmentWish,
+    FoundFaces,
+    enrolment_running,
+)
+from mmoment_api.given_pictures import GivenPicture
+from mmoment_api.goal_run import GoalRun
 from mmoment_api.graph_state import GraphState
+from mmoment_api.graph_topics import GraphTopics
 from mmoment_api.mjpeg_encoder import Picture
-from mmoment_api.services import timestamp_ms
 from mmoment_camera.frame_topic import FrameSubscriber
-from mmoment_interfaces.msg import CameraStatus, FaceArray, GestureEvent, HandArray, StageStatus
-from mmoment_interfaces.srv import SetSource
+from mmoment_interfaces.action import EnrollFace
+from mmoment_interfaces.srv import ForgetFace, RecognizeFace, SetSource
 
-# Longer than any of our services takes; whoever waits longer is told that the part is stuck.
+# Longer than most of our services take; whoever waits longer is told that the part is stuck.
 ANSWER_WAIT_S = 3.0
+# A large picture with many faces takes seconds where there is no accelerator.
+RECOGNITION_WAIT_S = 20.0
+# Longer than an enrolment may take by what is asked for or configured, with its liveness challenge.
+ENROLMENT_AT_MOST_S = 240.0
+# How soon it is noticed that the part ended in the middle of an enrolment.
+ENROLMENT_WATCH_S = 1.0
+# The next enrolment is only let in when the part is done with one that was given up.
+CANCEL_WAIT_S = 2.0
 EXECUTOR_WAIT_S = 2.0
 OVERLAY = 'overlay_node'
 CAMERA = 'camera_node'
-LAYER_PARAMETERS = ('show_faces', 'show_hands', 'show_gestures')
-CHANNEL_TOPICS = {True: 'overlay/frames', False: 'frames'}
-
-NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-STATE_QOS = QoSProfile(
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
-EVENTS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+FACES = 'face_node'
+LAYER_PARAMETERS = ('show_faces', 'show_hands', 'show_gestures', 'blur_strangers')
+# Both come from the overlay: without its drawing, strangers are blurred all the same if that is on.
+CHANNEL_TOPICS = {True: 'overlay/frames', False: 'public/frames'}
 
 
 class Bridge:
@@ -52,28 +61,28 @@ class Bridge:
 
     def __init__(self, node: Node, state: GraphState, events: EventHub) -> None:
         self._node = node
-        self._state = state
-        self._events = events
-        self._subscriptions: list[Any] = []
+        self._topics = GraphTopics(node, state, events)
         self._clients: list[Client] = []
+        self._enroll: ActionClient | None = None
         self._is_paused = True
 
     def open(self) -> None:
         """Subscribe to the graph and prepare its services."""
         node = self._node
-        for kind, topic, callback, qos in (
-            (CameraStatus, 'camera_status', self._on_camera, STATE_QOS),
-            (StageStatus, 'stage_status', self._on_stage, EVENTS_QOS),
-            (DiagnosticArray, '/diagnostics', self._on_diagnostics, EVENTS_QOS),
-            (FaceArray, 'faces', self._on_faces, NEWEST_QOS),
-            (HandArray, 'hands', self._on_hands, NEWEST_QOS),
-            (GestureEvent, 'gesture_events', self._on_gesture, EVENTS_QOS),
-        ):
-            self._subscriptions.append(node.create_subscription(kind, topic, callback, qos))
+        self._topics.open()
         self._set_source = node.create_client(SetSource, 'set_source')
         self._get_layers = node.create_client(GetParameters, f'{OVERLAY}/get_parameters')
         self._set_layers = node.create_client(SetParameters, f'{OVERLAY}/set_parameters')
-        self._clients = [self._set_source, self._get_layers, self._set_layers]
+        self._recognize = node.create_client(RecognizeFace, 'recognize_face')
+        self._forget = node.create_client(ForgetFace, 'forget_face')
+        self._clients = [
+            self._set_source,
+            self._get_layers,
+            self._set_layers,
+            self._recognize,
+            self._forget,
+        ]
+        self._enroll = ActionClient(node, EnrollFace, 'enroll_face')
 
     def resume(self) -> None:
         """From now on entities are made and destroyed by the executor."""
@@ -86,11 +95,13 @@ class Bridge:
     def close(self) -> None:
         """Unsubscribe from everything."""
         self.pause()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._topics.close()
         for client in self._clients:
             self._node.destroy_client(client)
-        self._subscriptions, self._clients = [], []
+        self._clients = []
+        if self._enroll is not None:
+            self._enroll.destroy()
+            self._enroll = None
 
     # --- pictures -------------------------------------------------------------------------
 
@@ -127,40 +138,6 @@ class Bridge:
                 return work()
             return result.result()
 
-    # --- what is heard (executor's thread) ------------------------------------------------
-
-    def _on_camera(self, message: CameraStatus) -> None:
-        ros_now_ns = self._node.get_clock().now().nanoseconds
-        camera = conversions.camera_state(message, self._state.clock(), ros_now_ns)
-        self._state.hear_camera(camera)
-        self._events.publish('camera', conversions.camera_event(camera))
-
-    def _on_stage(self, message: StageStatus) -> None:
-        self._state.hear_stage(conversions.stage_state(message, self._state.clock()))
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        # The topic is shared by all cameras of the graph; ours carry our namespace.
-        namespace = self._node.get_namespace().strip('/')
-        for status in message.status:
-            if status.hardware_id == namespace:
-                self._state.hear_diagnostic(
-                    conversions.diagnostic_state(status, self._state.clock())
-                )
-
-    def _on_faces(self, message: FaceArray) -> None:
-        if self._events.wants('faces'):
-            self._events.publish('faces', conversions.faces_event(message))
-
-    def _on_hands(self, message: HandArray) -> None:
-        self._state.hear_hands(conversions.hands_state(message, self._state.clock()))
-        if self._events.wants('hands'):
-            self._events.publish('hands', conversions.hands_event(message))
-
-    def _on_gesture(self, message: GestureEvent) -> None:
-        gesture = conversions.gesture_state(message, self._state.clock(), timestamp_ms())
-        self._state.hear_gesture(gesture, begins=message.phase == GestureEvent.BEGIN)
-        self._events.publish('gestures', conversions.gesture_event(message))
-
     # --- what is asked for (event loop) ---------------------------------------------------
 
     async def layers(self) -> dict[str, bool]:
@@ -192,7 +169,63 @@ class Bridge:
         answer = await self._call(self._set_source, request, CAMERA)
         return answer.success, answer.message
 
-    async def _call(self, client: Client, request: Any, part: str) -> Any:
+    async def enroll(self, wish: EnrolmentWish) -> EnrolmentOutcome:
+        """See `GraphControl`."""
+        client = self._enroll
+        if client is None or not client.server_is_ready():
+            raise part_not_running(FACES)
+        run = GoalRun(client, conversions.enrolment_goal(wish))
+        self._in_executor_later(run.send)
+        try:
+            result = await self._result_of(run, client)
+        except BaseException:
+            self._in_executor_later(run.abandon)
+            if not self._is_paused:
+                await asyncio.wait([run.answer], timeout=CANCEL_WAIT_S)
+            raise
+        if result is None:
+            raise enrolment_running()
+        return conversions.enrolment_outcome(result)
+
+    async def recognize(self, picture: GivenPicture | None) -> FoundFaces:
+        """See `GraphControl`."""
+        request = conversions.recognition_request(picture)
+        answer = await self._call(self._recognize, request, FACES, RECOGNITION_WAIT_S)
+        return conversions.found_faces(answer)
+
+    async def forget(self, identity: str) -> int:
+        """See `GraphControl`."""
+        answer = await self._call(self._forget, ForgetFace.Request(identity=identity), FACES)
+        if not answer.success:
+            raise ApiError(409, 'refused', answer.message or f'{FACES} refused to forget')
+        return int(answer.templates)
+
+    async def _result_of(self, run: GoalRun, client: ActionClient) -> Any:
+        """The result of a goal, None if it was not accepted; notices a part that is gone."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while not run.answer.done():
+            waited_s = loop.time() - began_s
+            if not client.server_is_ready():
+                raise part_not_running(FACES, 'it ended during the enrolment')
+            if not run.is_accepted and waited_s > ANSWER_WAIT_S:
+                raise part_not_running(FACES, f'no answer within {ANSWER_WAIT_S:.0f} s')
+            if waited_s > ENROLMENT_AT_MOST_S:
+                raise part_not_running(FACES, f'no result within {ENROLMENT_AT_MOST_S:.0f} s')
+            await asyncio.wait([run.answer], timeout=ENROLMENT_WATCH_S)
+        return run.answer.result()
+
+    def _in_executor_later(self, work: Callable[[], None]) -> None:
+        """Run `work` in the executor's thread soon, or here if that does not spin any more."""
+        executor = self._node.executor
+        if executor is None or self._is_paused:
+            work()
+        else:
+            executor.create_task(work)
+
+    async def _call(
+        self, client: Client, request: Any, part: str, wait_s: float | None = None
+    ) -> Any:
         """Call a service; raises `ApiError` if its node is not there or does not answer."""
         if not client.service_is_ready():
             raise part_not_running(part)
@@ -208,13 +241,14 @@ class Bridge:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, pending)
 
+        wait_s = ANSWER_WAIT_S if wait_s is None else wait_s
         pending = client.call_async(request)
         pending.add_done_callback(on_answer)
         try:
-            return (await asyncio.wait_for(answer, ANSWER_WAIT_S)).result()
+            return (await asyncio.wait_for(answer, wait_s)).result()
         except asyncio.TimeoutError:
             client.remove_pending_request(pending)
-            raise part_not_running(part, f'no answer within {ANSWER_WAIT_S:.0f} s') from None
+            raise part_not_running(part, f'no answer within {wait_s:.0f} s') from None
 
 
 class RingSource:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from sensor_msgs.msg import CompressedImage
 
+from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFace, FoundFaces
+from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import (
     CameraState,
     DiagnosticState,
@@ -15,16 +19,20 @@ from mmoment_api.graph_state import (
     Json,
     StageState,
 )
+from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.msg import (
     CameraStatus,
     ComponentState,
+    EnrollmentStatus,
     Face,
     FaceArray,
+    GestureAction,
     GestureEvent,
     Hand,
     HandArray,
     StageStatus,
 )
+from mmoment_interfaces.srv import RecognizeFace
 
 CONNECTIONS = {
     ComponentState.IDLE: 'idle',
@@ -38,6 +46,13 @@ LEVELS = {
     DiagnosticStatus.WARN: 'warn',
     DiagnosticStatus.ERROR: 'error',
     DiagnosticStatus.STALE: 'stale',
+}
+PHASES = {GestureEvent.BEGIN: 'begin', GestureEvent.END: 'end', GestureEvent.MOVED: 'moved'}
+OUTCOMES = {
+    GestureAction.REQUESTED: 'requested',
+    GestureAction.NO_OWNER: 'no_owner',
+    GestureAction.NO_RIGHT: 'no_right',
+    GestureAction.COOL_DOWN: 'cool_down',
 }
 HANDEDNESS = {Hand.UNKNOWN: None, Hand.LEFT: 'left', Hand.RIGHT: 'right'}
 
@@ -116,7 +131,7 @@ def hands_state(message: HandArray, heard_s: float) -> Hands:
 
 
 def gesture_state(message: GestureEvent, heard_s: float, timestamp_ms: int) -> GestureState:
-    """A gesture that begins or ends."""
+    """A gesture that begins or ends, or a movement."""
     return GestureState(
         gesture=message.gesture,
         confidence=_finite(message.confidence),
@@ -138,11 +153,11 @@ def hands_event(message: HandArray) -> Json:
 
 
 def gesture_event(message: GestureEvent) -> Json:
-    """A gesture that begins or ends."""
+    """A gesture that begins or ends, or a movement."""
     return {
         'sequence': message.sequence,
         'monotonic_ns': message.monotonic_ns,
-        'phase': 'begin' if message.phase == GestureEvent.BEGIN else 'end',
+        'phase': PHASES.get(message.phase, 'unknown'),
         'gesture': message.gesture,
         'confidence': _rounded(message.confidence),
         'held_s': _rounded(message.held_s),
@@ -151,6 +166,98 @@ def gesture_event(message: GestureEvent) -> Json:
         'face_track_id': message.face_track_id or None,
         'identity': message.identity or None,
     }
+
+
+def gesture_action_event(message: GestureAction) -> Json:
+    """A gesture that stands for an action, and what comes of it."""
+    return {
+        'sequence': message.sequence,
+        'monotonic_ns': message.monotonic_ns,
+        'outcome': OUTCOMES.get(message.outcome, 'unknown'),
+        'action': message.action,
+        'gesture': message.gesture,
+        'right': message.right,
+        'hand_track_id': message.hand_track_id,
+        'face_track_id': message.face_track_id or None,
+        'identity': message.identity or None,
+    }
+
+
+def enrollment_event(message: EnrollmentStatus) -> Json:
+    """How an enrolment goes; names nobody."""
+    return {
+        'active': message.active,
+        'step': message.step,
+        'instruction': message.instruction,
+        'progress': _rounded(message.progress),
+        'reasons': list(message.reasons),
+        'face_track_id': message.face_track_id or None,
+    }
+
+
+def enrolment_goal(wish: EnrolmentWish) -> EnrollFace.Goal:
+    """What `face_node` is asked for."""
+    return EnrollFace.Goal(
+        identity=wish.identity,
+        pictures=[_compressed(picture) for picture in wish.pictures],
+        with_liveness=wish.with_liveness,
+        timeout_s=wish.timeout_s,
+    )
+
+
+def enrolment_outcome(message: EnrollFace.Result) -> EnrolmentOutcome:
+    """What came of an enrolment."""
+    return EnrolmentOutcome(
+        success=message.success,
+        error_code=message.error_code,
+        message=message.message,
+        reasons=tuple(message.reasons),
+        quality=_rounded(message.quality),
+        quality_rating=message.quality_rating,
+        model_id=message.model_id,
+        views=message.views,
+        liveness_passed=message.liveness_passed,
+    )
+
+
+def recognition_request(picture: GivenPicture | None) -> RecognizeFace.Request:
+    """A given picture, or the newest one of the camera."""
+    request = RecognizeFace.Request()
+    if picture is not None:
+        request.picture = _compressed(picture)
+    return request
+
+
+def found_faces(message: RecognizeFace.Response) -> FoundFaces:
+    """The faces of one picture."""
+    return FoundFaces(
+        success=message.success,
+        error_code=message.error_code,
+        message=message.message,
+        model_id=message.model_id,
+        width=message.width,
+        height=message.height,
+        faces=tuple(
+            FoundFace(
+                x=_rounded(face.x),
+                y=_rounded(face.y),
+                width=_rounded(face.width),
+                height=_rounded(face.height),
+                score=_rounded(face.score),
+                track_id=face.track_id,
+                identity=face.identity,
+                similarity=_rounded(face.similarity),
+            )
+            for face in message.faces
+        ),
+    )
+
+
+def _compressed(picture: GivenPicture) -> CompressedImage:
+    message = CompressedImage(format=picture.format)
+    # Bytes would be checked one by one; an array of the right type is taken as it is.
+    message.data = array('B', picture.data)
+    return message
 
 
 def _picture(message: Any) -> Json:
@@ -181,6 +288,7 @@ def _hand(hand: Hand) -> Json:
         'handedness': HANDEDNESS.get(hand.handedness),
         'gesture': hand.gesture or None,
         'confidence': _rounded(hand.gesture_confidence),
+        'hold_progress': _rounded(hand.hold_progress),
         'face_track_id': hand.face_track_id or None,
     }
 

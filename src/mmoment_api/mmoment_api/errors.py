@@ -40,6 +40,26 @@ def part_not_running(part: str, what_to_do: str = '') -> ApiError:
     return ApiError(503, 'part_not_running', message, part=part)
 
 
+# What a part refuses is the caller's to change, but for these.
+_STATUS_OF_REFUSAL = {
+    'busy': 409,
+    'cancelled': 409,
+    'no_picture': 503,
+    'no_model': 503,
+    'stopping': 503,
+}
+
+
+def refused_by_part(part: str, code: str, message: str, **details: Any) -> ApiError:
+    """What a part of the camera refused, with its own stable code and sentence."""
+    if not code:
+        return part_not_running(part, 'it gave up without a word; its log says why')
+    status = _STATUS_OF_REFUSAL.get(code, 422)
+    if status == 503:
+        details['part'] = part
+    return ApiError(status, code, message or f'{part} refused', **details)
+
+
 # What the framework refuses before a route is reached. Codes are stable.
 HTTP_ERRORS: dict[int, tuple[str, str]] = {
     400: ('malformed', 'The request could not be read'),

@@ -2,7 +2,7 @@
 
 What happens once (a gesture began) waits in a bounded queue; what is only ever of interest in its
 newest form (faces, hands, states) has one place per listener, where newer replaces older. What a
-slow listener misses is counted, and it is told.
+slow listener misses is counted, and it is told. Names of people reach only who may know them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
+
+from mmoment_api.identities import MayKnow, as_seen_by, names_in, nobody
 
 QUEUE_LENGTH = 64
 LISTENERS_AT_MOST = 32
@@ -23,11 +26,13 @@ EVENT_TYPES: dict[str, bool] = {
     'faces': True,
     'hands': True,
     'gestures': False,
+    'gesture_action': False,
+    'enrollment': True,
     'camera': True,
     'health': True,
 }
 # These describe a state: a new listener gets the last one at once.
-RETAINED = frozenset({'camera', 'health'})
+RETAINED = frozenset({'camera', 'health', 'enrollment'})
 DROPPED = 'dropped'
 
 
@@ -35,14 +40,45 @@ class TooManyListeners(Exception):
     """There is no room for one more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it is sent to who may know all names in it, and what others' is made of."""
+
+    kind: str
+    timestamp_ms: int
+    data: dict[str, Any]
+    names: frozenset[str]
+    text: str
+
+    @staticmethod
+    def now(kind: str, data: dict[str, Any]) -> Event:
+        """An event that happens now."""
+        timestamp_ms = time.time_ns() // 1_000_000
+        return Event(
+            kind, timestamp_ms, data, names_in(data), encode_event(kind, data, timestamp_ms)
+        )
+
+    def text_for(self, may_know: MayKnow) -> str:
+        """The event as JSON text for one listener."""
+        if all(may_know(name) for name in self.names):
+            return self.text
+        return encode_event(self.kind, as_seen_by(self.data, may_know), self.timestamp_ms)
+
+
 class Listener:
     """What one client still has to be sent. All methods belong to the event loop's thread."""
 
-    def __init__(self, types: Collection[str], queue_length: int = QUEUE_LENGTH) -> None:
+    def __init__(
+        self,
+        types: Collection[str],
+        may_know: MayKnow = nobody,
+        queue_length: int = QUEUE_LENGTH,
+    ) -> None:
         self.types = frozenset(types)
         self.missed_total = 0
         # Asked now and then: a session may end while it listens.
         self.is_welcome: Callable[[], bool] = lambda: True
+        self._may_know = may_know
         self._missed = 0
         self._queue: deque[str] = deque()
         self._queue_length = queue_length
@@ -50,10 +86,12 @@ class Listener:
         self._is_closed = False
         self._wake = asyncio.Event()
 
-    def offer(self, kind: str, text: str) -> None:
+    def offer(self, event: Event) -> None:
         """Take one event if the listener asked for its kind."""
+        kind = event.kind
         if kind not in self.types:
             return
+        text = event.text_for(self._may_know)
         if EVENT_TYPES[kind]:
             if self._newest.pop(kind, None) is not None:
                 self._miss()
@@ -96,7 +134,7 @@ class EventHub:
         self._listeners_at_most = listeners_at_most
         self._listeners: list[Listener] = []
         self._wanted: frozenset[str] = RETAINED
-        self._retained: dict[str, str] = {}
+        self._retained: dict[str, Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
@@ -118,18 +156,18 @@ class EventHub:
         """Send one event to everybody who asked for its kind; from any thread."""
         if kind not in self._wanted:
             return
-        text = encode_event(kind, data)
+        event = Event.now(kind, data)
         with self._lock:
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._fan_out, kind, text)
+                self._loop.call_soon_threadsafe(self._fan_out, event)
 
-    def listen(self, types: Collection[str]) -> Listener:
+    def listen(self, types: Collection[str], may_know: MayKnow = nobody) -> Listener:
         """A new listener, which already holds the present states; raises `TooManyListeners`."""
         if len(self._listeners) >= self._listeners_at_most:
             raise TooManyListeners
-        listener = Listener(types)
-        for kind, text in self._retained.items():
-            listener.offer(kind, text)
+        listener = Listener(types, may_know)
+        for event in self._retained.values():
+            listener.offer(event)
         self._listeners.append(listener)
         self._note_wanted()
         return listener
@@ -151,19 +189,20 @@ class EventHub:
         for listener in self._listeners:
             listener.close()
 
-    def _fan_out(self, kind: str, text: str) -> None:
-        if kind in RETAINED:
-            self._retained[kind] = text
+    def _fan_out(self, event: Event) -> None:
+        if event.kind in RETAINED:
+            self._retained[event.kind] = event
         for listener in self._listeners:
-            listener.offer(kind, text)
+            listener.offer(event)
 
     def _note_wanted(self) -> None:
         self._wanted = RETAINED.union(*(listener.types for listener in self._listeners))
 
 
-def encode_event(kind: str, data: dict[str, Any]) -> str:
-    """One event as it is sent: type, timestamp (ms since 1970) and data."""
-    timestamp_ms = time.time_ns() // 1_000_000
+def encode_event(kind: str, data: dict[str, Any], timestamp_ms: int | None = None) -> str:
+    """One event as it is sent: type, timestamp (ms since 1970; None: now) and data."""
+    if timestamp_ms is None:
+        timestamp_ms = time.time_ns() // 1_000_000
     return json.dumps(
         {'type': kind, 'timestamp': timestamp_ms, 'data': data}, separators=(',', ':')
     )

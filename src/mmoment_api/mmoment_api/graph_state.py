@@ -13,6 +13,8 @@ from typing import Any
 SILENT_AFTER_S = 3.0
 # Results older than this no longer describe the scene.
 RESULT_FRESH_S = 2.0
+# A movement is over when it is noticed; who asks now and then is to hear of it all the same.
+MOVEMENT_SHOWN_S = 1.0
 
 LIVE = 'live'
 Json = dict[str, Any]
@@ -79,7 +81,10 @@ class DiagnosticState:
 
 @dataclass(frozen=True, slots=True)
 class GestureState:
-    """A gesture that a hand holds at the moment; face_track_id is None if nobody's face is known."""
+    """A gesture that a hand holds at the moment, or a movement that it made.
+
+    face_track_id is None if nobody's face is known.
+    """
 
     gesture: str
     confidence: float
@@ -108,6 +113,8 @@ class GraphState:
         self.diagnostics: dict[tuple[str, str], DiagnosticState] = {}
         self._hands: Hands | None = None
         self._held: dict[int, GestureState] = {}
+        self._movement: tuple[float, GestureState] | None = None
+        self._earlier_diagnostics: dict[tuple[str, str], DiagnosticState] = {}
 
     def hear_camera(self, camera: CameraState) -> None:
         """Take the camera node's status."""
@@ -120,6 +127,9 @@ class GraphState:
     def hear_diagnostic(self, diagnostic: DiagnosticState) -> None:
         """Take one diagnostic status."""
         key = (diagnostic.node, diagnostic.concern)
+        earlier = self.diagnostics.get(key)
+        if earlier is not None:
+            self._earlier_diagnostics = {**self._earlier_diagnostics, key: earlier}
         self.diagnostics = {**self.diagnostics, key: diagnostic}
 
     def hear_hands(self, hands: Hands) -> None:
@@ -134,6 +144,10 @@ class GraphState:
         if begins:
             held[gesture.hand_track_id] = gesture
         self._held = held
+
+    def hear_movement(self, movement: GestureState) -> None:
+        """Take a movement; it holds nothing and ends nothing that is held."""
+        self._movement = (self.clock(), movement)
 
     def live_camera(self) -> CameraState | None:
         """The camera's state if it was heard lately."""
@@ -150,8 +164,39 @@ class GraphState:
             times.append(stage.heard_s)
         return max(times) if times else None
 
+    def fresh_diagnostic(self, node: str, concern: str) -> DiagnosticState | None:
+        """The last word of a node about a concern, if it was heard lately."""
+        item = self.diagnostics.get((node, concern))
+        return item if item is not None and self._is_fresh(item.heard_s) else None
+
+    def fresh_stage(self, node: str) -> StageState | None:
+        """How a stage keeps up, if it was heard lately."""
+        stage = self.stages.get(node)
+        return stage if stage is not None and self._is_fresh(stage.heard_s) else None
+
+    def rate_of(self, node: str, concern: str, key: str) -> float | None:
+        """By how much a counter of a diagnostic grows in a second; None if that is not known."""
+        newest = self.fresh_diagnostic(node, concern)
+        earlier = self._earlier_diagnostics.get((node, concern))
+        if newest is None or earlier is None or newest.heard_s <= earlier.heard_s:
+            return None
+        try:
+            grown = float(newest.values[key]) - float(earlier.values[key])
+        except (KeyError, ValueError):
+            return None
+        # A counter that fell is that of a new process.
+        return grown / (newest.heard_s - earlier.heard_s) if grown >= 0 else None
+
+    def _is_fresh(self, heard_s: float) -> bool:
+        return self.clock() - heard_s <= SILENT_AFTER_S
+
     def current_gesture(self) -> GestureState | None:
-        """The held gesture with the highest confidence now; None while there is none."""
+        """The held gesture with the highest confidence now; None while there is none.
+
+        A movement takes its place for a moment.
+        """
+        if self._movement is not None and self.clock() - self._movement[0] < MOVEMENT_SHOWN_S:
+            return self._movement[1]
         hands = self._hands
         if hands is None or self.clock() - hands.heard_s > RESULT_FRESH_S:
             return None

@@ -56,15 +56,14 @@ def judge(state: GraphState, expected: Sequence[str]) -> Health:
     return Health(status, '; '.join(faulty) or 'all parts work', parts)
 
 
-def why_no_picture(state: GraphState, expected: Sequence[str], annotated: bool) -> str:
-    """Which part is to blame while a channel, annotated or not, delivers no pictures."""
-    ways = (CAMERA, OVERLAY) if annotated else (CAMERA,)
+def why_no_picture(state: GraphState, expected: Sequence[str]) -> str:
+    """Which part is to blame while a channel delivers no pictures; all come from the overlay."""
     parts = judge(state, expected).parts
-    for node in ways:
+    for node in (CAMERA, OVERLAY):
         part = parts.get(node)
         if part is not None and part.state in ('error', 'silent'):
             return f'{node}: {part.message}'
-    return f'{ways[-1]} delivers no pictures'
+    return f'{OVERLAY} delivers no pictures'
 
 
 def _judge_part(state: GraphState, node: str) -> PartHealth:

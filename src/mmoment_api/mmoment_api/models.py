@@ -116,6 +116,42 @@ class HealthDetail(BaseModel):
     live_view: LiveDetail
 
 
+class VisionFaces(BaseModel):
+    """Faces; of an embedder's figures null means: not known, or no embedder is loaded."""
+
+    fps: float | None = None
+    detector: str | None = None
+    model_id: str | None = Field(default=None, description='Model that faces are compared with')
+    embeds_per_s: float | None = Field(default=None, description='Faces looked at for who they are')
+    latency_p50_ms: float | None = None
+    latency_p99_ms: float | None = None
+    dropped: int | None = None
+    embedder: str | None = None
+    embed_ms_p50: float | None = None
+    embed_ms_p99: float | None = None
+    waiting: int | None = Field(default=None, description='Faces that wait to be looked at')
+    people: int | None = Field(default=None, description='People whose face is known')
+    templates: int | None = None
+
+
+class VisionStage(BaseModel):
+    """Gestures, or the overlay."""
+
+    fps: float | None = None
+    model: str | None = None
+    latency_p50_ms: float | None = None
+    latency_p99_ms: float | None = None
+    dropped: int | None = None
+
+
+class VisionAnswer(BaseModel):
+    """What sees, by which model and how fast; but for models and rates, for the owner only."""
+
+    faces: VisionFaces
+    gestures: VisionStage
+    overlay: VisionStage
+
+
 class HealthAnswer(BaseModel):
     """How the camera is. `status` is ok, degraded or error (no live picture)."""
 
@@ -128,6 +164,7 @@ class HealthAnswer(BaseModel):
     parts: dict[str, str] = Field(
         description='State of each part: ok, starting, degraded, error or silent'
     )
+    vision: VisionAnswer
     detail: HealthDetail | None = Field(default=None, description='For the owner only')
 
 
@@ -215,6 +252,15 @@ class GestureAnswer(BaseModel):
     face_track_id: int | None = Field(
         default=None, description='Whose hand it is, as in the faces event'
     )
+
+
+class Box(BaseModel):
+    """Pixels of the picture: x to the right, y down."""
+
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 class LayerRequest(BaseModel):

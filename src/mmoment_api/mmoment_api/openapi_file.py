@@ -10,6 +10,8 @@ from typing import Any
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app
 from mmoment_api.events import EventHub
+from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFaces
+from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
 from mmoment_api.mjpeg_hub import LiveHub, PictureSource
 from mmoment_api.services import Services, Settings
@@ -47,6 +49,15 @@ class _NoControl:
 
     async def set_source(self, source: str) -> tuple[bool, str]:
         return False, ''
+
+    async def enroll(self, wish: EnrolmentWish) -> EnrolmentOutcome:
+        raise NotImplementedError('only described, never served')
+
+    async def recognize(self, picture: GivenPicture | None) -> FoundFaces:
+        raise NotImplementedError('only described, never served')
+
+    async def forget(self, identity: str) -> int:
+        return 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmoment_api.access import SignIn
 from mmoment_api.events import EventHub
+from mmoment_api.face_requests import (
+    EnrolmentOutcome,
+    Enrolments,
+    EnrolmentWish,
+    FoundFaces,
+    Gate,
+)
+from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
 from mmoment_api.mjpeg_hub import LiveHub
 
@@ -50,6 +58,15 @@ class GraphControl(Protocol):
     async def set_source(self, source: str) -> tuple[bool, str]:
         """Change the camera's source: whether it is well-formed, and what is wrong with it."""
 
+    async def enroll(self, wish: EnrolmentWish) -> EnrolmentOutcome:
+        """Learn a face; ends with the task that awaits it."""
+
+    async def recognize(self, picture: GivenPicture | None) -> FoundFaces:
+        """The faces of a picture, or of the newest one of the camera."""
+
+    async def forget(self, identity: str) -> int:
+        """Wipe what is known of a person's face: how many templates that were."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -61,6 +78,8 @@ class Services:
     sign_in: SignIn
     events: EventHub
     live: LiveHub
+    enrolments: Enrolments = field(default_factory=Enrolments)
+    picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic
 
 

@@ -19,10 +19,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mmoment_api.errors import ApiError
+from mmoment_api.given_pictures import PICTURE_BODY_AT_MOST
 
 SAFE_METHODS = frozenset({'GET', 'HEAD', 'OPTIONS'})
-# The largest bodies are a few settings in JSON.
+# The largest bodies are a few settings in JSON, but for those that may hold pictures. Those are
+# read only after the caller was asked for a right.
 BODY_AT_MOST = 64 * 1024
+BODY_AT_MOST_OF = dict.fromkeys(
+    (
+        '/api/face/enroll',
+        '/enroll_face',
+        '/api/face/recognize',
+        '/recognize_face',
+        '/api/face/detect',
+    ),
+    PICTURE_BODY_AT_MOST,
+)
 HOST = re.compile(r'(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::\d+)?', re.ASCII)
 ORIGIN_NOT_ALLOWED = (
     'origin_not_allowed',
@@ -94,7 +106,7 @@ class WebGuard:
         if not self._is_own(headers, host):
             raise ApiError(403, *ORIGIN_NOT_ALLOWED)
         if not is_websocket:
-            _check_length(headers)
+            _check_length(headers, BODY_AT_MOST_OF.get(scope['path'], BODY_AT_MOST))
 
     def _is_known(self, host: str) -> bool:
         match = HOST.fullmatch(host)
@@ -139,15 +151,15 @@ def is_embedded_elsewhere(headers: Headers, allowed_origins: Iterable[str]) -> b
     return headers.get('origin', '').lower() not in {origin.lower() for origin in allowed_origins}
 
 
-def _check_length(headers: Headers) -> None:
+def _check_length(headers: Headers, at_most: int) -> None:
     if 'transfer-encoding' in headers:
         raise ApiError(411, 'length_required', 'Send the body with its length')
     try:
         length = int(headers.get('content-length', '0'))
     except ValueError:
         raise ApiError(400, 'malformed', 'The length of the body is not a number') from None
-    if length > BODY_AT_MOST:
-        raise ApiError(413, 'too_large', f'The body may have {BODY_AT_MOST} bytes')
+    if length > at_most:
+        raise ApiError(413, 'too_large', f'The body may have {at_most} bytes')
 
 
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,7 @@ from mmoment_api.access import SignIn
 from mmoment_api.app import create_app, guarded
 from mmoment_api.errors import part_not_running
 from mmoment_api.events import EventHub
+from mmoment_api.face_requests import EnrolmentOutcome, FoundFaces
 from mmoment_api.graph_state import CameraState, GraphState
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.services import Services, Settings
@@ -38,14 +39,61 @@ class FakeClock:
         return self.now_s
 
 
+KNOWN = EnrolmentOutcome(
+    success=True,
+    error_code='',
+    message='Known from now on',
+    reasons=('blurred',),
+    quality=0.8,
+    quality_rating='good',
+    model_id='model-1',
+    views=5,
+    liveness_passed=True,
+)
+
+
 class FakeControl:
-    """An overlay and a camera node that answer, unless they are said to be away."""
+    """An overlay, a camera and a face node that answer, unless they are said to be away."""
 
     def __init__(self):
-        self.switches = {'show_faces': True, 'show_hands': True, 'show_gestures': True}
+        self.switches = dict.fromkeys(
+            ('show_faces', 'show_hands', 'show_gestures', 'blur_strangers'), True
+        )
         self.is_away = False
         self.fault = None
         self.sources = []
+        self.wishes = []
+        self.outcome = KNOWN
+        # Unset: the enrolment goes on until the test says so.
+        self.enrolment_may_end = asyncio.Event()
+        self.enrolment_may_end.set()
+        self.given_up = []
+        self.looked_at = []
+        self.found = FoundFaces(True, '', 'nobody', 'model-1', 640, 480)
+        self.forgotten = []
+
+    async def enroll(self, wish):
+        if self.is_away:
+            raise part_not_running('face_node')
+        self.wishes.append(wish)
+        try:
+            await self.enrolment_may_end.wait()
+        except asyncio.CancelledError:
+            self.given_up.append(wish)
+            raise
+        return self.outcome
+
+    async def recognize(self, picture):
+        if self.is_away:
+            raise part_not_running('face_node')
+        self.looked_at.append(picture)
+        return self.found
+
+    async def forget(self, identity):
+        if self.is_away:
+            raise part_not_running('face_node')
+        self.forgotten.append(identity)
+        return 2
 
     async def layers(self):
         if self.is_away:

@@ -96,3 +96,11 @@ def test_the_owner_has_every_right_and_others_their_own():
     assert viewer.may(Access.PUBLIC)
     assert viewer.may(Access.VIEW)
     assert not any(viewer.may(right) for right in (RIGHTS - {Access.VIEW}) | {Access.OWNER})
+
+
+def test_the_owner_speaks_for_everybody_and_people_for_themselves():
+    ann = Principal('ann', frozenset({Access.ENROLL}))
+    assert OWNER.speaks_for('ann')
+    assert ann.speaks_for('ann')
+    assert not ann.speaks_for('ben')
+    assert not Principal('').speaks_for('')

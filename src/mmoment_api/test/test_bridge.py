@@ -22,8 +22,10 @@ from mmoment_camera.frame_topic import FramePublisher
 from mmoment_interfaces.msg import (
     CameraStatus,
     ComponentState,
+    EnrollmentStatus,
     Face,
     FaceArray,
+    GestureAction,
     GestureEvent,
     Hand,
     HandArray,
@@ -137,12 +139,12 @@ def test_results_become_events_and_the_current_gesture(graph):
 
     async def scenario():
         graph.events.bind(asyncio.get_running_loop())
-        listener = graph.events.listen(['faces', 'hands', 'gestures'])
+        listener = graph.events.listen(['faces', 'hands', 'gestures'], lambda _: True)
         heard = {}
         deadline_s = time.monotonic() + WAIT_S
         while heard.keys() < {'faces', 'hands', 'gestures'}:
             assert time.monotonic() < deadline_s, heard.keys()
-            faces.publish(FaceArray(faces=[Face(track_id=7)]))
+            faces.publish(FaceArray(faces=[Face(track_id=7, identity='wallet')]))
             hands.publish(HandArray(hands=[hand]))
             gestures.publish(
                 GestureEvent(gesture='peace', hand_track_id=5, phase=GestureEvent.BEGIN)
@@ -155,10 +157,49 @@ def test_results_become_events_and_the_current_gesture(graph):
 
     heard = asyncio.run(scenario())
     assert heard['faces']['faces'][0]['track_id'] == 7
+    assert heard['faces']['faces'][0]['identity'] == 'wallet'
     assert heard['gestures']['phase'] == 'begin'
     assert until(
         graph.state.current_gesture, lambda: hands.publish(HandArray(hands=[hand]))
     ).confidence == pytest.approx(0.75)
+
+
+def test_movements_actions_and_enrolments_become_events(graph):
+    gestures = graph.other.create_publisher(GestureEvent, 'gesture_events', 10)
+    actions = graph.other.create_publisher(GestureAction, 'gesture_actions', 10)
+    enrollment = graph.other.create_publisher(EnrollmentStatus, 'enrollment', LATCHED)
+    wanted = {'gestures', 'gesture_action', 'enrollment'}
+
+    async def scenario():
+        graph.events.bind(asyncio.get_running_loop())
+        # Said once, before anybody listens, and known to those who come later.
+        enrollment.publish(EnrollmentStatus(active=True, step='look', progress=0.25))
+        await asyncio.sleep(0.2)
+        listener = graph.events.listen(wanted)
+        heard = {}
+        deadline_s = time.monotonic() + WAIT_S
+        while heard.keys() < wanted:
+            assert time.monotonic() < deadline_s, heard.keys()
+            gestures.publish(GestureEvent(gesture='wave', phase=GestureEvent.MOVED))
+            actions.publish(GestureAction(action='photo', outcome=GestureAction.NO_RIGHT))
+            event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
+            heard[event['type']] = event['data']
+        graph.events.leave(listener)
+        graph.events.bind(None)
+        return heard
+
+    heard = asyncio.run(scenario())
+    assert (heard['gestures']['phase'], heard['gestures']['gesture']) == ('moved', 'wave')
+    assert (heard['gesture_action']['action'], heard['gesture_action']['outcome']) == (
+        'photo',
+        'no_right',
+    )
+    assert (heard['enrollment']['step'], heard['enrollment']['progress']) == ('look', 0.25)
+    # A movement that was noticed is the current gesture for a moment.
+    assert until(
+        graph.state.current_gesture,
+        lambda: gestures.publish(GestureEvent(gesture='wave', phase=GestureEvent.MOVED)),
+    )
 
 
 def test_layers_are_set_in_the_other_node(graph):
@@ -200,6 +241,19 @@ def test_a_service_that_does_not_answer_is_given_up(graph, monkeypatch):
     assert 'no answer' in refusal.value.message
     release.set()
     graph.other.destroy_service(service)
+
+
+def test_the_undrawn_picture_is_the_public_one(graph):
+    # `frames` shows strangers even when they are to be blurred; nobody outside may see it.
+    raw = FramePublisher(graph.other, 'frames', channel='raw')
+    public = FramePublisher(graph.other, 'public/frames', channel='public')
+    source = graph.bridge.open_source(annotated=False)
+    until(lambda: public.subscriber_count == 1)
+    assert raw.subscriber_count == 0
+    source.close()
+    until(lambda: public.subscriber_count == 0)
+    for publisher in (raw, public):
+        publisher.close()
 
 
 def test_pictures_come_through_the_ring_and_only_while_asked_for(graph):

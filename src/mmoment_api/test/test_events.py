@@ -4,7 +4,15 @@ import threading
 
 import pytest
 
-from mmoment_api.events import QUEUE_LENGTH, EventHub, TooManyListeners, encode_event
+from mmoment_api.event_models import EVENT_MODELS, event_schema
+from mmoment_api.events import (
+    EVENT_TYPES,
+    QUEUE_LENGTH,
+    Event,
+    EventHub,
+    TooManyListeners,
+    encode_event,
+)
 from mmoment_api.routes.events import EventStream
 
 
@@ -110,6 +118,51 @@ def test_states_are_known_to_late_listeners():
     run(scenario)
 
 
+def test_names_reach_only_who_may_know_them():
+    faces = {
+        'faces': [
+            {'track_id': 1, 'identity': 'ann', 'similarity': 0.8},
+            {'track_id': 2, 'identity': 'ben', 'similarity': 0.7},
+            {'track_id': 3, 'identity': None, 'similarity': None},
+        ]
+    }
+
+    async def scenario(hub):
+        owner = hub.listen(['faces', 'gesture_action'], lambda _: True)
+        ann = hub.listen(['faces', 'gesture_action'], lambda identity: identity == 'ann')
+        hub.publish('gesture_action', {'action': 'photo', 'identity': 'ben'})
+        hub.publish('faces', faces)
+        await settle()
+        assert (await take(owner))['data'] == {'action': 'photo', 'identity': 'ben'}
+        assert (await take(ann))['data'] == {'action': 'photo', 'identity': None}
+        told, seen = await take(owner), await take(ann)
+        assert told['data'] == faces
+        assert seen['timestamp'] == told['timestamp']
+        assert seen['data']['faces'] == [
+            faces['faces'][0],
+            {'track_id': 2, 'identity': None, 'similarity': None},
+            faces['faces'][2],
+        ]
+
+    run(scenario)
+
+
+def test_a_listener_of_whom_nothing_is_said_knows_nobody():
+    async def scenario(hub):
+        listener = hub.listen(['gestures'])
+        hub.publish('gestures', {'identity': 'ann', 'gesture': 'ok'})
+        assert (await take(listener))['data'] == {'identity': None, 'gesture': 'ok'}
+
+    run(scenario)
+
+
+def test_every_type_of_event_is_described():
+    assert EVENT_MODELS.keys() == EVENT_TYPES.keys()
+    assert [item['title'] for item in event_schema()['oneOf']] == list(EVENT_TYPES)
+    text = json.dumps(event_schema())
+    assert text.count('$ref') == text.count('#/components/schemas/HealthAnswer') == 1
+
+
 def test_nobody_listening_costs_no_event():
     async def scenario(hub):
         assert not hub.wants('faces')
@@ -170,7 +223,7 @@ def test_a_client_that_leaves_together_with_an_event_is_forgotten(turns):
         has_left.set()
         for _ in range(turns):
             await asyncio.sleep(0)
-        listener.offer('gestures', '{}')
+        listener.offer(Event.now('gestures', {}))
         # Not `wait_for`, which this is about.
         await asyncio.wait([stream], timeout=2)
         assert stream.done()

@@ -1,6 +1,13 @@
 import pytest
 
-from mmoment_api.graph_state import DiagnosticState, GestureState, GraphState, Hands, StageState
+from mmoment_api.graph_state import (
+    MOVEMENT_SHOWN_S,
+    DiagnosticState,
+    GestureState,
+    GraphState,
+    Hands,
+    StageState,
+)
 
 
 @pytest.fixture
@@ -67,3 +74,36 @@ def test_the_last_word_of_a_node_counts(state):
     state.hear_diagnostic(DiagnosticState(1001.0, 'face_node', 'pictures', 'ok', ''))
     state.hear_stage(StageState(1002.0, 'face_node', '', 0.0, 0.0, 0.0, 0, 0, 0))
     assert state.last_heard_s('face_node') == 1002.0
+
+
+def test_a_movement_is_shown_for_a_moment_and_changes_nothing_held(state, clock):
+    state.hear_gesture(gesture('open_palm', 4, 0.9), begins=True)
+    state.hear_hands(Hands(1000.0, {4: ('open_palm', 0.9)}))
+    state.hear_movement(gesture('wave', 4, 0.7))
+    assert state.current_gesture().gesture == 'wave'
+    clock.now_s += MOVEMENT_SHOWN_S
+    assert state.current_gesture().gesture == 'open_palm'
+
+
+def counted(heard_s, count):
+    return DiagnosticState(heard_s, 'face_node', 'recognition', 'ok', '', {'embedded': count})
+
+
+def test_counters_give_rates_unless_they_begin_anew(state, clock):
+    def rate():
+        return state.rate_of('face_node', 'recognition', 'embedded')
+
+    state.hear_diagnostic(counted(1000.0, '10'))
+    assert rate() is None
+    clock.now_s = 1002.0
+    state.hear_diagnostic(counted(1002.0, '25'))
+    assert rate() == 7.5
+    state.hear_diagnostic(counted(1003.0, '3'))
+    assert rate() is None
+    state.hear_diagnostic(counted(1004.0, 'many'))
+    assert rate() is None
+    state.hear_diagnostic(counted(1005.0, '4'))
+    state.hear_diagnostic(counted(1006.0, '4'))
+    assert rate() == 0.0
+    clock.now_s = 1010.0
+    assert rate() is None

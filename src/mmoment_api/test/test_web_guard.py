@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from mmoment_api.app import create_app, guarded
-from mmoment_api.web_guard import BODY_AT_MOST
+from mmoment_api.web_guard import BODY_AT_MOST, BODY_AT_MOST_OF
 
 OWN = 'http://127.0.0.1:5002'
 
@@ -127,6 +127,27 @@ def test_large_bodies_are_refused_unread(owner):
     answer = owner.post('/api/camera/source', content=b'x' * (BODY_AT_MOST + 1))
     assert answer.status_code == 413
     assert answer.json()['error'] == 'too_large'
+
+
+def test_only_bodies_that_hold_pictures_may_be_large(owner, services):
+    body = b' ' * (BODY_AT_MOST + 1)
+    for path in BODY_AT_MOST_OF:
+        assert owner.post(path, content=body).status_code != 413
+        answer = owner.post(path, content=b'', headers={'Content-Length': str(2**30)})
+        assert answer.status_code == 413
+
+
+def test_strangers_are_refused_before_their_pictures_are_read(caller):
+    taken = []
+
+    async def body():
+        taken.append(True)
+        yield b'{}'
+
+    headers = {'Content-Length': '1000000'}
+    for path in BODY_AT_MOST_OF:
+        assert caller.post(path, content=body(), headers=headers).status_code == 401
+    assert not taken
 
 
 def test_bodies_without_length_are_refused(owner):

@@ -8,6 +8,7 @@ from mmoment_api.errors import ApiError
 from mmoment_api.health import judge
 from mmoment_api.models import CameraInfoAnswer, SourceAnswer, SourceRequest
 from mmoment_api.routes.common import ServicesOf
+from mmoment_api.vision import embedder_model_id
 
 router = APIRouter(tags=['camera'])
 
@@ -23,7 +24,10 @@ async def get_camera_info(services: ServicesOf) -> CameraInfoAnswer:
     capabilities = {'live_view': camera is not None and camera.is_live}
     for node, capability in CAPABILITY_OF.items():
         capabilities[capability] = node in parts and parts[node].state in WORKING
-    for later in ('photo', 'video', 'streaming', 'face_recognition', 'sessions'):
+    capabilities['face_recognition'] = (
+        capabilities.get('face_detection', False) and embedder_model_id(services.state) is not None
+    )
+    for later in ('photo', 'video', 'streaming', 'sessions'):
         capabilities[later] = False
     return CameraInfoAnswer(
         type='camera',

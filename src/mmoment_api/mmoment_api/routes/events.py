@@ -12,9 +12,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
+from mmoment_api.access import Principal
 from mmoment_api.errors import ApiError
+from mmoment_api.event_models import event_schema
 from mmoment_api.events import EVENT_TYPES, EventHub, Listener, TooManyListeners
-from mmoment_api.routes.common import ServicesOf, WelcomeOf
+from mmoment_api.identities import nobody
+from mmoment_api.routes.common import PrincipalOf, ServicesOf, WelcomeOf
 from mmoment_api.services import Services
 
 router = APIRouter(tags=['events'])
@@ -29,23 +32,36 @@ Types = Annotated[
 @router.get(
     '/api/events',
     response_class=Response,
-    responses={200: {'content': {'text/event-stream': {}}, 'description': 'Server-sent events'}},
+    responses={
+        200: {
+            'content': {'text/event-stream': {'schema': event_schema()}},
+            'description': 'Server-sent events',
+        }
+    },
 )
-async def get_events(services: ServicesOf, is_welcome: WelcomeOf, types: Types = None) -> Response:
+async def get_events(
+    services: ServicesOf, principal: PrincipalOf, is_welcome: WelcomeOf, types: Types = None
+) -> Response:
     """Server-sent events; the same address takes WebSockets.
 
-    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, camera and health a slow client
-    gets the newest only; {"type": "dropped", "data": {"count"}} tells what it missed.
+    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, enrollment, camera and health a
+    slow client gets the newest only; {"type": "dropped", "data": {"count"}} tells what it missed.
+    `identity` is the wallet address of a person who is known and whom the caller may know: the
+    owner knows everybody, a session its own person.
     """
-    return EventStream(services.events, _listen(services, types, is_welcome))
+    return EventStream(services.events, _listen(services, types, principal, is_welcome))
 
 
 @router.websocket('/api/events')
 async def websocket_events(
-    websocket: WebSocket, services: ServicesOf, is_welcome: WelcomeOf, types: Types = None
+    websocket: WebSocket,
+    services: ServicesOf,
+    principal: PrincipalOf,
+    is_welcome: WelcomeOf,
+    types: Types = None,
 ) -> None:
     """The same as text messages."""
-    listener = _listen(services, types, is_welcome)
+    listener = _listen(services, types, principal, is_welcome)
     try:
         await websocket.accept()
         tasks = [
@@ -88,13 +104,19 @@ class EventStream(Response):
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 
-def _listen(services: Services, types: str | None, is_welcome: Callable[[], bool]) -> Listener:
+def _listen(
+    services: Services,
+    types: str | None,
+    principal: Principal | None,
+    is_welcome: Callable[[], bool],
+) -> Listener:
     wanted = [name.strip() for name in types.split(',') if name.strip()] if types else EVENT_TYPES
     unknown = [name for name in wanted if name not in EVENT_TYPES]
     if unknown:
         raise ApiError(422, 'invalid', f'types may name {", ".join(EVENT_TYPES)}', field='types')
     try:
-        listener = services.events.listen(wanted)
+        may_know = principal.speaks_for if principal is not None else nobody
+        listener = services.events.listen(wanted, may_know)
     except TooManyListeners:
         raise ApiError(
             503, 'too_many_listeners', 'As many clients listen as the camera can serve'

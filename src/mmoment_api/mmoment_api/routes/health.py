@@ -19,6 +19,7 @@ from mmoment_api.models import (
 )
 from mmoment_api.routes.common import PrincipalOf, ServicesOf
 from mmoment_api.services import Services, timestamp_ms
+from mmoment_api.vision import vision_answer
 
 router = APIRouter(tags=['health'])
 
@@ -49,6 +50,7 @@ def health_answer(services: Services, is_owner: bool) -> HealthAnswer:
         active_sessions=0,
         timestamp=timestamp_ms(),
         parts={name: part.state for name, part in health.parts.items()},
+        vision=vision_answer(services.state, is_owner),
         detail=_detail(services, health, camera) if is_owner else None,
     )
 

@@ -41,12 +41,6 @@ PARTS: dict[str, tuple[str, ...]] = {
         'GET /api/videos',
         'GET /list_videos',
     ),
-    'face gallery': (
-        'POST /api/face/enroll',
-        'POST /enroll_face',
-        'POST /api/face/recognize',
-        'POST /recognize_face',
-    ),
 }
 
 

@@ -16,11 +16,19 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     'status': ('GET /api/status',),
     'camera': ('GET /api/camera/info', 'POST /api/camera/source'),
     'stream': ('GET /api/stream/info', 'GET /mjpeg-stream'),
+    'face': (
+        'POST /api/face/enroll',
+        'POST /api/face/enroll/cancel',
+        'POST /api/face/recognize',
+        'POST /api/face/detect',
+        'DELETE /api/face',
+    ),
     'gesture': ('GET /api/gesture/current',),
     'visualization': (
         'GET /api/visualization',
         'POST /api/visualization/face',
         'POST /api/visualization/gesture',
+        'POST /api/visualization/privacy',
     ),
     'events': ('GET /api/events', 'WEBSOCKET /api/events'),
 }

@@ -15,6 +15,7 @@ router = APIRouter(tags=['visualization'])
 LAYERS: dict[str, tuple[str, ...]] = {
     'face': ('show_faces',),
     'gesture': ('show_hands', 'show_gestures'),
+    'privacy': ('blur_strangers',),
 }
 
 
@@ -40,6 +41,12 @@ async def post_face(services: ServicesOf, body: LayerRequest | None = None) -> L
 async def post_gesture(services: ServicesOf, body: LayerRequest | None = None) -> LayerAnswer:
     """Hand landmarks and gesture labels."""
     return await _switch(services, 'gesture', body)
+
+
+@router.post('/api/visualization/privacy')
+async def post_privacy(services: ServicesOf, body: LayerRequest | None = None) -> LayerAnswer:
+    """Blur everybody who is not known, in every picture that leaves the camera."""
+    return await _switch(services, 'privacy', body)
 
 
 @router.post('/api/visualization/pose')

@@ -1,0 +1,208 @@
+"""`/api/face`: learn a face, say whose faces a picture shows, forget a face.
+
+No answer holds a template, an embedding or a cut-out face: those stay in `face_node`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from mmoment_api.access import Principal
+from mmoment_api.errors import HTTP_ERRORS, ApiError, refused_by_part
+from mmoment_api.face_models import (
+    CancelAnswer,
+    DetectAnswer,
+    EnrollAnswer,
+    EnrollRequest,
+    ForgetAnswer,
+    ForgetRequest,
+    FoundFaceAnswer,
+    KnownFaceAnswer,
+    PictureRequest,
+    QualityAnswer,
+    RecognizeAnswer,
+)
+from mmoment_api.face_requests import (
+    EnrolmentOutcome,
+    EnrolmentWish,
+    FoundFace,
+    FoundFaces,
+    face_id,
+)
+from mmoment_api.given_pictures import PICTURES_AT_MOST, GivenPicture, decode_picture
+from mmoment_api.models import Box
+from mmoment_api.routes.common import (
+    PrincipalOf,
+    ServicesOf,
+    body_of,
+    read_model,
+    while_connected,
+)
+from mmoment_api.services import Services
+from mmoment_api.wallet import is_wallet_address
+
+router = APIRouter(tags=['face'])
+
+FACES = 'face_node'
+ENROLL_BODY = body_of(EnrollRequest, is_required=True)
+PICTURE_BODY = body_of(PictureRequest, is_required=False)
+
+
+@router.post('/api/face/enroll', openapi_extra=ENROLL_BODY)
+async def post_enroll(
+    request: Request, services: ServicesOf, principal: PrincipalOf
+) -> EnrollAnswer:
+    """Learn a face from given pictures or, without any, from the live picture.
+
+    Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
+    by `/api/face/enroll/cancel`, or when the client closes the connection. One at a time.
+    """
+    with services.picture_gate.entered():
+        body = await read_model(request, EnrollRequest)
+        identity = body.wallet_address
+        _check_speaks_for(principal, identity)
+        wish = EnrolmentWish(
+            identity, await asyncio.to_thread(_pictures, body), body.liveness, body.timeout_s
+        )
+    enrolment = services.enrolments.run(identity, lambda: services.control.enroll(wish))
+    outcome = await while_connected(request, enrolment)
+    quality = _quality(outcome)
+    if not outcome.success:
+        raise refused_by_part(
+            FACES,
+            outcome.error_code,
+            outcome.message,
+            reasons=list(outcome.reasons),
+            quality=quality.model_dump(),
+        )
+    return EnrollAnswer(
+        wallet_address=identity,
+        face_id=face_id(outcome.model_id, identity),
+        quality=quality,
+        model=outcome.model_id,
+        views=outcome.views,
+        liveness_passed=outcome.liveness_passed,
+        message=outcome.message,
+    )
+
+
+@router.post('/api/face/enroll/cancel')
+async def post_cancel(services: ServicesOf, principal: PrincipalOf) -> CancelAnswer:
+    """End the enrolment that runs; whoever waits for it is told 409 `enrolment_cancelled`."""
+    return CancelAnswer(
+        cancelled=services.enrolments.cancel(lambda identity: _speaks_for(principal, identity))
+    )
+
+
+@router.post('/api/face/recognize', openapi_extra=PICTURE_BODY)
+async def post_recognize(
+    request: Request, services: ServicesOf, principal: PrincipalOf
+) -> RecognizeAnswer:
+    """The faces of a picture, and who they are as far as the caller may know; nothing is kept."""
+    found = await _look(request, services)
+    # The part's own sentence may speak of anybody who was found.
+    is_owner = principal is not None and principal.is_owner
+    return RecognizeAnswer(
+        width=found.width,
+        height=found.height,
+        model=found.model_id or None,
+        faces=[_known_face(face, principal) for face in found.faces],
+        message=found.message if is_owner else _count(found),
+    )
+
+
+@router.post('/api/face/detect', openapi_extra=PICTURE_BODY)
+async def post_detect(request: Request, services: ServicesOf) -> DetectAnswer:
+    """The faces of a picture, without asking who they are; nothing is kept."""
+    found = await _look(request, services)
+    return DetectAnswer(
+        width=found.width,
+        height=found.height,
+        faces=[_found_face(face) for face in found.faces],
+        message=_count(found),
+    )
+
+
+@router.delete('/api/face', openapi_extra=body_of(ForgetRequest, is_required=False))
+async def delete_face(
+    request: Request,
+    services: ServicesOf,
+    principal: PrincipalOf,
+    wallet_address: Annotated[str | None, Query(description='Here or in the body')] = None,
+) -> ForgetAnswer:
+    """Wipe what is known of a person's face; also a success if nothing was."""
+    if wallet_address is None:
+        wallet_address = (await read_model(request, ForgetRequest)).wallet_address
+    elif not is_wallet_address(wallet_address):
+        raise ApiError(
+            422, 'invalid', 'wallet_address has to be 32 bytes in base58', field='wallet_address'
+        )
+    _check_speaks_for(principal, wallet_address)
+    templates = await services.control.forget(wallet_address)
+    return ForgetAnswer(wallet_address=wallet_address, templates=templates)
+
+
+async def _look(request: Request, services: Services) -> FoundFaces:
+    with services.picture_gate.entered():
+        body = await read_model(request, PictureRequest)
+        found = await services.control.recognize(await asyncio.to_thread(_picture, body))
+    if not found.success:
+        raise refused_by_part(FACES, found.error_code, found.message)
+    return found
+
+
+def _count(found: FoundFaces) -> str:
+    count = len(found.faces)
+    return '1 face' if count == 1 else f'{count} faces'
+
+
+def _pictures(body: EnrollRequest) -> tuple[GivenPicture, ...]:
+    given = [(text, f'pictures.{number}') for number, text in enumerate(body.pictures)]
+    if body.image is not None:
+        given.append((body.image, 'image'))
+    if len(given) > PICTURES_AT_MOST:
+        raise ApiError(422, 'invalid', f'At most {PICTURES_AT_MOST} pictures', field='pictures')
+    return tuple(decode_picture(text, field) for text, field in given)
+
+
+def _picture(body: PictureRequest) -> GivenPicture | None:
+    if body.picture is not None:
+        return decode_picture(body.picture, 'picture')
+    return decode_picture(body.image, 'image') if body.image is not None else None
+
+
+def _quality(outcome: EnrolmentOutcome) -> QualityAnswer:
+    return QualityAnswer(
+        score=outcome.quality, rating=outcome.quality_rating, reasons=list(outcome.reasons)
+    )
+
+
+def _found_face(face: FoundFace) -> FoundFaceAnswer:
+    return FoundFaceAnswer(box=_box(face), score=face.score, track_id=face.track_id or None)
+
+
+def _known_face(face: FoundFace, principal: Principal | None) -> KnownFaceAnswer:
+    may_know = _speaks_for(principal, face.identity) and face.identity != ''
+    return KnownFaceAnswer(
+        box=_box(face),
+        score=face.score,
+        track_id=face.track_id or None,
+        identity=face.identity if may_know else None,
+        similarity=face.similarity if may_know else None,
+    )
+
+
+def _box(face: FoundFace) -> Box:
+    return Box(x=face.x, y=face.y, width=face.width, height=face.height)
+
+
+def _speaks_for(principal: Principal | None, identity: str) -> bool:
+    return principal is not None and principal.speaks_for(identity)
+
+
+def _check_speaks_for(principal: Principal | None, identity: str) -> None:
+    if not _speaks_for(principal, identity):
+        raise ApiError(403, *HTTP_ERRORS[403])
