@@ -7,14 +7,28 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point32
+from hand_shapes import detected
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
 
+from mmoment_camera.frame_ring import SharedMemoryFull
 from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_camera.image_messages import CvBridgeUnusable
-from mmoment_interfaces.msg import Face, FaceArray, Frame, StageStatus
+from mmoment_interfaces.msg import (
+    EnrollmentStatus,
+    Face,
+    FaceArray,
+    Frame,
+    GestureAction,
+    GestureEvent,
+    Hand,
+    HandArray,
+    StageStatus,
+)
 from mmoment_node import stage
 from mmoment_node.stall_watch import StallWatch
 from mmoment_vision import overlay_node
@@ -24,6 +38,9 @@ pytestmark = pytest.mark.graph
 
 FACE = Face(track_id=7, x=100.0, y=80.0, width=60.0, height=80.0, score=0.9)
 ONLY_FACES = {'show_status': False}
+WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
+NAMED = Face(track_id=8, x=220.0, y=80.0, width=60.0, height=80.0, identity=WALLET, similarity=0.87)
+HAND_POINTS = detected((160, 100), 40).landmarks
 
 
 @pytest.fixture
@@ -34,22 +51,70 @@ def world():
     world.close()
 
 
-def publish_face(world):
+def publish_face(world, *faces):
     def publish(notice):
         world.faces.publish(
-            FaceArray(header=notice.header, monotonic_ns=notice.monotonic_ns, faces=[FACE])
+            FaceArray(
+                header=notice.header,
+                monotonic_ns=notice.monotonic_ns,
+                width=notice.width,
+                height=notice.height,
+                faces=faces or [FACE],
+            )
         )
 
     return publish
 
 
-def watch(world):
-    """The annotated pictures, newest last, as (picture, live)."""
+def publish_hand(world, **fields):
+    """A publisher of one hand that shows what `fields` say."""
+    hands = world.tester.create_publisher(HandArray, 'hands', 2)
+    points = [Point32(x=float(x), y=float(y)) for x, y, *_ in HAND_POINTS]
+
+    def publish(notice):
+        hand = Hand(track_id=3, landmarks=points, **fields)
+        hands.publish(
+            HandArray(header=notice.header, monotonic_ns=notice.monotonic_ns, hands=[hand])
+        )
+
+    return publish
+
+
+def watch(world, topic='overlay/frames'):
+    """The pictures of a channel, newest last, as (picture, live)."""
     seen = []
-    FrameSubscriber(
-        world.tester, 'overlay/frames', lambda frame: seen.append((frame.copy(), frame.live))
-    )
+    FrameSubscriber(world.tester, topic, lambda frame: seen.append((frame.copy(), frame.live)))
     return seen
+
+
+def noise():
+    return np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+
+
+def fine_detail(picture):
+    return np.abs(np.diff(picture.astype(int), axis=1)).mean()
+
+
+def part(seen, face):
+    """The face in the newest picture."""
+    x, y, width, height = (int(side) for side in (face.x, face.y, face.width, face.height))
+    return seen[-1][0][y : y + height, x : x + width]
+
+
+def is_sharp(seen, face):
+    return bool(seen) and fine_detail(part(seen, face)) > 0.8 * fine_detail(noise())
+
+
+def is_hidden(seen, face):
+    return bool(seen) and fine_detail(part(seen, face)) < 0.1 * fine_detail(noise())
+
+
+def whole_is_hidden(seen):
+    return bool(seen) and fine_detail(seen[-1][0]) < 0.1 * fine_detail(noise())
+
+
+def lower_part_is_drawn(seen):
+    return bool(seen) and bool((seen[-1][0][180:] != grey()[180:]).any())
 
 
 def is_drawn(seen):
@@ -191,3 +256,245 @@ def test_grey_pictures_become_coloured_ones(world):
     world.start(OverlayNode, **ONLY_FACES)
     world.show(grey()[:, :, 0].copy(), until=lambda: seen)
     np.testing.assert_array_equal(seen[-1][0], grey())
+
+
+def test_similarity_is_drawn_beside_a_name_while_wanted(world):
+    seen = watch(world)
+    node = world.start(OverlayNode, **ONLY_FACES)
+    publish = publish_face(world, NAMED)
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish)
+    with_similarity = seen[-1][0]
+    node.set_parameters([Parameter('show_similarity', value=False)])
+    world.show(
+        grey(),
+        until=lambda: is_drawn(seen) and (seen[-1][0] != with_similarity).any(),
+        also=publish,
+    )
+
+
+@pytest.fixture
+def enrolment(world):
+    """The latched topic of an enrolment of `FACE`, and the messages of its course."""
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    publisher = world.tester.create_publisher(EnrollmentStatus, 'enrollment', latched)
+    message = EnrollmentStatus(
+        active=True, face_track_id=7, step='look', instruction='Look here', progress=0.5
+    )
+    return publisher, message
+
+
+def test_an_enrolment_is_drawn_until_it_ends_also_if_it_began_earlier(world, enrolment):
+    publisher, message = enrolment
+    publisher.publish(message)
+    seen = watch(world)
+    node = world.start(OverlayNode, **ONLY_FACES)
+    publish = publish_face(world)
+    world.show(grey(), until=lambda: lower_part_is_drawn(seen), also=publish)
+    node.set_parameters([Parameter('show_enrolment', value=False)])
+    world.show(grey(), until=lambda: not lower_part_is_drawn(seen), also=publish)
+    node.set_parameters([Parameter('show_enrolment', value=True)])
+    world.show(grey(), until=lambda: lower_part_is_drawn(seen), also=publish)
+    publisher.publish(EnrollmentStatus(active=False, step='done', instruction='Done'))
+    world.show(grey(), until=lambda: is_drawn(seen) and not lower_part_is_drawn(seen), also=publish)
+
+
+def test_an_enrolment_goes_with_its_publisher(world, enrolment):
+    publisher, message = enrolment
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES)
+    publish = publish_face(world)
+    publisher.publish(message)
+    world.show(grey(), until=lambda: lower_part_is_drawn(seen), also=publish)
+    world.tester.destroy_publisher(publisher)
+    world.show(grey(), until=lambda: not lower_part_is_drawn(seen), also=publish)
+
+
+def test_an_enrolment_goes_when_the_faces_fall_silent(world, enrolment):
+    publisher, message = enrolment
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES)
+    publisher.publish(message)
+    world.show(grey(), until=lambda: lower_part_is_drawn(seen), also=publish_face(world))
+    world.show(grey(), until=lambda: not lower_part_is_drawn(seen))
+
+
+def test_hold_progress_is_drawn_beside_the_gesture(world):
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES, show_hands=False)
+    fields = {'gesture': 'peace', 'gesture_confidence': 0.9}
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish_hand(world, **fields))
+    without = seen[-1][0]
+    filling = publish_hand(world, **fields, hold_progress=0.6)
+    world.show(
+        grey(), until=lambda: is_drawn(seen) and (seen[-1][0] != without).any(), also=filling
+    )
+
+
+def test_a_movement_is_shown_for_a_while_and_ends_no_hold(world):
+    events = world.tester.create_publisher(GestureEvent, 'gesture_events', 10)
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES, show_hands=False)
+    publish = publish_hand(world, gesture='fist', gesture_confidence=0.9)
+    below = int(HAND_POINTS[:, 1].max()) + 1
+
+    def picture():
+        return seen[-1][0] if seen else grey()
+
+    def is_noted():
+        return bool((picture()[below:] != 90).any())
+
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish)
+    loose = picture()
+    events.publish(GestureEvent(phase=GestureEvent.BEGIN, gesture='fist', hand_track_id=3))
+    world.show(grey(), until=lambda: (picture() != loose).any(), also=publish)
+    held = picture()
+    events.publish(GestureEvent(phase=GestureEvent.MOVED, gesture='wave', hand_track_id=3))
+    world.show(grey(), until=is_noted, also=publish)
+    np.testing.assert_array_equal(picture()[:below], held[:below])
+    world.show(grey(), until=lambda: not is_noted(), also=publish)
+    np.testing.assert_array_equal(picture(), held)
+    events.publish(GestureEvent(phase=GestureEvent.END, gesture='fist', hand_track_id=3))
+    world.show(grey(), until=lambda: (picture() == loose).all(), also=publish)
+
+
+def test_what_becomes_of_an_action_is_shown_at_the_face_if_the_hand_is_gone(world):
+    actions = world.tester.create_publisher(GestureAction, 'gesture_actions', 10)
+    seen = watch(world)
+    world.start(OverlayNode, **ONLY_FACES)
+    publish = publish_face(world)
+
+    def is_noted():
+        return bool(seen) and bool((seen[-1][0][165:, 100:160] != 90).any())
+
+    world.show(grey(), until=lambda: is_drawn(seen), also=publish)
+    assert not is_noted()
+    pictures = []
+    for outcome in (GestureAction.REQUESTED, GestureAction.NO_RIGHT, GestureAction.COOL_DOWN):
+        actions.publish(
+            GestureAction(outcome=outcome, action='photo', hand_track_id=3, face_track_id=7)
+        )
+        world.show(grey(), until=is_noted, also=publish)
+        pictures.append(seen[-1][0].tobytes())
+        world.show(grey(), until=lambda: not is_noted(), also=publish)
+    assert len(set(pictures)) == 3
+
+
+def test_the_public_channel_is_the_picture_without_drawings(world):
+    public, seen = watch(world, 'public/frames'), watch(world)
+    world.start(OverlayNode)
+    world.show(noise(), until=lambda: len(public) > 3 and len(seen) > 3, also=publish_face(world))
+    np.testing.assert_array_equal(public[-1][0], noise())
+    assert (seen[-1][0] != noise()).any()
+    assert public[-1][1]
+
+
+def test_each_channel_is_made_only_while_it_is_watched(world, monkeypatch):
+    drawings, copies = [], []
+    draw, copy = overlay_node.draw_overlay, overlay_node._copy_as_bgr
+    monkeypatch.setattr(
+        overlay_node, 'draw_overlay', lambda *args, **more: drawings.append(draw(*args, **more))
+    )
+    monkeypatch.setattr(overlay_node, '_copy_as_bgr', lambda *args: copies.append(copy(*args)))
+    status = world.listen(StageStatus, 'stage_status')
+    node = world.start(OverlayNode)
+    public = watch(world, 'public/frames')
+    world.show(grey(), until=lambda: len(public) > 5 and status and status[-1].processed)
+    assert drawings == []
+    assert node._annotated._ring is None
+    seen = watch(world)
+    world.show(grey(), until=lambda: len(seen) > 5)
+    node.trigger_deactivate()
+    assert drawings
+    # Both channels of a picture come from one copy of it.
+    assert len(copies) == node._public._ring.next_sequence - 1
+    assert len(drawings) == node._annotated._ring.next_sequence - 1
+
+
+def test_without_viewers_of_it_there_is_no_public_ring(world):
+    seen = watch(world)
+    node = world.start(OverlayNode)
+    world.show(grey(), until=lambda: len(seen) > 5)
+    assert node._public._ring is None
+
+
+def test_a_public_ring_that_cannot_be_made_does_not_stop_the_drawing(world, monkeypatch):
+    public, seen = watch(world, 'public/frames'), watch(world)
+    node = world.start(OverlayNode, autostart=False)
+    node.trigger_configure()
+
+    def full(geometry):
+        raise SharedMemoryFull('no room')
+
+    monkeypatch.setattr(node._public, 'reserve', full)
+    node.trigger_activate()
+    world.show(grey(), until=lambda: len(seen) > 5)
+    assert public == []
+
+
+def test_strangers_are_hidden_on_both_channels_and_named_people_are_not(world):
+    public, seen = watch(world, 'public/frames'), watch(world)
+    node = world.start(OverlayNode, blur_strangers=True, show_faces=False, **ONLY_FACES)
+    publish = publish_face(world, FACE, NAMED)
+    for pictures in (public, seen):
+        world.show(
+            noise(),
+            until=lambda pictures=pictures: is_hidden(pictures, FACE) and is_sharp(pictures, NAMED),
+            also=publish,
+        )
+    assert node.diagnose()[1].level == DiagnosticStatus.OK
+    node.set_parameters([Parameter('blur_strangers', value=False)])
+    world.show(noise(), until=lambda: is_sharp(public, FACE) and is_sharp(seen, FACE), also=publish)
+    np.testing.assert_array_equal(public[-1][0], noise())
+
+
+def test_everything_is_hidden_from_the_first_picture_while_no_faces_come(world):
+    public, seen = watch(world, 'public/frames'), watch(world)
+    node = world.start(OverlayNode, blur_strangers=True, **ONLY_FACES)
+    world.show(noise(), until=lambda: len(public) > 5 and len(seen) > 5)
+    for pictures in (public, seen):
+        assert all(fine_detail(picture) < 0.1 * fine_detail(noise()) for picture, _ in pictures)
+    (_, privacy) = node.diagnose()
+    assert privacy.level == DiagnosticStatus.WARN
+    assert 'faces are not known' in privacy.message
+
+
+def test_everything_is_hidden_when_the_faces_stop_and_the_status_line_says_why(world):
+    public, seen = watch(world, 'public/frames'), watch(world)
+    world.start(OverlayNode, blur_strangers=True)
+    publish = publish_face(world, NAMED)
+    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=publish)
+
+    def status_end():
+        """Where the plate of the status line ends, on a picture that is all fog."""
+        steps = np.abs(np.diff(seen[-1][0][215:232].astype(int), axis=1)).max(axis=(0, 2))
+        return int(np.nonzero(steps > 40)[0].max())
+
+    world.show(noise(), until=lambda: whole_is_hidden(public) and len(seen) > 3)
+    assert status_end() > 250
+    assert not is_sharp(seen, NAMED)
+
+
+def test_strangers_stay_hidden_in_every_picture_while_the_detector_drops_out(world):
+    public = watch(world, 'public/frames')
+    world.start(OverlayNode, blur_strangers=True)
+    with_face, without = publish_face(world, FACE, NAMED), publish_face(world, NAMED)
+    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=with_face)
+    del public[:]
+    for publish in (without, with_face, without):
+        world.show(noise(), seconds=0.4, also=publish)
+    assert len(public) > 8
+    assert all(is_hidden(public[: index + 1], FACE) for index in range(len(public)))
+    world.show(noise(), until=lambda: is_sharp(public, FACE), also=without)
+
+
+def test_a_placeholder_is_not_blurred_and_the_next_scene_begins_hidden(world):
+    public = watch(world, 'public/frames')
+    world.start(OverlayNode, blur_strangers=True)
+    publish = publish_face(world, NAMED)
+    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=publish)
+    world.show(noise(), until=lambda: public and not public[-1][1], live=False, also=publish)
+    np.testing.assert_array_equal(public[-1][0], noise())
+    del public[:]
+    world.show(noise(), until=lambda: public and public[-1][1], also=publish)
+    first = next(picture for picture, live in public if live)
+    assert fine_detail(first) < 0.1 * fine_detail(noise())
