@@ -88,14 +88,7 @@ class FaceGallery:
 
     def add(self, identity: str, template: FaceTemplate) -> None:
         """Add one template of a person. Raises TemplateError if another model made it."""
-        if not identity:
-            raise TemplateError('a template needs somebody whom it belongs to')
-        if (template.model_id, template.dimension) != (self.model_id, self.dimension):
-            raise TemplateError(
-                f'a template of {template.model_id} with {template.dimension} dimensions cannot be '
-                f'compared with faces as {self.model_id} sees them, with {self.dimension}: enrol '
-                'again with this model'
-            )
+        self._check(identity, template)
         row = len(self)
         if row == len(self._rows):
             self._grow()
@@ -103,6 +96,14 @@ class FaceGallery:
         self._inverse_lengths[row] = 1.0 / np.linalg.norm(template.values.astype(np.float64))
         self._owners.append(identity)
         self._rows_of.setdefault(identity, []).append(row)
+
+    def replace(self, identity: str, template: FaceTemplate) -> None:
+        """Let this be the one template of a person. Raises TemplateError, and keeps the old ones,
+        if another model made it.
+        """
+        self._check(identity, template)
+        self.remove(identity)
+        self.add(identity, template)
 
     def remove(self, identity: str) -> int:
         """Forget a person and overwrite the templates; returns how many there were."""
@@ -137,6 +138,16 @@ class FaceGallery:
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise TemplateError(f'embeddings must be rows of {self.dimension} numbers')
         return [self._match(query) for query in queries]
+
+    def _check(self, identity: str, template: FaceTemplate) -> None:
+        if not identity:
+            raise TemplateError('a template needs somebody whom it belongs to')
+        if (template.model_id, template.dimension) != (self.model_id, self.dimension):
+            raise TemplateError(
+                f'a template of {template.model_id} with {template.dimension} dimensions cannot be '
+                f'compared with faces as {self.model_id} sees them, with {self.dimension}: enrol '
+                'again with this model'
+            )
 
     def _wipe_scratch(self) -> None:
         self._chosen.fill(0)
