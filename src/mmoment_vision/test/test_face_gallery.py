@@ -1,22 +1,16 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 from mmoment_vision import face_gallery
+from mmoment_vision.face_embedding import OpenSet
 from mmoment_vision.face_gallery import MANY, NO_MATCH, NOBODY, FaceGallery
 from mmoment_vision.face_template import FaceTemplate, TemplateError
 
 MODEL = 'model-1'
 
 
-class Decision(NamedTuple):
-    threshold: float = 0.6
-    margin: float = 0.05
-
-
-def gallery(dimension=4, **decision):
-    return FaceGallery(MODEL, dimension, Decision(**decision))
+def gallery(dimension=4, threshold=0.6, margin=0.05):
+    return FaceGallery(MODEL, dimension, OpenSet(threshold, margin))
 
 
 def template(embedding, model=MODEL):
@@ -59,7 +53,7 @@ def test_below_the_threshold_it_is_nobody_but_the_nearest_is_told():
     (match,) = people.search([AHEAD])
     assert (match.identity, match.best) == (NOBODY, 'ann')
     assert match.similarity == pytest.approx(0.55, abs=2e-3)
-    people.decision = Decision(threshold=0.5)
+    people.decision = OpenSet(0.5, 0.05)
     assert people.search([AHEAD])[0].identity == 'ann'
 
 
