@@ -24,7 +24,17 @@ MEDIA_TYPES = {
 NAMESPACE = b'{namespace}'
 SERVICE = b'{service}'
 # What /assets gives to everybody: these hold no secret, and the sign-in page needs them.
-ASSETS = ('style.css', 'page.js', 'sign-in.js', 'docs.js', 'icon.svg')
+ASSETS = (
+    'style.css',
+    'page.js',
+    'page-common.js',
+    'page-detections.js',
+    'page-people.js',
+    'page-picture.js',
+    'sign-in.js',
+    'docs.js',
+    'icon.svg',
+)
 
 
 @router.get('/assets/{name}', response_class=Response, include_in_schema=False)

@@ -1,143 +1,22 @@
-'use strict';
+// The page: events come in here, and each part of the page is told what concerns it.
 
-// Names of the nodes for people. A part that is not listed shows its own name.
-const PART_NAMES = {
-  camera_node: 'Camera',
-  face_node: 'Faces',
-  gesture_node: 'Hands',
-  overlay_node: 'Overlay',
-};
-const LOG_LENGTH = 50;
+import {
+  $, PART_NAMES, banner, call, element, log, setText, signedOut, state,
+} from './page-common.js';
+import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
+import {
+  renderPeople, showEnrollment, showVision, startPeople, takeEnrollment,
+} from './page-people.js';
+import {
+  retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
+} from './page-picture.js';
+
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 8000;
 // The server says something at least once a second; longer silence means a dead connection.
 const SILENCE_MS = 4000;
 const RENDER_MS = 200;
 const DROPS_WORTH_TELLING = 30;
-const RESULT_FRESH_MS = 1500;
-const WIDTHS_PX = [320, 480, 640, 960, 1280, 1920];
-
-const $ = (id) => document.getElementById(id);
-const state = {
-  faces: null,
-  hands: null,
-  camera: null,
-  parts: {},
-  heard: 0,
-  held: new Map(),
-  connected: false,
-  pictureArrived: false,
-};
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-// Changes of text that change nothing would be read out again and cost layout.
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function words(name) {
-  return name.replaceAll('_', ' ');
-}
-
-async function call(path, options = {}) {
-  const response = await fetch(path, { cache: 'no-store', ...options });
-  if (response.status === 401) {
-    signedOut();
-    throw new Error('Signed out');
-  }
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.message);
-  return answer;
-}
-
-function post(path, body) {
-  return call(path, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-}
-
-/* --- banner and log ------------------------------------------------------------------------ */
-
-function banner(text) {
-  $('banner').hidden = !text;
-  setText($('banner-text'), text || '');
-}
-
-function signedOut() {
-  banner('Signed out. Open a new sign-in link, then reload this page.');
-}
-
-function log(text) {
-  const list = $('log');
-  list.querySelector('.empty')?.remove();
-  const item = element('li');
-  item.append(element('time', '', new Date().toTimeString().slice(0, 8)), element('span', '', text));
-  list.prepend(item);
-  while (list.children.length > LOG_LENGTH) list.lastChild.remove();
-}
-
-/* --- live picture -------------------------------------------------------------------------- */
-
-function showPicture() {
-  const picture = $('picture');
-  const wanted = picture.parentElement.clientWidth * window.devicePixelRatio;
-  const width = WIDTHS_PX.find((rung) => rung >= wanted);
-  const overlay = $('overlay-switch').checked ? 1 : 0;
-  // `_t` makes each connection a new address, so that a broken picture is really asked for again.
-  const size = width ? `&width=${width}` : '';
-  picture.src = `/mjpeg-stream?overlay=${overlay}${size}&_t=${Date.now()}`;
-}
-
-let pictureRetry = 0;
-function retryPicture() {
-  state.pictureArrived = false;
-  showLive();
-  clearTimeout(pictureRetry);
-  pictureRetry = setTimeout(() => { if (state.connected) showPicture(); }, 1500);
-}
-
-// A node that died says nothing any more: its last words would be believed for ever, so its state in
-// the health counts first.
-function silentPart() {
-  const ways = $('overlay-switch').checked ? ['camera_node', 'overlay_node'] : ['camera_node'];
-  return ways.find((name) => state.parts[name] === 'silent');
-}
-
-function liveText(silent) {
-  if (!state.camera) return 'waiting';
-  if (!state.connected) return 'disconnected';
-  return silent ? `${PART_NAMES[silent].toLowerCase()} silent` : words(state.camera.connection);
-}
-
-function showLive() {
-  const silent = silentPart();
-  const text = liveText(silent);
-  const live = text === 'live';
-  $('live-badge').dataset.state = live ? 'ok' : state.camera ? 'error' : 'starting';
-  setText($('live-badge'), text);
-  setText($('figure-fps'), live ? `${state.camera.fps.toFixed(1)} fps` : '–');
-  // A camera without a source sends a picture that says so; a silent part sends none.
-  $('placeholder').hidden = state.pictureArrived && !silent;
-  setText($('placeholder'), silent ? `No live picture: ${text}` : 'Waiting for the first picture');
-}
-
-function takeCamera(camera) {
-  setText($('figure-resolution'), camera.resolution ? camera.resolution.replace('x', ' × ') : '–');
-  if (state.camera?.connection !== camera.connection) {
-    const reason = camera.last_error && camera.connection !== 'live' ? `: ${camera.last_error}` : '';
-    log(`Camera is ${words(camera.connection)}${reason}`);
-  }
-  state.camera = camera;
-  showLive();
-}
 
 /* --- health -------------------------------------------------------------------------------- */
 
@@ -151,140 +30,44 @@ function showHealth(health) {
     state.parts[name] = part;
   }
   showLive();
+  showEnrollment();
+}
+
+function partItem(name, part, source) {
+  const item = element('li');
+  item.dataset.state = part.state;
+  item.dataset.part = name;
+  let fps = part.fps;
+  let figures = [];
+  if (name === 'camera_node' && source) {
+    fps = source.fps;
+    figures = [source.kind, source.dropped ? `${source.dropped} dropped` : ''];
+  } else if (part.latency_p50_ms !== null) {
+    figures = [`${part.latency_p50_ms.toFixed(0)} ms`, `${part.dropped} dropped`, part.backend];
+  }
+  const what = part.state === 'ok' ? figures.filter(Boolean).join(' · ') : part.message;
+  item.append(
+    element('span', 'dot'),
+    element('span', 'name', PART_NAMES[name] || name),
+    element('span', 'rate', fps === null || part.state === 'silent' ? part.state : `${fps.toFixed(1)} fps`),
+    element('span', 'what', what),
+  );
+  item.firstChild.title = part.state;
+  return item;
 }
 
 async function showDetail() {
-  const { detail } = await call('/api/health');
+  const { detail, vision } = await call('/api/health');
   if (!detail) return;
-  const items = Object.entries(detail.parts).map(([name, part]) => {
-    const item = element('li');
-    item.dataset.state = part.state;
-    item.dataset.part = name;
-    let fps = part.fps;
-    let figures = [];
-    if (name === 'camera_node' && detail.source) {
-      fps = detail.source.fps;
-      figures = [detail.source.kind, detail.source.dropped ? `${detail.source.dropped} dropped` : ''];
-    } else if (part.latency_p50_ms !== null) {
-      figures = [`${part.latency_p50_ms.toFixed(0)} ms`, `${part.dropped} dropped`, part.backend];
-    }
-    const what = part.state === 'ok' ? figures.filter(Boolean).join(' · ') : part.message;
-    item.append(
-      element('span', 'dot'),
-      element('span', 'name', PART_NAMES[name] || name),
-      element('span', 'rate', fps === null || part.state === 'silent' ? part.state : `${fps.toFixed(1)} fps`),
-      element('span', 'what', what),
-    );
-    item.firstChild.title = part.state;
-    return item;
-  });
+  const { source } = detail;
+  const items = Object.entries(detail.parts).map(([name, part]) => partItem(name, part, source));
   $('parts').replaceChildren(...items);
   const overlay = detail.parts.overlay_node;
   const latency = overlay && overlay.latency_p50_ms;
   setText($('figure-latency'), latency ? `${latency.toFixed(0)} ms` : '–');
   setText($('figure-viewers'), String(detail.live_view.viewers));
-  const source = detail.source;
   setText($('source-now'), source ? `${source.source || source.kind}${source.chosen_by_auto ? ' (found by auto)' : ''}` : '–');
-}
-
-/* --- detections ---------------------------------------------------------------------------- */
-
-function fresh(event) {
-  return event !== null && Date.now() - event.heard < RESULT_FRESH_MS;
-}
-
-function row(kind, what) {
-  const item = element('li');
-  item.append(element('span', 'kind', kind), element('span', 'what', what));
-  return item;
-}
-
-function render() {
-  const faces = fresh(state.faces) ? state.faces.faces : [];
-  const hands = fresh(state.hands) ? state.hands.hands : [];
-  const rows = faces.map((face) => {
-    const item = row(`Face ${face.track_id}`, `${Math.round(face.score * 100)} % · ${face.age_s.toFixed(0)} s`);
-    item.dataset.face = face.track_id;
-    item.children[0].after(element('span', 'quiet', face.identity || 'unknown'));
-    return item;
-  });
-  for (const hand of hands) {
-    const side = hand.handedness ? `${hand.handedness} hand` : 'hand';
-    const what = hand.gesture
-      ? `${words(hand.gesture)} · ${Math.round(hand.confidence * 100)} %`
-      : 'no gesture';
-    rows.push(row(`${side[0].toUpperCase()}${side.slice(1)} ${hand.track_id}`, what));
-  }
-  setText($('people-count'), String(faces.length + hands.length));
-  $('people').replaceChildren(...(rows.length ? rows : [element('li', 'empty', 'Nobody in view')]));
-  renderGesture(hands);
-}
-
-function renderGesture(hands) {
-  for (const id of state.held.keys()) {
-    if (!hands.some((hand) => hand.track_id === id)) state.held.delete(id);
-  }
-  let best = null;
-  for (const [id, gesture] of state.held) {
-    const hand = hands.find((item) => item.track_id === id);
-    const confidence = hand.gesture === gesture.gesture ? hand.confidence : gesture.confidence;
-    if (!best || confidence > best.confidence) best = { name: gesture.gesture, confidence };
-  }
-  setText($('gesture-name'), best ? words(best.name) : 'none');
-  $('gesture-confidence').value = best ? best.confidence : 0;
-  setText($('gesture-percent'), best ? `${Math.round(best.confidence * 100)} %` : '');
-  $('gesture-badge').hidden = !best;
-  if (best) setText($('gesture-badge'), words(best.name));
-}
-
-function takeGesture(gesture) {
-  const name = words(gesture.gesture);
-  if (gesture.phase === 'begin') {
-    state.held.set(gesture.hand_track_id, gesture);
-    log(`Gesture ${name} begins (${Math.round(gesture.confidence * 100)} %)`);
-  } else {
-    state.held.delete(gesture.hand_track_id);
-    log(`Gesture ${name} ends after ${gesture.held_s.toFixed(1)} s`);
-  }
-}
-
-/* --- switches and source ------------------------------------------------------------------- */
-
-async function showSwitches() {
-  let layers = {};
-  try {
-    ({ layers } = await call('/api/visualization'));
-    setText($('switch-message'), '');
-  } catch (error) {
-    setText($('switch-message'), error.message);
-  }
-  for (const input of document.querySelectorAll('[data-layer]')) {
-    input.disabled = !(input.dataset.layer in layers);
-    if (!input.disabled) input.checked = layers[input.dataset.layer];
-  }
-}
-
-async function switchLayer(input) {
-  try {
-    const answer = await post(`/api/visualization/${input.dataset.layer}`, { enabled: input.checked });
-    input.checked = answer.enabled;
-    setText($('switch-message'), '');
-  } catch (error) {
-    input.checked = !input.checked;
-    setText($('switch-message'), error.message);
-  }
-}
-
-async function openSource(event) {
-  event.preventDefault();
-  const message = $('source-message');
-  try {
-    await post('/api/camera/source', { source: $('source-input').value.trim() });
-    setText(message, '');
-    $('source-input').value = '';
-  } catch (error) {
-    setText(message, error.message);
-  }
+  showVision(vision);
 }
 
 /* --- events -------------------------------------------------------------------------------- */
@@ -293,6 +76,8 @@ const TAKE = {
   faces: (data) => { state.faces = { ...data, heard: Date.now() }; },
   hands: (data) => { state.hands = { ...data, heard: Date.now() }; },
   gestures: takeGesture,
+  gesture_action: takeGestureAction,
+  enrollment: takeEnrollment,
   camera: takeCamera,
   health: (data) => {
     showHealth(data);
@@ -355,24 +140,18 @@ function watch() {
   }
 }
 
+function render() {
+  renderDetections();
+  renderPeople();
+}
+
 async function start() {
-  $('picture').addEventListener('load', () => {
-    state.pictureArrived = true;
-    showLive();
-  });
-  $('picture').addEventListener('error', retryPicture);
-  $('overlay-switch').addEventListener('change', () => {
-    showPicture();
-    showLive();
-  });
-  $('source-form').addEventListener('submit', openSource);
+  startPicture();
+  startPeople();
   $('sign-out').addEventListener('click', async () => {
     await fetch('/sign-out', { method: 'POST' });
     location.reload();
   });
-  for (const input of document.querySelectorAll('[data-layer]')) {
-    input.addEventListener('change', () => switchLayer(input));
-  }
   setInterval(render, RENDER_MS);
   setInterval(watch, 1000);
   connect();

@@ -1,0 +1,105 @@
+// What all parts of the page use: the state, elements, calls, the banner and the list of events.
+
+// Names of the nodes for people. A part that is not listed shows its own name.
+export const PART_NAMES = {
+  camera_node: 'Camera',
+  face_node: 'Faces',
+  gesture_node: 'Hands',
+  overlay_node: 'Overlay',
+};
+const LOG_LENGTH = 50;
+const RESULT_FRESH_MS = 1500;
+const NAME_ENDS = 4;
+
+export const state = {
+  faces: null,
+  hands: null,
+  camera: null,
+  parts: {},
+  heard: 0,
+  held: new Map(),
+  movement: null,
+  connected: false,
+  pictureArrived: false,
+};
+
+export const $ = (id) => document.getElementById(id);
+
+export function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// Changes of text that change nothing would be read out again and cost layout.
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function words(name) {
+  return name.replaceAll('_', ' ');
+}
+
+// A wallet address by its ends, as wallets show it.
+export function shortName(identity) {
+  if (identity.length <= 2 * NAME_ENDS + 1) return identity;
+  return `${identity.slice(0, NAME_ENDS)}…${identity.slice(-NAME_ENDS)}`;
+}
+
+export function freshFaces() {
+  return fresh(state.faces) ? state.faces.faces : [];
+}
+
+export function freshHands() {
+  return fresh(state.hands) ? state.hands.hands : [];
+}
+
+function fresh(event) {
+  return event !== null && Date.now() - event.heard < RESULT_FRESH_MS;
+}
+
+/* --- calls --------------------------------------------------------------------------------- */
+
+export async function call(path, options = {}) {
+  const response = await fetch(path, { cache: 'no-store', ...options });
+  if (response.status === 401) {
+    signedOut();
+    throw new Error('Signed out');
+  }
+  const answer = await response.json();
+  if (!response.ok) throw Object.assign(new Error(answer.message), { answer });
+  return answer;
+}
+
+export function send(method, path, body) {
+  return call(path, {
+    method,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+export function post(path, body) {
+  return send('POST', path, body);
+}
+
+/* --- banner and log ------------------------------------------------------------------------ */
+
+export function banner(text) {
+  $('banner').hidden = !text;
+  setText($('banner-text'), text || '');
+}
+
+export function signedOut() {
+  banner('Signed out. Open a new sign-in link, then reload this page.');
+}
+
+export function log(text) {
+  const list = $('log');
+  list.querySelector('.empty')?.remove();
+  const item = element('li');
+  item.append(element('time', '', new Date().toTimeString().slice(0, 8)), element('span', '', text));
+  list.prepend(item);
+  while (list.children.length > LOG_LENGTH) list.lastChild.remove();
+}

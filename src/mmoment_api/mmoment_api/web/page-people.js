@@ -1,0 +1,141 @@
+// People: learn a face with live feedback, list who is known and in view, forget.
+
+import { $, element, freshFaces, log, post, send, setText, shortName, state, words } from './page-common.js';
+
+const SURE_MS = 4000;
+
+// Only the enrolment that this page asked for can be cancelled here.
+let isMine = false;
+let newest = null;
+const rows = new Map();
+
+/* --- enrolment ----------------------------------------------------------------------------- */
+
+export function takeEnrollment(enrollment) {
+  if (newest?.active && !enrollment.active) log(`Enrolment ${words(enrollment.step)}`);
+  if (!newest?.active && enrollment.active) log('Enrolment begins');
+  newest = enrollment;
+  showEnrollment();
+}
+
+// A part that died in the middle of an enrolment does not say that it is over.
+export function showEnrollment() {
+  const isActive = Boolean(newest?.active) && state.parts.face_node !== 'silent';
+  $('enrolment').hidden = !isActive && !isMine;
+  $('enrol-cancel').hidden = !isMine;
+  $('enrol-button').disabled = isMine || isActive;
+  if ($('enrolment').hidden) return;
+  setText($('enrol-instruction'), isActive ? newest.instruction : 'Please wait');
+  $('enrol-progress').value = isActive ? newest.progress : 0;
+  const reasons = isActive ? newest.reasons.map(words) : [];
+  setText($('enrol-reasons'), reasons.length ? `Not good yet: ${reasons.join(', ')}` : '');
+}
+
+function say(text, tone) {
+  const message = $('enrol-message');
+  message.dataset.tone = tone;
+  setText(message, text);
+}
+
+async function enrol(event) {
+  event.preventDefault();
+  const identity = $('enrol-wallet').value.trim();
+  const wish = { wallet_address: identity, liveness: $('enrol-liveness').checked };
+  say('', '');
+  isMine = true;
+  showEnrollment();
+  try {
+    const answer = await post('/api/face/enroll', wish);
+    say(`${shortName(identity)} is known now: ${answer.views} views, quality ${answer.quality.rating}`, 'ok');
+    $('enrol-wallet').value = '';
+  } catch (error) {
+    const reasons = error.answer?.reasons || [];
+    say(reasons.length ? `${error.message} (${reasons.map(words).join(', ')})` : error.message, 'bad');
+  } finally {
+    isMine = false;
+    showEnrollment();
+  }
+}
+
+/* --- forgetting ---------------------------------------------------------------------------- */
+
+async function forget(identity) {
+  try {
+    const answer = await send('DELETE', '/api/face', { wallet_address: identity });
+    const text = answer.templates ? 'is forgotten' : 'was not known';
+    say(`${shortName(identity)} ${text}`, 'ok');
+    log(`${shortName(identity)} ${text}`);
+  } catch (error) {
+    say(error.message, 'bad');
+  }
+}
+
+// What cannot be undone takes two clicks, the second within a few seconds.
+function askTwice(button, action) {
+  const text = button.textContent;
+  let timer = 0;
+  const calm = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.classList.remove('sure');
+    setText(button, text);
+  };
+  button.addEventListener('click', () => {
+    if (timer) {
+      calm();
+      action();
+    } else {
+      timer = setTimeout(calm, SURE_MS);
+      button.classList.add('sure');
+      setText(button, 'Really forget?');
+    }
+  });
+}
+
+/* --- who is in view ------------------------------------------------------------------------ */
+
+export function renderPeople() {
+  const named = new Map();
+  for (const face of freshFaces()) if (face.identity) named.set(face.identity, face);
+  for (const [identity, item] of rows) {
+    if (!named.has(identity)) {
+      item.remove();
+      rows.delete(identity);
+    }
+  }
+  for (const [identity, face] of named) {
+    if (!rows.has(identity)) addRow(identity);
+    setText(rows.get(identity).querySelector('.what'), `face ${face.track_id} · alike ${face.similarity.toFixed(2)}`);
+  }
+  $('known-empty').hidden = rows.size > 0;
+}
+
+function addRow(identity) {
+  const item = element('li');
+  item.dataset.person = identity;
+  const name = element('span', 'kind', shortName(identity));
+  name.title = identity;
+  const button = element('button', 'plain', 'Forget');
+  button.type = 'button';
+  button.setAttribute('aria-description', `of ${identity}`);
+  askTwice(button, () => forget(identity));
+  item.append(name, element('span', 'what', ''), button);
+  rows.set(identity, item);
+  $('known').append(item);
+}
+
+export function showVision(vision) {
+  const { people, embedder, model_id: model } = vision.faces;
+  setText($('known-count'), people === null ? '' : `${people} known`);
+  setText($('known-model'), model ? `Compared by ${embedder || model}.` : 'No model for recognition is loaded.');
+}
+
+export function startPeople() {
+  $('enrol-form').addEventListener('submit', enrol);
+  $('enrol-cancel').addEventListener('click', () => {
+    post('/api/face/enroll/cancel', {}).catch((error) => say(error.message, 'bad'));
+  });
+  askTwice($('enrol-forget'), () => {
+    if ($('enrol-wallet').reportValidity()) forget($('enrol-wallet').value.trim());
+  });
+}
