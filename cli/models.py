@@ -228,7 +228,10 @@ def _take(draft: Path, path: Path) -> None:
 def _failure(model: Model, part: Path, error: download.DownloadError) -> str:
     if error.has_begun:
         kept = amount(download.length(part), model.size_bytes)
-        return f'{model.address}: {error}; {kept} are kept, run this again to go on there'
+        return (
+            f'{model.address}: {error}; {kept} are kept, run this again to go on there, '
+            f'or {_by_hand(model)}'
+        )
     return (
         f'{model.address}: {error}. Without a network: get this file elsewhere '
         f'({megabytes(model.size_bytes)} MB, SHA-256 {model.sha256}), then {_by_hand(model)}'
