@@ -5,7 +5,8 @@ chin; seen is the nose moving against the plane of eyes and mouth (`face_pose.no
 a flat picture lacks however it is moved, turned or tilted. A detector that has learnt how heads
 look sets the points of a tilted print a little as if it had depth: 1 print in 50 tilted by 10 to
 60 degrees seems to turn far enough. So the face must be narrowed as such a turn of a head narrows
-it, which leaves 1 in 200, and the movements must come one after the other as asked.
+it, which leaves 1 in 200, and the movements must come one after the other as asked: of 13
+prints tilted to all sides, one passed one movement and none a whole challenge.
 
 What passes: a film of the person that happens to show the movements asked for (1 of 18 sequences),
 or can be steered; a mask; a sculpture turned by hand; maybe a photo bent to a tube.
@@ -133,6 +134,11 @@ class LivenessChallenge:
         self._since_s: float | None = None
         self._right = self._wrong = self._centred = 0
         self._was_on_the_way = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the face was looked at: from then on it must be the same."""
+        return self._since_s is not None
 
     @property
     def is_passed(self) -> bool:

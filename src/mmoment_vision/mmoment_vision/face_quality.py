@@ -140,6 +140,13 @@ def no_face() -> FaceQuality:
     return FaceQuality(0.0, POOR, (NO_FACE,))
 
 
+def rating(score: float) -> str:
+    """Return `POOR`, `FAIR` or `GOOD`."""
+    if score >= GOOD_SCORE:
+        return GOOD
+    return FAIR if score >= PASSING_SCORE else POOR
+
+
 def sentences(reasons: Sequence[str]) -> str:
     """What to tell a person about `reasons`."""
     return ' '.join(REASONS[reason] for reason in reasons)
@@ -294,5 +301,4 @@ def _oval() -> NDArray[np.bool_]:
 def _judgement(found: dict[str, float], score: float) -> FaceQuality:
     reasons = tuple(reason for reason in REASONS if reason in found)
     score = min([score, *found.values()])
-    rating = POOR if reasons else GOOD if score >= GOOD_SCORE else FAIR
-    return FaceQuality(score, rating, reasons)
+    return FaceQuality(score, POOR if reasons else rating(score), reasons)
