@@ -11,8 +11,9 @@ prints tilted to all sides, one passed one movement and none a whole challenge.
 What passes: a film of the person that happens to show the movements asked for (1 of 18 sequences),
 or can be steered; a mask; a sculpture turned by hand; maybe a photo bent to a tube.
 
-There is no blink among the movements. A turn shows at every size at which a face may be learnt;
-an eye is then some 10 pixels wide, and whether it is open cannot be told from a glance down.
+There is no blink among the movements. A turn shows at every size at which a face may be learnt; an
+eye is then 12 pixels wide. On the clips of signers a blink changes the darkness of the eyes by 0.05
+to 0.08 of that of the skin, raising the head by 0.07, and of one signer no eye can be made out.
 """
 
 from __future__ import annotations
