@@ -142,7 +142,7 @@ class Gate:
         if self._free == 0:
             raise ApiError(
                 429,
-                'too_many_pictures',
+                'too_many_requests',
                 'The camera looks at as many pictures as it can; try again in a moment',
                 {'Retry-After': str(RETRY_AFTER_S)},
             )

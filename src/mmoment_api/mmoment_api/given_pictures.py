@@ -11,7 +11,8 @@ from mmoment_api.errors import ApiError
 
 # A photo of a phone at its best quality has 3 to 6 MiB.
 PICTURE_AT_MOST_BYTES = 8 * 1024 * 1024
-PICTURES_AT_MOST = 8
+# As many as `face_node` takes for one person.
+PICTURES_AT_MOST = 10
 # Base64 is a third longer. A body has to arrive within ten seconds, see `web_protocol.py`.
 PICTURE_BODY_AT_MOST = 12 * 1024 * 1024
 _DATA_URL = re.compile(r'data:[\w.+/-]*(?:;[\w.=-]+)*;base64,', re.ASCII)
