@@ -1,8 +1,8 @@
 """Who the followed faces are: embeds them in a thread of its own, and keeps who is known.
 
 The gallery, the names of tracks and the embedder are used by several threads here and nowhere
-else: the one that follows faces calls `name_faces` with each picture, those that answer requests
-call the rest.
+else: the one that follows faces calls `hear` and `name_faces` with each picture, those that answer
+requests call the rest.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Job:
     taken_s: float
     track_ids: tuple[int, ...]
     weights: tuple[float, ...]
-    take: Callable[[Embeddings, float], None] | None = None  # instead of looking for their names
+    take: Callable[[Embeddings], None] | None = None  # who gets them instead of the keeper
 
 
 class FaceRecognizer:
@@ -93,42 +93,47 @@ class FaceRecognizer:
         with self._knowledge:
             self._keeper.clear()
 
+    def hear(self, faces: Sequence[TrackedFace], now_s: float) -> None:
+        """Take in who is in the picture of `now_s`, and what the thread has found out meanwhile.
+
+        Call first with each picture. Raises what the embedder raised.
+        """
+        result = self._stream().take()
+        with self._knowledge:
+            self._keeper.advance(faces, now_s)
+            if result is not None and result[0].take is None:
+                self._tell_keeper(*result)
+                return
+        if result is not None:
+            job, embeddings = result
+            assert job.take is not None
+            job.take(embeddings)
+
     def name_faces(
         self, picture: Picture, faces: Sequence[TrackedFace], now_s: float
     ) -> dict[int, NamedFace]:
-        """Names by track id, of those who have one. Raises what the embedder raised."""
-        assert self._worker is not None
-        result = self._worker.take()
-        if result is not None and result[0].take is not None:
-            job, embeddings = result
-            job.take(embeddings, job.taken_s)
-            result = None
+        """Names by track id, of those who have one; call last with each picture."""
+        worker = self._stream()
         with self._knowledge:
-            self._keeper.advance(faces, now_s)
-            if result is not None:
-                self._hear(*result)
-            if not self._worker.is_busy:
+            if not worker.is_busy:
                 job = self._next_job(picture, faces, now_s)
                 if job is not None:
-                    self._worker.give(job)
+                    worker.give(job)
             named = ((face.track_id, self._keeper.name_of(face.track_id)) for face in faces)
             return {track_id: name for track_id, name in named if name is not None}
 
     def look_at(
-        self,
-        picture: Picture,
-        landmarks: Points,
-        now_s: float,
-        take: Callable[[Embeddings, float], None],
+        self, picture: Picture, landmarks: Points, take: Callable[[Embeddings], None]
     ) -> bool:
         """Embed one face (5, 2) for somebody else, before any other; False if it must wait.
 
-        `take` gets the embedding (1, D) and `now_s`, within a later call of `name_faces`.
+        To be called between `hear` and `name_faces`. `take` gets the embedding (1, D), to wipe it,
+        within a later call of `hear`.
         """
-        assert self._worker is not None
-        if self._worker.is_busy:
+        worker = self._stream()
+        if worker.is_busy:
             return False
-        self._worker.give(_Job(picture.copy(), landmarks[None].copy(), now_s, (), (), take))
+        worker.give(_Job(picture.copy(), landmarks[None].copy(), 0.0, (), (), take))
         return True
 
     # --- from any thread ------------------------------------------------------------------------
@@ -192,7 +197,11 @@ class FaceRecognizer:
     def _embed_job(self, job: _Job) -> tuple[_Job, Embeddings]:
         return job, self.embed(job.picture, job.landmarks)
 
-    def _hear(self, job: _Job, embeddings: Embeddings) -> None:
+    def _stream(self) -> BackgroundWorker[_Job, tuple[_Job, Embeddings]]:
+        assert self._worker is not None, 'call start first'
+        return self._worker
+
+    def _tell_keeper(self, job: _Job, embeddings: Embeddings) -> None:
         """Take in whom the thread has looked at."""
         for track_id, weight, match in zip(
             job.track_ids, job.weights, self._gallery.search(embeddings), strict=True

@@ -76,12 +76,17 @@ def recognizer(embedder):
     recognizer.stop()
 
 
+def show(recognizer, picture, faces, now_s):
+    recognizer.hear(faces, now_s)
+    return recognizer.name_faces(picture, faces, now_s)
+
+
 def watch(recognizer, *people, pictures=30, begin_s=0.0):
     """Names after so many pictures of the same scene, each looked at to the end."""
     names = {}
     for number in range(pictures):
-        names = recognizer.name_faces(
-            scene(*people), [seen for seen, _ in people], begin_s + number / RATE_HZ
+        names = show(
+            recognizer, scene(*people), [seen for seen, _ in people], begin_s + number / RATE_HZ
         )
         recognizer._worker.wait(WAIT_S)
     return {track_id: name.identity for track_id, name in names.items()}
@@ -108,7 +113,7 @@ def test_a_forgotten_person_has_no_name_in_the_next_picture(recognizer, embedder
     assert watch(recognizer, (face(1, 20), 3)) == {1: 'anna'}
     # A look that has begun before must not bring the name back.
     embedder.go.clear()
-    recognizer.name_faces(scene((face(1, 20), 3)), [face(1, 20)], 10.0)
+    show(recognizer, scene((face(1, 20), 3)), [face(1, 20)], 10.0)
     assert recognizer.forget('anna') == 1
     embedder.go.set()
     assert watch(recognizer, (face(1, 20), 3), pictures=1, begin_s=10.1) == {}
@@ -127,7 +132,7 @@ def test_pictures_do_not_wait_for_the_embedder(recognizer, embedder):
     recognizer.admit('anna', template(3))
     embedder.go.clear()
     for number in range(20):
-        assert recognizer.name_faces(PICTURE, [face(1, 20)], number / RATE_HZ) == {}
+        assert show(recognizer, PICTURE, [face(1, 20)], number / RATE_HZ) == {}
 
 
 def test_many_faces_are_looked_at_in_parts(recognizer, embedder):
@@ -158,14 +163,14 @@ def test_one_face_can_be_embedded_for_an_enrolment(recognizer, embedder):
     seen = face(1, 20)
     picture = scene((seen, 7))
     embedder.go.clear()
-    assert recognizer.look_at(picture, seen.landmarks, 2.5, lambda *given: taken.append(given))
-    assert not recognizer.look_at(picture, seen.landmarks, 2.6, lambda *given: None)
+    recognizer.hear([seen], 2.5)
+    assert recognizer.look_at(picture, seen.landmarks, taken.append)
+    assert not recognizer.look_at(picture, seen.landmarks, taken.append)
     picture[:] = 0
     embedder.go.set()
     assert recognizer._worker.wait(WAIT_S)
-    recognizer.name_faces(picture, [seen], 2.7)
-    ((embedding, taken_s),) = taken
-    assert taken_s == 2.5
+    recognizer.hear([seen], 2.6)
+    (embedding,) = taken
     assert embedding.tolist() == [direction(7).tolist()]
 
 
