@@ -30,13 +30,15 @@ ROUNDING_S = 1e-6
 # turned away is nobody's.
 WEIGHT_OF_NOBODY = 0.5
 
-# Share of all that was seen that must speak for a name.
-SHARE_TO_NAME = 0.6
+# Share of all that was seen that must speak for a name: more sightings of that person than of
+# nobody, and more than twice as many as of others.
+SHARE_TO_NAME = 0.7
 
-# A track that asks for the name of another in view must have this much more evidence.
-LEAD_OVER_HOLDER = 1.0
-# And the holder must have been looked at this often since it was asked for.
-LOOKS_AT_HOLDER = 2
+# Two tracks in view that seem to be one person are compared over this many sightings of each, by
+# the mean similarity where a sighting that does not agree counts 0. The name goes to the other only
+# if that is this much better: more than it varies for one face, less than a look-alike lacks.
+SIGHTINGS_TO_COMPARE = 4
+LEAD_OVER_HOLDER = 0.03
 
 # Boxes are widened by this share of their width to each side before they count as touching: the
 # tracker may take one face for the other a little before and after they overlap.
@@ -72,6 +74,7 @@ class IdentitySettings:
     named_interval_s: float = 2.0  # a wrong name that nothing hinted at lives no longer than this
     unknown_interval_s: float = 2.0  # who is unknown now may turn to the camera
     interval_growth: float = 1.5
+    compare_s: float = 6.0  # time to compare two tracks that seem to be one person
     # Doubt.
     gap_s: float = 0.2  # a face unseen so long may come back as another
     touching_s: float = 0.3  # faces must be apart so long to count as apart
@@ -103,6 +106,7 @@ class KeeperCounts:
 @dataclass(frozen=True, slots=True)
 class _Sighting:
     identity: str
+    similarity: float
     weight: float
     taken_s: float
 
@@ -134,6 +138,15 @@ class _Track:
             else -sighting.weight * (1.0 if sighting.identity else WEIGHT_OF_NOBODY)
             for sighting in self.sightings
         )
+
+    def agreement(self, identity: str, since_s: float) -> float | None:
+        """Mean similarity to an identity since then; None if too few looks tell."""
+        found = [
+            sighting.similarity if sighting.identity == identity else 0.0
+            for sighting in self.sightings
+            if sighting.taken_s >= since_s
+        ]
+        return sum(found) / len(found) if len(found) >= SIGHTINGS_TO_COMPARE else None
 
 
 class IdentityKeeper:
@@ -198,11 +211,11 @@ class IdentityKeeper:
         if track.doubted_s is not None and taken_s < track.doubted_s:
             # Seen before the doubt arose: it says nothing about the face that is there now.
             return
-        sighting = _Sighting(match.identity, min(max(weight, 0.0), 1.0), taken_s)
+        sighting = _Sighting(match.identity, match.similarity, min(max(weight, 0.0), 1.0), taken_s)
         if sighting.weight > 0:
             track.sightings.append(sighting)
             if track.name:
-                self._judge(track, sighting, match.similarity)
+                self._judge(track, sighting)
             if not track.name:
                 self._try_to_name(track, match)
         self._plan(track, sighting)
@@ -295,15 +308,18 @@ class IdentityKeeper:
             track.burst_s = taken_s
             track.fast_left = self.settings.fewest_sightings
 
-    def _judge(self, track: _Track, sighting: _Sighting, similarity: float) -> None:
+    def _judge(self, track: _Track, sighting: _Sighting) -> None:
         """Hold a sighting against the name of its track."""
         settings = self.settings
         is_doubtful = track.doubted_s is not None
         if sighting.identity == track.name:
-            track.against, track.similarity = 0.0, similarity
+            if track.against:
+                track.fast_left = 0
+            track.against, track.similarity = 0.0, sighting.similarity
             track.cleared += sighting.weight
-            if track.cleared >= settings.votes_to_clear and not self._is_touching(track):
-                track.doubted_s = None
+            is_cleared = track.cleared >= settings.votes_to_clear
+            if is_doubtful and is_cleared and not self._is_touching(track):
+                track.doubted_s, track.fast_left = None, 0
             return
         self._hurry_by_sighting(track, sighting.taken_s)
         track.against += sighting.weight * (1.0 if sighting.identity else WEIGHT_OF_NOBODY)
@@ -336,7 +352,7 @@ class IdentityKeeper:
             return
         holder = next((other for other in self._tracks.values() if other.name == identity), None)
         if holder is not None:
-            if not self._gives_way(holder, evidence):
+            if not self._gives_way(holder, track):
                 return
             self._withdraw(holder)
         track.name, track.similarity = identity, match.similarity
@@ -345,20 +361,18 @@ class IdentityKeeper:
         track.interval_s = settings.doubtful_interval_s
         self._given += 1
 
-    def _gives_way(self, holder: _Track, evidence: float) -> bool:
-        """Whether the track that has a name leaves it to another that has `evidence` for it."""
+    def _gives_way(self, holder: _Track, rival: _Track) -> bool:
+        """Whether the track that has a name leaves it to another that has earned it as well."""
         if holder.seen_s < self._now_s:
             # Whoever is out of view has come back as another track.
             return True
-        asked_before_s = self._now_s - 2 * self.settings.unknown_interval_s
-        if holder.asked_s is None or holder.asked_s < asked_before_s:
+        settings = self.settings
+        if holder.asked_s is None or self._now_s - holder.asked_s > settings.compare_s:
             holder.asked_s = self._now_s
             self._hurry(holder)
-        asked_s = holder.asked_s
-        looks = sum(sighting.taken_s >= asked_s for sighting in holder.sightings)
-        return (
-            looks >= LOOKS_AT_HOLDER and evidence > holder.evidence(holder.name) + LEAD_OVER_HOLDER
-        )
+        ours = holder.agreement(holder.name, holder.asked_s)
+        theirs = rival.agreement(holder.name, holder.asked_s)
+        return ours is not None and theirs is not None and theirs > ours + LEAD_OVER_HOLDER
 
     def _plan(self, track: _Track, sighting: _Sighting) -> None:
         """Set the time of the next look."""
@@ -366,7 +380,7 @@ class IdentityKeeper:
         is_sure = bool(track.name) and track.doubted_s is None and not track.against
         if not track.name and sighting.identity:
             self._hurry_by_sighting(track, sighting.taken_s)
-        if track.fast_left and not is_sure:
+        if track.fast_left:
             track.fast_left -= 1
             track.next_look_s = sighting.taken_s + settings.fast_interval_s
             return

@@ -1,0 +1,418 @@
+import numpy as np
+import pytest
+
+from mmoment_vision.face_gallery import NO_MATCH, Match
+from mmoment_vision.face_identity import IdentityKeeper, IdentitySettings
+from mmoment_vision.face_tracking import TrackedFace
+
+SETTINGS = IdentitySettings()
+STRANGER = Match('', 0.4, 'ann', 0.2)
+LANDMARKS = np.ones((5, 2), np.float32)
+WIDTH = 100.0
+
+
+def match_of(person):
+    """What the gallery says when it sees somebody; strangers are nearest to somebody, too."""
+    return Match(person, 0.9, person, 0.3) if person in ('ann', 'bob') else STRANGER
+
+
+def face(track_id, x, undetected_s=0.0, landmarks=LANDMARKS):
+    box = np.array([x, 100, x + WIDTH, 220], np.float32)
+    return TrackedFace(track_id, box, landmarks, 0.9, True, 1.0, undetected_s)
+
+
+class Room:
+    """People before a camera, on a clock of its own; one face is looked at per picture."""
+
+    def __init__(self, rate_hz=30.0, **settings):
+        self.keeper = IdentityKeeper(IdentitySettings(**settings))
+        self.period_s = 1.0 / rate_hz
+        self.now_s = 50.0
+        self.people = {}  # by track: who is there, and where
+        self.weights = {}
+        self.looks = []  # time and track
+        self.names = []  # what was shown, picture by picture
+
+    def puts(self, track_id, person, x):
+        self.people[track_id] = (person, x)
+
+    def passes(self, seconds, with_looks=True):
+        for _ in range(round(seconds / self.period_s)):
+            faces = [face(track_id, x) for track_id, (_, x) in self.people.items()]
+            self.keeper.advance(faces, self.now_s)
+            wanted = self.keeper.wanted(faces, self.now_s)
+            for track_id in wanted[:1] if with_looks else []:
+                person, _ = self.people[track_id]
+                weight = self.weights.get(track_id, 1.0)
+                self.keeper.saw(track_id, match_of(person), self.now_s, weight)
+                self.looks.append((self.now_s, track_id))
+            self.names.append({f.track_id: self.name(f.track_id) for f in faces})
+            self.now_s += self.period_s
+
+    def name(self, track_id):
+        named = self.keeper.name_of(track_id)
+        return named.identity if named else ''
+
+    def looks_at(self, track_id, since_s):
+        return sum(seen == track_id and time_s >= since_s for time_s, seen in self.looks)
+
+    def shown(self, track_id):
+        return {names[track_id] for names in self.names if track_id in names}
+
+
+def room_with(person='ann', x=100.0, **settings):
+    """A room in which a person has been named, as track 1."""
+    room = Room(**settings)
+    room.puts(1, person, x)
+    room.passes(1.0)
+    assert room.name(1) == person
+    return room
+
+
+def test_a_name_needs_several_sightings_and_comes_within_half_a_second():
+    keeper = IdentityKeeper()
+    keeper.advance([face(1, 0)], 0.0)
+    for number in range(SETTINGS.fewest_sightings):
+        assert keeper.name_of(1) is None
+        keeper.saw(1, match_of('ann'), number * 0.1)
+    named = keeper.name_of(1)
+    assert (named.identity, named.similarity) == ('ann', 0.9)
+    room = Room()
+    room.puts(1, 'ann', 100)
+    room.passes(0.5)
+    assert room.name(1) == 'ann'
+
+
+def test_a_stranger_is_never_named():
+    room = Room()
+    room.puts(1, 'stranger', 100)
+    room.passes(60.0)
+    assert room.shown(1) == {''}
+    assert len(room.looks) > 10
+
+
+@pytest.mark.parametrize('wrong_in', [3, 4, 7])
+def test_a_stranger_now_and_then_taken_for_somebody_is_not_named(wrong_in):
+    keeper = IdentityKeeper()
+    for number in range(200):
+        now_s = number * 0.5
+        keeper.advance([face(1, 0)], now_s)
+        keeper.saw(1, match_of('ann' if number % wrong_in == 0 else 'stranger'), now_s)
+        assert keeper.name_of(1) is None
+
+
+def test_poor_views_need_more_sightings():
+    room = Room()
+    room.puts(1, 'ann', 100)
+    room.weights[1] = 0.4
+    room.passes(0.4)
+    assert room.name(1) == ''
+    room.passes(0.6)
+    assert room.name(1) == 'ann'
+    assert len(room.looks) >= 5
+
+
+def test_views_that_say_nothing_never_name_and_never_unname():
+    room = Room()
+    room.puts(1, 'ann', 100)
+    room.weights[1] = 0.0
+    room.passes(5.0)
+    assert room.name(1) == ''
+    named = room_with('ann')
+    named.weights[1] = 0.0
+    named.puts(1, 'bob', 100)
+    named.passes(20.0)
+    assert named.name(1) == 'ann'
+
+
+def test_a_few_looks_at_nobody_in_particular_take_no_name_but_many_do():
+    room = room_with('ann')
+    room.keeper.saw(1, STRANGER, room.now_s)
+    room.passes(5.0)
+    assert room.name(1) == 'ann'
+    room.puts(1, 'stranger', 100)
+    room.passes(SETTINGS.named_interval_s + 1.0)
+    assert room.name(1) == ''
+
+
+def test_a_wrong_name_is_taken_back_and_the_right_one_given():
+    room = room_with('ann')
+    room.puts(1, 'bob', 100)
+    room.passes(SETTINGS.named_interval_s + 0.5)
+    assert room.name(1) == 'bob'
+
+
+def test_people_whose_tracks_swapped_at_a_crossing_lose_each_others_names_at_once():
+    room = room_with('ann', x=100)
+    room.puts(2, 'bob', 500)
+    room.passes(1.0)
+    room.passes(SETTINGS.named_interval_s)
+    for x in range(100, 300, 20):
+        room.puts(1, 'ann', x)
+        room.puts(2, 'bob', 600 - x)
+        room.passes(0.1)
+    # Each track goes on with the other's face.
+    room.puts(1, 'bob', 260)
+    room.puts(2, 'ann', 340)
+    begun_s = room.now_s
+    room.passes(0.3)
+    assert room.name(1) != 'ann'
+    assert room.name(2) != 'bob'
+    room.passes(1.0)
+    assert (room.name(1), room.name(2)) == ('bob', 'ann')
+    assert room.looks_at(1, begun_s) >= 3
+
+
+def test_names_stay_through_a_crossing_without_a_swap():
+    room = room_with('ann', x=100)
+    room.puts(2, 'bob', 500)
+    room.passes(1.0)
+    room.names.clear()
+    for x in range(100, 500, 20):
+        room.puts(1, 'ann', x)
+        room.puts(2, 'bob', 600 - x)
+        room.passes(0.1)
+    assert room.shown(1) == {'ann'}
+    assert room.shown(2) == {'bob'}
+
+
+def test_after_a_crossing_faces_are_looked_at_at_once():
+    room = room_with('ann', x=100)
+    room.passes(3.0)
+    room.puts(2, 'stranger', 500)
+    room.passes(3.0)
+    room.puts(2, 'stranger', 190)
+    met_s = room.now_s
+    room.passes(0.2)
+    assert room.looks_at(1, met_s) >= 1
+    assert room.keeper.counts().doubtful == 1
+    room.puts(2, 'stranger', 800)
+    room.passes(1.0)
+    assert room.keeper.counts().doubtful == 0
+    assert room.name(1) == 'ann'
+
+
+def test_what_was_seen_before_a_crossing_says_nothing_after_it():
+    room = room_with('ann', x=100)
+    taken_s = room.now_s - 0.01
+    room.puts(2, 'bob', 500)
+    room.passes(1.0, with_looks=False)
+    room.puts(2, 'bob', 150)
+    room.passes(0.1, with_looks=False)
+    for _ in range(10):
+        # Results of pictures from before the faces met come in late.
+        room.keeper.saw(2, match_of('stranger'), taken_s)
+        room.keeper.saw(1, match_of('stranger'), taken_s)
+    assert room.name(1) == 'ann'
+
+
+@pytest.mark.parametrize('away_s', [0.4, 0.9])
+def test_a_name_stays_through_a_short_occlusion_and_is_checked_after_it(away_s):
+    room = room_with('ann')
+    room.passes(2.5)
+    room.people.clear()
+    room.passes(away_s)
+    room.puts(1, 'ann', 100)
+    back_s = room.now_s
+    room.passes(0.5)
+    assert room.name(1) == 'ann'
+    assert room.looks_at(1, back_s) >= 2
+
+
+def test_somebody_else_at_the_same_place_after_an_occlusion_loses_the_name_at_once():
+    room = room_with('ann')
+    room.people.clear()
+    room.passes(0.5)
+    room.puts(1, 'bob', 100)
+    room.passes(2 * room.period_s)
+    assert room.name(1) == ''
+
+
+def test_a_jump_makes_doubtful_a_walk_does_not():
+    room = room_with('ann', x=100)
+    room.passes(3.0)
+    for x in range(100, 400, 10):
+        room.puts(1, 'ann', x)
+        room.passes(room.period_s)
+    assert room.keeper.counts().doubtful == 0
+    room.puts(1, 'ann', 800)
+    room.passes(room.period_s)
+    assert room.keeper.counts().doubtful == 1
+
+
+def test_who_returns_as_a_new_track_is_named_within_a_second_and_the_old_track_is_not():
+    room = room_with('ann')
+    room.people.clear()
+    room.passes(4.0)
+    room.puts(7, 'ann', 600)
+    room.passes(1.0)
+    assert room.name(7) == 'ann'
+    assert room.name(1) == ''
+
+
+def test_two_tracks_never_have_one_name_and_the_first_keeps_it():
+    room = room_with('ann', x=100)
+    room.puts(2, 'ann', 600)
+    room.names.clear()
+    room.passes(20.0)
+    assert room.shown(1) == {'ann'}
+    assert room.shown(2) == {''}
+
+
+def test_a_look_alike_gives_the_name_back_to_the_one_who_is_more_alike():
+    keeper = IdentityKeeper()
+    faces = [face(1, 0), face(2, 500)]
+    alike = {1: Match('ann', 0.65, 'ann', 0.1), 2: Match('ann', 0.85, 'ann', 0.3)}
+    both = 0
+    for number in range(400):
+        now_s = number / 30
+        in_view = faces if now_s > 2.0 else faces[:1]
+        keeper.advance(in_view, now_s)
+        for track_id in keeper.wanted(in_view, now_s)[:1]:
+            keeper.saw(track_id, alike[track_id], now_s)
+        both += keeper.name_of(1) is not None and keeper.name_of(2) is not None
+    assert keeper.name_of(2).identity == 'ann'
+    assert keeper.name_of(1) is None
+    assert both == 0
+    assert keeper.counts().names_given == 2
+
+
+def test_a_name_that_its_track_does_not_earn_any_more_goes_to_the_other():
+    room = room_with('ann', x=100)
+    room.puts(2, 'ann', 600)
+    room.puts(1, 'stranger', 100)
+    room.names.clear()
+    room.passes(4.0)
+    assert room.name(2) == 'ann'
+    assert room.name(1) == ''
+    assert not any(names[1] == names[2] == 'ann' for names in room.names)
+
+
+def test_a_name_is_forgotten_at_once_and_does_not_come_back():
+    room = room_with('ann')
+    room.keeper.forget('ann')
+    assert room.name(1) == ''
+    room.puts(1, 'stranger', 100)
+    room.names.clear()
+    room.passes(10.0)
+    assert room.shown(1) == {''}
+
+
+def test_a_late_result_does_not_bring_a_forgotten_name_back():
+    room = room_with('ann')
+    room.keeper.forget('ann')
+    room.keeper.saw(1, match_of('ann'), room.now_s - 0.02)
+    assert room.name(1) == ''
+
+
+def test_who_checks_in_is_named_soon_however_long_unknown():
+    room = Room()
+    room.puts(1, 'stranger', 100)
+    room.passes(60.0)
+    room.puts(1, 'ann', 100)
+    room.keeper.gallery_changed()
+    room.passes(0.5)
+    assert room.name(1) == 'ann'
+
+
+def test_an_unknown_face_is_looked_at_ever_more_seldom_but_never_forgotten():
+    room = Room()
+    room.puts(1, 'stranger', 100)
+    room.passes(60.0)
+    pauses = np.diff([time_s for time_s, _ in room.looks])
+    assert pauses[0] < 0.15
+    assert SETTINGS.unknown_interval_s - 0.1 <= pauses[-5:].min()
+    assert pauses.max() <= SETTINGS.unknown_interval_s + 0.1
+
+
+@pytest.mark.parametrize('person', ['ann', 'stranger'])
+def test_looks_do_not_grow_with_the_frame_rate(person):
+    counts = []
+    for rate_hz in (15.0, 30.0, 120.0):
+        room = Room(rate_hz)
+        room.puts(1, person, 100)
+        room.passes(30.0)
+        counts.append(len(room.looks))
+    assert max(counts) - min(counts) <= 2
+    assert max(counts) <= 30
+
+
+def test_looks_at_faces_that_touch_all_the_time_are_bounded():
+    room = room_with('ann', x=100)
+    room.puts(2, 'bob', 180)
+    room.passes(2.0)
+    since_s = room.now_s
+    for _ in range(60):
+        # Now touching, now just not: no new doubt with every picture.
+        room.puts(2, 'bob', 180)
+        room.passes(room.period_s)
+        room.puts(2, 'bob', 260)
+        room.passes(room.period_s)
+    assert room.looks_at(1, since_s) <= 3 / SETTINGS.doubtful_interval_s * 4
+
+
+def test_a_face_that_is_hard_to_tell_is_not_looked_at_all_the_time():
+    room = Room()
+    for number in range(60 * 30):
+        room.puts(1, ('ann', 'stranger', 'stranger')[len(room.looks) % 3], 100)
+        room.passes(room.period_s)
+        assert number >= 0
+    assert len(room.looks) <= 60 * 3
+
+
+def test_the_most_urgent_comes_first_and_nobody_waits_for_ever():
+    room = room_with('ann', x=100)
+    for track_id in range(2, 9):
+        room.puts(track_id, 'stranger', 100 + 300 * track_id)
+    room.passes(0.05, with_looks=False)
+    faces = [face(track_id, x) for track_id, (_, x) in room.people.items()]
+    # The named one has just been looked at.
+    assert 1 not in room.keeper.wanted(faces, room.now_s)
+    since_s = room.now_s
+    room.passes(10.0)
+    assert all(room.looks_at(track_id, since_s) >= 3 for track_id in room.people)
+
+
+def test_faces_that_cannot_be_aligned_are_not_wanted():
+    keeper = IdentityKeeper()
+    faces = [
+        face(1, 0),
+        face(2, 300, undetected_s=SETTINGS.freshest_s + 0.1),
+        face(3, 600, landmarks=np.zeros((5, 2), np.float32)),
+    ]
+    keeper.advance(faces, 0.0)
+    assert keeper.wanted(faces, 0.0) == [1]
+
+
+def test_tracks_that_ended_leave_nothing_behind():
+    room = Room()
+    for track_id in range(100):
+        room.people = {track_id: ('ann', 100)}
+        room.passes(0.5)
+    assert room.keeper.counts().tracks <= SETTINGS.keep_unseen_s / 0.5 + 1
+    room.keeper.saw(3, match_of('ann'), room.now_s)
+    assert room.keeper.name_of(3) is None
+
+
+def test_a_clock_that_goes_back_begins_anew():
+    room = room_with('ann')
+    room.now_s = 0.0
+    room.passes(room.period_s, with_looks=False)
+    assert room.name(1) == ''
+
+
+def test_counts_what_happened():
+    room = room_with('ann')
+    room.keeper.forget('ann')
+    counts = room.keeper.counts()
+    assert (counts.tracks, counts.named) == (1, 0)
+    assert (counts.names_given, counts.names_withdrawn) == (1, 1)
+    assert counts.sightings == len(room.looks)
+
+
+def test_an_empty_gallery_names_nobody():
+    keeper = IdentityKeeper()
+    keeper.advance([face(1, 0)], 0.0)
+    for number in range(5):
+        keeper.saw(1, NO_MATCH, number * 0.1)
+    assert keeper.name_of(1) is None
