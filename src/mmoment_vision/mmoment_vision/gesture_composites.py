@@ -45,6 +45,7 @@ RECIPES = (
     Recipe('peace', 'point', 'open_palm', MIDDLE),
     # The thumb of an open palm leans to the fingers; held up it stands off.
     Recipe('thumb', 'fist', 'open_palm', THUMB_BONES, (20.0, 50.0)),
+    Recipe('call_me', 'fist', 'open_palm', THUMB_BONES + PINKY, (20.0, 50.0)),
     Recipe('none', 'point', 'open_palm', MIDDLE + RING),
     Recipe('none', 'point', 'open_palm', PINKY),
     Recipe('none', 'fist', 'open_palm', PINKY),

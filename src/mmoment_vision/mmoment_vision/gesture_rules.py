@@ -9,6 +9,7 @@ shape, are told apart by where the thumb points in the picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +22,16 @@ from mmoment_vision.gesture_features import (
     thumb_elevation,
 )
 
-GESTURES = ('open_palm', 'fist', 'point', 'peace', 'thumbs_up', 'thumbs_down', 'ok')
+GESTURES = (
+    'open_palm',
+    'fist',
+    'point',
+    'peace',
+    'thumbs_up',
+    'thumbs_down',
+    'ok',
+    'call_me',
+)
 # The hand shows none of the gestures.
 NO_GESTURE = ''
 # A thumb counts as up within about 50 degrees of straight up (cosine 0.64); the slope makes the
@@ -90,6 +100,12 @@ def shipped_model() -> ShapeModel:
         bias=np.array(gesture_model.BIAS),
         temperature=gesture_model.TEMPERATURE,
     )
+
+
+def model_id() -> str:
+    """Return a name of the shipped model that changes with its coefficients."""
+    table = (gesture_model.COEFFICIENTS, gesture_model.BIAS, gesture_model.TEMPERATURE)
+    return f'softmax-{len(gesture_model.SHAPES)}-{crc32(repr(table).encode()):08x}'
 
 
 def classify_hand(

@@ -3,8 +3,8 @@
 A jointed hand with the proportions of an adult's is bent into a shape with random variation,
 turned in space, projected by a pinhole camera and blurred by noise. The result looks like the
 landmarks of MediaPipe Hands in pictures, without being any. It teaches the gesture model what
-recorded examples do not show (thumbs, peace, everything that is no gesture); how well that
-works is measured on pictures of real hands only.
+recorded examples do not show (thumbs, peace, call_me, everything that is no gesture); how well
+that works is measured on pictures of real hands only.
 
 Axes of the hand: x to the thumb's side, y along the middle finger, z out of the palm; the unit is
 the distance from wrist to middle knuckle.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-SHAPES = ('open_palm', 'fist', 'point', 'peace', 'thumb', 'ok', 'none')
+SHAPES = ('open_palm', 'fist', 'point', 'peace', 'thumb', 'ok', 'call_me', 'none')
 
 KNUCKLES = np.array([[0.27, 0.96, 0.0], [0.03, 1.0, 0.0], [-0.19, 0.94, 0.0], [-0.38, 0.82, 0.0]])
 BONES = np.array([[0.47, 0.28, 0.22], [0.52, 0.33, 0.23], [0.48, 0.31, 0.23], [0.37, 0.22, 0.20]])
@@ -36,8 +36,18 @@ THUMB_UP = np.array([[0.78, 0.58, 0.22], [0.92, 0.38, 0.06], [0.97, 0.22, -0.05]
 THUMB_ACROSS = np.array([[0.35, 0.70, 0.60], [-0.40, 0.62, 0.66], [-0.90, 0.35, 0.25]])
 THUMB_ALONG = np.array([[0.50, 0.82, 0.28], [0.12, 0.95, 0.28], [-0.10, 0.96, 0.25]])
 THUMB_IN_PALM = np.array([[0.30, 0.72, 0.62], [-0.45, 0.70, 0.45], [-0.75, 0.62, 0.10]])
+FOLDED_THUMBS = [THUMB_ACROSS, THUMB_ALONG, THUMB_IN_PALM]
 
-# Straight fingers (index, middle, ring, pinky) that are no gesture of ours.
+# Straight fingers (index, middle, ring, pinky) of each shape without a pinch.
+STRAIGHT_FINGERS = {
+    'open_palm': (1, 1, 1, 1),
+    'fist': (0, 0, 0, 0),
+    'point': (1, 0, 0, 0),
+    'peace': (1, 1, 0, 0),
+    'thumb': (0, 0, 0, 0),
+    'call_me': (0, 0, 0, 1),
+}
+# The same that are no gesture of ours.
 OTHER_FINGERS = (
     (1, 1, 1, 0),
     (0, 1, 1, 1),
@@ -50,6 +60,8 @@ OTHER_FINGERS = (
 )
 # Three fingers up is by far the most common sign that is none of ours.
 OTHER_WEIGHTS = (0.44, 0.08, 0.10, 0.12, 0.08, 0.06, 0.06, 0.06)
+# A little finger alone: with the thumb out as well it would be `call_me`.
+PINKY_ALONE = (0, 0, 0, 1)
 
 # How far hands lean to or from the camera; a fist or a thumb is held out to it, knuckles first.
 USUAL_LEAN_DEGREES = 28.0
@@ -91,23 +103,25 @@ def random_pose(shape: str, random: np.random.Generator) -> Pose:
     if shape == 'ok':
         fingers = np.stack([_pinching(random), *(_straight(random, 1.6) for _ in range(3))])
         return Pose(fingers, _spread(random), THUMB_OUT, pinch=True)
-    straight = {'open_palm': 4, 'point': 1, 'peace': 2}.get(shape, 0)
-    fingers = np.stack(
-        [_straight(random) if finger < straight else _curled(random) for finger in range(4)]
-    )
+    straight = STRAIGHT_FINGERS[shape]
+    fingers = np.stack([_straight(random) if up else _curled(random) for up in straight])
     open_thumbs = [THUMB_OUT, THUMB_UP, THUMB_ALONG, THUMB_IN_PALM]
-    folded = [THUMB_ACROSS, THUMB_ALONG, THUMB_IN_PALM]
+    folded = FOLDED_THUMBS
     thumb = {
         'open_palm': lambda: _mix(open_thumbs, random, [0.65, 0.15, 0.1, 0.1]),
         'fist': lambda: _mix(folded, random, [0.55, 0.4, 0.05]),
         'point': lambda: _mix([*folded, THUMB_OUT], random, [0.45, 0.3, 0.1, 0.15]),
         'peace': lambda: _mix(folded, random, [0.5, 0.15, 0.35]),
         'thumb': lambda: _mix([THUMB_UP, THUMB_OUT], random, [0.85, 0.15]),
+        'call_me': lambda: _mix([THUMB_UP, THUMB_OUT], random, [0.7, 0.3]),
     }[shape]()
     spread = _spread(random)
     if shape == 'peace':
         opening = random.uniform(4.0, 16.0)
         spread[:2] += [opening * 0.5, -opening * 0.5]
+    if shape == 'call_me':
+        # Stretched away from the thumb, the little finger leans outwards.
+        spread[3] -= random.uniform(0.0, 18.0)
     return Pose(fingers, spread, thumb)
 
 
@@ -207,6 +221,8 @@ def _random_other_pose(random: np.random.Generator) -> Pose:
     else:
         pattern = OTHER_FINGERS[random.choice(len(OTHER_FINGERS), p=OTHER_WEIGHTS)]
         fingers = np.stack([_straight(random) if up else _curled(random) for up in pattern])
+        if pattern == PINKY_ALONE:
+            thumb = FOLDED_THUMBS[random.integers(len(FOLDED_THUMBS))]
     return Pose(fingers, _spread(random), thumb)
 
 
