@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 FEWEST_PICTURES = 3
 # Times are sums of fractions: what is due now must not slip to the next picture by rounding.
 ROUNDING_S = 1e-6
+# What has not begun is never shown as held, however long it waits for certainty or a cool-down.
+LONGEST_WAIT_SHOWN = 0.99
 BEGIN, END = 'begin', 'end'
 
 
@@ -121,6 +123,36 @@ class GestureHold:
             hand.held, hand.candidate = candidate, None
             events.append(_event(BEGIN, track_id, candidate, candidate.recent_confidence))
         return events
+
+    def held(self, track_id: int) -> str:
+        """Return the gesture that a hand holds, or an empty text."""
+        hand = self._hands.get(track_id)
+        return hand.held.gesture if hand is not None and hand.held is not None else ''
+
+    def shown_since_s(self, track_id: int) -> float | None:
+        """Return since when a hand has shown what it holds, or may come to hold; None: nothing."""
+        hand = self._hands.get(track_id)
+        run = None if hand is None else hand.held or hand.candidate
+        return None if run is None else run.first_s
+
+    def progress(self, track_id: int) -> float:
+        """Return how much of the hold time a hand has shown what it showed last; 1: it is held.
+
+        Below 1 until the gesture begins, also where doubt or a cool-down makes that later. While a
+        held gesture is interrupted by another one, it is that other one's.
+        """
+        hand = self._hands.get(track_id)
+        if hand is None:
+            return 0.0
+        run = hand.candidate
+        if run is None:
+            is_shown = hand.held is not None and hand.held.last_s >= hand.seen_s
+            return 1.0 if is_shown else 0.0
+        share = min(
+            run.pictures / FEWEST_PICTURES,
+            run.length_s / self.settings.hold_s if self.settings.hold_s > 0 else 1.0,
+        )
+        return min(share, LONGEST_WAIT_SHOWN)
 
     def passed(self, now_s: float) -> list[HoldEvent]:
         """Call after each picture: returns what ended because its hand is gone."""

@@ -1,8 +1,9 @@
-"""Hands and gestures: takes the newest pictures, publishes hands and what they begin and end."""
+"""Hands and gestures: takes the newest pictures, publishes hands, events, and asked-for actions."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,18 +13,23 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile
 
 from mmoment_camera.frame_topic import SUBSCRIBER_QOS, Frame, FrameSubscriber
-from mmoment_interfaces.msg import FaceArray, GestureEvent, Hand, HandArray
+from mmoment_interfaces.msg import FaceArray, GestureAction, GestureEvent, Hand, HandArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
 from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
 from mmoment_vision import hand_landmarks
-from mmoment_vision.gesture_hold import BEGIN, HoldEvent, HoldSettings
-from mmoment_vision.gesture_pipeline import GesturePipeline
+from mmoment_vision.gesture_actions import DEFAULT_ACTIONS, GestureActions, parse_actions
+from mmoment_vision.gesture_hold import BEGIN, END, HoldEvent, HoldSettings
+from mmoment_vision.gesture_messages import HandOf, action_message, event_message
+from mmoment_vision.gesture_movements import MovementSettings
+from mmoment_vision.gesture_people_topic import PeopleRights
+from mmoment_vision.gesture_pipeline import MOVED, GesturePipeline
+from mmoment_vision.gesture_rules import model_id
 from mmoment_vision.hand_landmarks import HandLandmarker, Picture
 from mmoment_vision.hand_messages import hand_message
-from mmoment_vision.hand_owner import NO_OWNER, FaceBox
+from mmoment_vision.hand_owner import FaceBox
 from mmoment_vision.hand_tracking import LONGEST_PAUSE_S
 
 RESULT_QOS = QoSProfile(depth=2)
@@ -31,7 +37,7 @@ EVENT_QOS = QoSProfile(depth=10)
 WAIT_S = 0.5
 # Faces of a picture further away in time say nothing about a hand.
 FACES_LIMIT_S = 0.5
-REMEMBERED_OWNERS = 100
+REMEMBERED_HANDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,32 @@ class GestureParameters:
         minimum=0.0,
         maximum=60.0,
     )
+    movement_confidence: float = parameter(
+        0.7, 'Confidence needed for a wave or a swipe', minimum=0.0, maximum=1.0
+    )
+    movement_cool_down_s: float = parameter(
+        1.5,
+        'The same hand makes no movement again this soon: a hand that swipes comes back',
+        unit='s',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    actions: tuple[str, ...] = parameter(
+        DEFAULT_ACTIONS,
+        'What gestures stand for, as GESTURE=ACTION: a gesture, wave or swipe_left, swipe_right, '
+        'swipe_up, swipe_down; photo needs the right capture, clip record, stream stream',
+    )
+    action_cool_down_s: float = parameter(
+        3.0,
+        'The same person may ask for the same action again after this time',
+        unit='s',
+        minimum=0.0,
+        maximum=3600.0,
+    )
 
 
 class GestureNode(ManagedNode[GestureParameters]):
-    """Publishes `hands` and `gesture_events` for the pictures of `frames`."""
+    """Publishes `hands`, `gesture_events` and `gesture_actions` for the pictures of `frames`."""
 
     NAME = 'gesture_node'
     PARAMETERS = GestureParameters
@@ -116,11 +144,19 @@ class GestureNode(ManagedNode[GestureParameters]):
                 f'gesture_node needs mediapipe ({error}): install mediapipe==0.10.18'
             ) from error
         self._pipeline = GesturePipeline(
-            self.parameters.keep_track_s, _hold_settings(self.parameters)
+            self.parameters.keep_track_s,
+            _hold_settings(self.parameters),
+            _movement_settings(self.parameters),
+            self.parameters.is_mirrored,
         )
-        self._owners: dict[int, tuple[int, str, int]] = {}
+        self._actions = GestureActions(
+            parse_actions(self.parameters.actions), self.parameters.action_cool_down_s
+        )
+        self._hands: dict[int, HandOf] = {}
+        self._event_counts: Counter[str] = Counter()
         self._hands_publisher = self.create_publisher(HandArray, 'hands', RESULT_QOS)
         self._events_publisher = self.create_publisher(GestureEvent, 'gesture_events', EVENT_QOS)
+        self._actions_publisher = self.create_publisher(GestureAction, 'gesture_actions', EVENT_QOS)
 
     def start(self) -> None:
         """Begin to look at pictures."""
@@ -129,6 +165,7 @@ class GestureNode(ManagedNode[GestureParameters]):
         self._faces_subscription = self.create_subscription(
             FaceArray, 'faces', self._on_faces, SUBSCRIBER_QOS
         )
+        self._people = PeopleRights(self)
         self._reporter = StageReporter(self, self._rate, hand_landmarks.BACKEND)
         self._looked_ns = time.monotonic_ns()
         self._is_wanted = True
@@ -148,6 +185,9 @@ class GestureNode(ManagedNode[GestureParameters]):
             self.destroy_subscription(faces)
         if self.context.ok():
             self._publish_events(self._pipeline.hold.end_all(), self._now())
+        self._pipeline.movements.clear()
+        if people := self.__dict__.pop('_people', None):
+            people.close()
         self._faces = FaceArray()
 
     def close(self) -> None:
@@ -155,7 +195,7 @@ class GestureNode(ManagedNode[GestureParameters]):
         if self._landmarker is not None:
             self._landmarker.close()
             self._landmarker = None
-        for name in ('_hands_publisher', '_events_publisher'):
+        for name in ('_hands_publisher', '_events_publisher', '_actions_publisher'):
             publisher = self.__dict__.pop(name, None)
             if publisher is not None:
                 self.destroy_publisher(publisher)
@@ -167,10 +207,28 @@ class GestureNode(ManagedNode[GestureParameters]):
             self._rate.maximum_hz = new.maximum_rate_hz
             self._pipeline.tracker.keep_s = new.keep_track_s
             self._pipeline.hold.settings = _hold_settings(new)
+            self._pipeline.movements.settings = _movement_settings(new)
+            self._actions.actions = parse_actions(new.actions)
+            self._actions.cool_down_s = new.action_cool_down_s
 
     def diagnose(self) -> list[DiagnosticStatus]:
-        """How the stage keeps up."""
-        return [self._reporter.diagnostic()]
+        """How the stage keeps up, and what came of gestures."""
+        return [self._reporter.diagnostic(), self._gesture_diagnostic()]
+
+    def _gesture_diagnostic(self) -> DiagnosticStatus:
+        events, outcomes = self._event_counts, self._actions.counts
+        return self.diagnostic(
+            'gestures',
+            DiagnosticStatus.OK,
+            f'{events[BEGIN]} gestures, {events[MOVED]} movements, '
+            f'{outcomes["requested"]} actions requested',
+            model=model_id(),
+            begun=events[BEGIN],
+            ended=events[END],
+            moved=events[MOVED],
+            people_with_rights=len(self._people.current()),
+            **{f'actions_{outcome}': count for outcome, count in outcomes.items()},
+        )
 
     def _on_faces(self, faces: FaceArray) -> None:
         self._faces = faces
@@ -216,19 +274,19 @@ class GestureNode(ManagedNode[GestureParameters]):
             found, (message.width, message.height), now_s, _boxes(faces)
         )
         message.hands = [hand_message(hand) for hand in hands]
-        self._remember_owners(message.hands, faces)
+        self._remember(message.hands)
         self._hands_publisher.publish(message)
         self._publish_events(events, message)
         self._reporter.done(frame.monotonic_ns)
 
-    def _remember_owners(self, hands: Sequence[Hand], faces: FaceArray) -> None:
+    def _remember(self, hands: Sequence[Hand]) -> None:
         """For the events of a hand, also of one that is gone already."""
-        identities = {face.track_id: face.identity for face in faces.faces}
         for hand in hands:
-            identity = identities.get(hand.face_track_id, '')
-            self._owners[hand.track_id] = (hand.face_track_id, identity, hand.handedness)
-        while len(self._owners) > REMEMBERED_OWNERS:
-            self._owners.pop(next(iter(self._owners)))
+            # Taken out first, so that the hand not seen for longest stays the first one.
+            self._hands.pop(hand.track_id, None)
+            self._hands[hand.track_id] = HandOf(hand.face_track_id, hand.handedness)
+        while len(self._hands) > REMEMBERED_HANDS:
+            del self._hands[next(iter(self._hands))]
 
     def _faces_near(self, monotonic_ns: int) -> FaceArray:
         faces = self._faces
@@ -236,26 +294,24 @@ class GestureNode(ManagedNode[GestureParameters]):
         return faces if is_near else FaceArray()
 
     def _publish_events(self, events: list[HoldEvent], source: HandArray) -> None:
+        if not events:
+            return
+        # Names as of this moment: who was recognised before may have been forgotten since.
+        names = {f.track_id: f.identity for f in self._faces_near(source.monotonic_ns).faces}
         for event in events:
-            owner, identity, handedness = self._owners.get(
-                event.track_id, (NO_OWNER, '', Hand.UNKNOWN)
-            )
-            is_begin = event.phase == BEGIN
-            self._events_publisher.publish(
-                GestureEvent(
-                    header=source.header,
-                    sequence=source.sequence,
-                    monotonic_ns=source.monotonic_ns,
-                    phase=GestureEvent.BEGIN if is_begin else GestureEvent.END,
-                    gesture=event.gesture,
-                    confidence=min(1.0, event.confidence),
-                    held_s=event.held_s,
-                    hand_track_id=event.track_id,
-                    handedness=handedness,
-                    face_track_id=owner,
-                    identity=identity,
-                )
-            )
+            hand = self._hands.get(event.track_id, HandOf())
+            message = event_message(event, source, hand, names.get(hand.face_track_id, ''))
+            self._event_counts[event.phase] += 1
+            self._events_publisher.publish(message)
+            if event.phase != END:
+                self._act(message)
+
+    def _act(self, event: GestureEvent) -> None:
+        decision = self._actions.decide(
+            event.gesture, event.identity, self._people.current(), event.monotonic_ns * 1e-9
+        )
+        if decision is not None:
+            self._actions_publisher.publish(action_message(decision, event))
 
 
 def _as_bgr(picture: Picture) -> Picture:
@@ -274,6 +330,7 @@ def _check(parameters: GestureParameters) -> None:
             f'keep_confidence {parameters.keep_confidence:g} must not be above '
             f'begin_confidence {parameters.begin_confidence:g}'
         )
+    parse_actions(parameters.actions)
 
 
 def _hold_settings(parameters: GestureParameters) -> HoldSettings:
@@ -283,6 +340,13 @@ def _hold_settings(parameters: GestureParameters) -> HoldSettings:
         begin_confidence=parameters.begin_confidence,
         keep_confidence=parameters.keep_confidence,
         cool_down_s=parameters.cool_down_s,
+    )
+
+
+def _movement_settings(parameters: GestureParameters) -> MovementSettings:
+    return MovementSettings(
+        least_confidence=parameters.movement_confidence,
+        cool_down_s=parameters.movement_cool_down_s,
     )
 
 

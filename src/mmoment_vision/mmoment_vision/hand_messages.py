@@ -26,5 +26,6 @@ def hand_message(seen: SeenHand) -> Hand:
         landmarks=[Point32(x=a, y=b, z=c) for a, b, c in tracked.hand.landmarks.tolist()],
         gesture=seen.gesture.name,
         gesture_confidence=min(1.0, seen.gesture.confidence),
+        hold_progress=seen.hold_progress,
         face_track_id=seen.owner,
     )

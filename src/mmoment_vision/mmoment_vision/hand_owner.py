@@ -1,7 +1,11 @@
-"""Say whose hand it is: the face within whose arm's reach it lies, if only one can be meant."""
+"""Say whose hand it is: the face within whose arm's reach it lies, if only one can be meant.
+
+One picture may mislead, so the last pictures vote, or all pictures of what the hand holds.
+"""
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +27,11 @@ LARGEST_PALM = 1.6
 # The second face must be this much further away, in face heights and as a factor.
 CLEAR_MARGIN = 0.7
 CLEAR_FACTOR = 1.3
+# Votes of a hand that shows nothing count so long, and those of as many pictures at least.
+VOTE_S = 0.6
+FEWEST_VOTES = 3
+# A hold of a minute at the usual rate: later pictures push out the first ones.
+MOST_VOTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +76,39 @@ def _reach(centre: np.ndarray, palm: float, face: FaceBox) -> float | None:
     below = (centre[1] - face.y) / face.height - 0.5 - SHOULDERS_BELOW
     distance = float(np.hypot(max(0.0, aside), below))
     return distance if distance <= ARM_REACH else None
+
+
+class OwnerVotes:
+    """Owners of the hands of one stream of pictures. Times go forward, in seconds."""
+
+    def __init__(self) -> None:
+        self._hands: dict[int, deque[tuple[float, int]]] = {}
+
+    def update(
+        self,
+        track_id: int,
+        landmarks: ArrayLike,
+        faces: Sequence[FaceBox],
+        now_s: float,
+        since_s: float | None = None,
+    ) -> int:
+        """Take a hand in the next picture; return its owner: a face of this picture, or `NO_OWNER`.
+
+        The owner is the face that more than half of the pictures speak for: those of the last
+        `VOTE_S`, and all since `since_s`, when the hand began to show a gesture. "In doubt" is a
+        vote too. A face that is gone owns nothing, whatever the votes.
+        """
+        votes = self._hands.setdefault(track_id, deque(maxlen=MOST_VOTES))
+        votes.append((now_s, find_owner(landmarks, faces)))
+        oldest_s = now_s - VOTE_S if since_s is None else min(now_s - VOTE_S, since_s)
+        while len(votes) > FEWEST_VOTES and votes[0][0] < oldest_s:
+            votes.popleft()
+        owner, count = Counter(owner for _, owner in votes).most_common(1)[0]
+        is_clear = 2 * count > len(votes)
+        is_there = any(face.track_id == owner for face in faces)
+        return owner if is_clear and is_there else NO_OWNER
+
+    def keep(self, since_s: float) -> None:
+        """Forget the hands that have not been seen since then."""
+        for track_id in [n for n, votes in self._hands.items() if votes[-1][0] < since_s]:
+            del self._hands[track_id]
