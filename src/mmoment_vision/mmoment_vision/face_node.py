@@ -1,20 +1,20 @@
-"""Faces: takes the newest pictures, publishes the faces of each."""
+"""Faces: takes the newest pictures, publishes the faces of each and who they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Point32
 from rclpy.qos import QoSProfile
 
 from mmoment_camera.frame_ring import FrameOverwritten
 from mmoment_camera.frame_topic import Frame, FrameSubscriber
-from mmoment_interfaces.msg import Face, FaceArray
+from mmoment_interfaces.msg import FaceArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
@@ -22,7 +22,12 @@ from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
+from mmoment_vision.face_embedding import EMBEDDERS, FaceEmbedder, OpenSet, open_embedder
+from mmoment_vision.face_identity import NamedFace
+from mmoment_vision.face_messages import tracked_face_message
 from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
+from mmoment_vision.face_recognition import FaceRecognizer
+from mmoment_vision.face_requests import FaceRequests, RequestSettings
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 from mmoment_vision.mtcnn import MtcnnSettings
 from mmoment_vision.mtcnn_runtime import DEVICES, DeviceError
@@ -43,7 +48,35 @@ class FaceParameters:
         read_only=True,
     )
     device: str = parameter(
-        'auto', 'Where MTCNN runs; auto takes CUDA where it is', choices=DEVICES, read_only=True
+        'auto',
+        'Where MTCNN and FaceNet run; auto takes CUDA where it is',
+        choices=DEVICES,
+        read_only=True,
+    )
+    embedder: str = parameter(
+        'auto',
+        'Model that tells people apart; auto takes FaceNet where ./mmoment models fetch has brought '
+        'its weights, else dlib; none: nobody is recognised',
+        choices=EMBEDDERS,
+        read_only=True,
+    )
+    models_folder: str = parameter(
+        '',
+        'Folder of fetched models; empty: $MMOMENT_MODELS or ~/.local/share/mmoment/models',
+        read_only=True,
+    )
+    similarity_threshold: float = parameter(
+        0.0,
+        'Cosine similarity from which a face counts as known; 0: as measured for the model',
+        minimum=0.0,
+        maximum=1.0,
+        read_only=True,
+    )
+    enroll_views: int = parameter(
+        5, 'Good views of a face from which its template is made', minimum=1, maximum=20
+    )
+    enroll_timeout_s: float = parameter(
+        30.0, 'Longest search for them in live pictures', unit='s', minimum=3.0, maximum=300.0
     )
     threads: int = parameter(
         1,
@@ -104,7 +137,7 @@ class FaceParameters:
 
 
 class FaceNode(ManagedNode[FaceParameters]):
-    """Publishes `faces` for the pictures of `frames`."""
+    """Publishes `faces` for the pictures of `frames`; learns, recognises and forgets people."""
 
     NAME = 'face_node'
     PARAMETERS = FaceParameters
@@ -118,6 +151,8 @@ class FaceNode(ManagedNode[FaceParameters]):
         """Load the detector and make the publisher."""
         self._frames: FrameSubscriber | None = None
         self._pipeline: FacePipeline | None = None
+        self._recognizer: FaceRecognizer | None = None
+        self._why_unrecognised = ''
         self._picture = np.empty(0, np.uint8)
         try:
             _check(self.parameters)
@@ -125,8 +160,13 @@ class FaceNode(ManagedNode[FaceParameters]):
             raise ConfigurationError(f'face_node: {error}') from error
         cv2.setNumThreads(self.parameters.threads)
         self._detector = self._open_detector()
+        self._recognizer = self._open_recognizer()
         self._publisher = self.create_publisher(FaceArray, 'faces', RESULT_QOS)
         self.get_logger().info(f'faces are found by {self._detector.name}')
+        if self._recognizer is not None:
+            self.get_logger().info(f'people are told apart by {self._recognizer.embedder.name}')
+        else:
+            self.get_logger().info(f'nobody is recognised: {self._why_unrecognised}')
 
     def start(self) -> None:
         """Begin to look at pictures."""
@@ -137,6 +177,15 @@ class FaceNode(ManagedNode[FaceParameters]):
             _tracking_settings(parameters),
             self._track_ids,
         )
+        if self._recognizer is not None:
+            self._recognizer.start()
+        self._requests = FaceRequests(
+            self,
+            self._recognizer,
+            self._why_unrecognised,
+            self._open_detector,
+            _request_settings(parameters),
+        )
         self._frames = FrameSubscriber(self, 'frames')
         self._rate = PictureRate(parameters.maximum_rate_hz, self._frames)
         self._reporter = StageReporter(self, self._rate, self._detector.name)
@@ -144,8 +193,10 @@ class FaceNode(ManagedNode[FaceParameters]):
         self._worker = self.spawn(self._work, 'faces')
 
     def stop(self) -> None:
-        """Stop looking at pictures."""
+        """Stop looking at pictures; who is known stays known."""
         self._is_wanted = False
+        if requests := self.__dict__.pop('_requests', None):
+            requests.close()
         if self._frames is not None:
             self._frames.close()
             self._worker.join()
@@ -154,9 +205,14 @@ class FaceNode(ManagedNode[FaceParameters]):
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+        if self._recognizer is not None:
+            self._recognizer.stop()
 
     def close(self) -> None:
-        """Free the detector and the publisher."""
+        """Wipe who is known; free the models and the publisher."""
+        if self._recognizer is not None:
+            self._recognizer.forget_all()
+            self._recognizer = None
         self.__dict__.pop('_detector', None)
         self.__dict__.pop('_picture', None)
         publisher = self.__dict__.pop('_publisher', None)
@@ -170,9 +226,10 @@ class FaceNode(ManagedNode[FaceParameters]):
             self._rate.maximum_hz = new.maximum_rate_hz
             self._pipeline.search = _search_settings(new)
             self._pipeline.tracker.settings = _tracking_settings(new)
+            self._requests.settings = _request_settings(new)
 
     def diagnose(self) -> list[DiagnosticStatus]:
-        """How the stage keeps up, and how the detector does."""
+        """How the stage keeps up, how the detector does, and how many people are known."""
         pipeline = self._pipeline
         if pipeline is None:
             return []
@@ -183,7 +240,34 @@ class FaceNode(ManagedNode[FaceParameters]):
             detections=pipeline.detections,
             late_detections=pipeline.late_detections,
         )
-        return [self._reporter.diagnostic(), detector]
+        return [self._reporter.diagnostic(), detector, self._diagnose_recognition()]
+
+    def _diagnose_recognition(self) -> DiagnosticStatus:
+        recognizer = self._recognizer
+        if recognizer is None:
+            level = DiagnosticStatus.OK
+            if self.parameters.embedder != 'none':
+                level = DiagnosticStatus.WARN
+            return self.diagnostic('recognition', level, f'off: {self._why_unrecognised}')
+        counts = recognizer.counts()
+        return self.diagnostic(
+            'recognition',
+            DiagnosticStatus.OK,
+            recognizer.embedder.name,
+            model_id=recognizer.embedder.model_id,
+            embedder=recognizer.embedder.name,
+            people=counts.people,
+            templates=counts.templates,
+            embedded=counts.embedded,
+            embed_ms_p50=f'{counts.embed_ms_p50:.1f}',
+            embed_ms_p99=f'{counts.embed_ms_p99:.1f}',
+            waiting=counts.waiting,
+            tracks=counts.keeper.tracks,
+            named=counts.keeper.named,
+            doubtful=counts.keeper.doubtful,
+            names_given=counts.keeper.names_given,
+            names_withdrawn=counts.keeper.names_withdrawn,
+        )
 
     def _open_detector(self) -> FaceDetector:
         parameters = self.parameters
@@ -196,6 +280,30 @@ class FaceNode(ManagedNode[FaceParameters]):
             return open_detector(parameters.backend, parameters.device, settings)
         except (WeightsError, DeviceError) as error:
             raise ConfigurationError(str(error)) from error
+
+    def _open_recognizer(self) -> FaceRecognizer | None:
+        if self.parameters.embedder == 'none':
+            self._why_unrecognised = 'the parameter embedder is none'
+            return None
+        if self._detector.measure is None:
+            # Faces are turned upright by landmarks, which the Haar cascade does not have.
+            self._why_unrecognised = (
+                f'{self._detector.name} gives no landmarks: set backend to mtcnn'
+            )
+            return None
+        embedder = self._open_embedder()
+        threshold = self.parameters.similarity_threshold or embedder.decision.threshold
+        decision = OpenSet(threshold, embedder.decision.margin)
+        return FaceRecognizer(embedder, decision=decision)
+
+    def _open_embedder(self) -> FaceEmbedder:
+        parameters = self.parameters
+        folder = Path(parameters.models_folder) if parameters.models_folder else None
+        try:
+            embedder = open_embedder(parameters.embedder, parameters.device, folder)
+        except (WeightsError, DeviceError) as error:
+            raise ConfigurationError(f'face_node: {error}') from error
+        return embedder
 
     def _work(self) -> None:
         while self._is_wanted:
@@ -216,15 +324,30 @@ class FaceNode(ManagedNode[FaceParameters]):
             faces = self._pipeline.process(picture, frame.sequence, frame.monotonic_ns * 1e-9)
         else:
             # A placeholder picture has no faces, whatever a model may see in it.
+            picture = frame.image
             self._pipeline.reset()
             faces = []
+        names = self._recognise(picture, faces, frame)
         message = FaceArray(
             header=frame.header, sequence=frame.sequence, monotonic_ns=frame.monotonic_ns
         )
         message.height, message.width = frame.image.shape[:2]
-        message.faces = [_message(face) for face in faces]
+        message.faces = [tracked_face_message(face, names.get(face.track_id)) for face in faces]
         self._publisher.publish(message)
         self._reporter.done(frame.monotonic_ns)
+
+    def _recognise(
+        self, picture: Picture, faces: list[TrackedFace], frame: Frame
+    ) -> dict[int, NamedFace]:
+        """Names by track id; what others have asked for comes before them."""
+        now_s = frame.monotonic_ns * 1e-9
+        recognizer = self._recognizer
+        if recognizer is None:
+            return {}
+        recognizer.hear(faces, now_s)
+        if frame.live:
+            self._requests.look(picture, faces, now_s)
+        return recognizer.name_faces(picture, faces, now_s)
 
     def _private(self, frame: Frame) -> Picture:
         """Our copy of the picture, BGR; good until the next one. Raises FrameOverwritten."""
@@ -259,20 +382,8 @@ def _tracking_settings(parameters: FaceParameters) -> TrackingSettings:
     )
 
 
-def _message(face: TrackedFace) -> Face:
-    left, top, right, bottom = face.box.tolist()
-    return Face(
-        track_id=face.track_id,
-        x=left,
-        y=top,
-        width=right - left,
-        height=bottom - top,
-        score=face.score,
-        detected=face.detected_now,
-        age_s=face.age_s,
-        detection_age_s=face.undetected_s,
-        landmarks=[Point32(x=x, y=y) for x, y in face.landmarks.tolist()],
-    )
+def _request_settings(parameters: FaceParameters) -> RequestSettings:
+    return RequestSettings(views=parameters.enroll_views, timeout_s=parameters.enroll_timeout_s)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmoment_vision.background_worker import BackgroundWorker
 from mmoment_vision.face_boxes import Picture
-from mmoment_vision.face_embedding import Embeddings, FaceEmbedder
+from mmoment_vision.face_embedding import Embeddings, FaceEmbedder, OpenSet
 from mmoment_vision.face_gallery import FaceGallery, Match
 from mmoment_vision.face_identity import IdentityKeeper, IdentitySettings, KeeperCounts, NamedFace
 from mmoment_vision.face_quality import TOO_SMALL, assess
@@ -67,11 +67,20 @@ class _Job:
 
 
 class FaceRecognizer:
-    """Names for the faces of one stream of pictures."""
+    """Names for the faces of one stream of pictures.
 
-    def __init__(self, embedder: FaceEmbedder, settings: IdentitySettings | None = None) -> None:
+    `decision`: when a face counts as known, if not as measured for the model of the embedder.
+    """
+
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        settings: IdentitySettings | None = None,
+        decision: OpenSet | None = None,
+    ) -> None:
         self.embedder = embedder
-        self._gallery = FaceGallery(embedder.model_id, embedder.dimension, embedder.decision)
+        self.decision = decision or embedder.decision
+        self._gallery = FaceGallery(embedder.model_id, embedder.dimension, self.decision)
         self._keeper = IdentityKeeper(settings)
         self._knowledge = threading.Lock()  # gallery and keeper
         self._embedding = threading.Lock()

@@ -1,0 +1,275 @@
+"""Enrolment, recognition and forgetting as their clients see them, on pictures of real faces."""
+
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.action import ActionClient
+from rclpy.lifecycle import TransitionCallbackReturn
+from ros_world import RosWorld, grey
+from sensor_msgs.msg import CompressedImage
+
+from mmoment_interfaces.action import EnrollFace
+from mmoment_interfaces.msg import EnrollmentStatus, FaceArray
+from mmoment_interfaces.srv import ForgetFace, RecognizeFace
+from mmoment_vision.face_node import FaceNode
+
+pytestmark = pytest.mark.graph
+
+WAIT_S = 30.0
+ANNA = 'A' * 40
+BEN = 'B' * 40
+
+
+@pytest.fixture
+def world():
+    world = RosWorld()
+    yield world
+    world.close()
+
+
+def read(media, name, height=480):
+    picture = cv2.imread(str(media / 'faces' / name))
+    scale = height / picture.shape[0]
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def as_message(picture):
+    return CompressedImage(format='jpeg', data=cv2.imencode('.jpg', picture)[1].tobytes())
+
+
+def wait_until(is_true, what='it'):
+    end = time.monotonic() + WAIT_S
+    while not is_true():
+        assert time.monotonic() < end, f'waited in vain for {what}'
+        time.sleep(0.02)
+
+
+def call(world, kind, service, **fields):
+    client = world.tester.create_client(kind, service)
+    assert client.wait_for_service(WAIT_S)
+    answer = client.call_async(kind.Request(**fields))
+    wait_until(answer.done, service)
+    return answer.result()
+
+
+class Enrolment:
+    """A goal under way."""
+
+    def __init__(self, world, **fields):
+        self.feedback = []
+        self.client = ActionClient(world.tester, EnrollFace, 'enroll_face')
+        assert self.client.wait_for_server(WAIT_S)
+        sent = self.client.send_goal_async(
+            EnrollFace.Goal(**fields), lambda message: self.feedback.append(message.feedback)
+        )
+        wait_until(sent.done, 'an answer to the goal')
+        self.handle = sent.result()
+        self.outcome = self.handle.get_result_async()
+
+    def result(self):
+        wait_until(self.outcome.done, 'the result')
+        return self.outcome.result().result
+
+
+class Camera:
+    """Shows a picture all the time, in a thread."""
+
+    def __init__(self, world, picture):
+        self.world = world
+        self.picture = picture
+        self.live = True
+        self._is_wanted = True
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._is_wanted = False
+        self._thread.join(WAIT_S)
+
+    def _run(self):
+        while self._is_wanted:
+            self.world.show(self.picture, until=lambda: True, live=self.live)
+
+
+def test_learnt_from_pictures_recognised_live_and_forgotten_in_the_next_picture(world, media):
+    arrays = world.listen(FaceArray, 'faces')
+    node = world.start(FaceNode, embedder='dlib')
+    pictures = [as_message(read(media, name)) for name in ('obama-1.jpg', 'obama-2.jpg')]
+    result = Enrolment(world, identity=ANNA, pictures=pictures).result()
+    assert result.success, result.message
+    assert (result.error_code, result.views, result.model_id) == ('', 2, 'dlib-resnet-2017')
+    assert 0.4 < result.quality <= 1
+    stranger, known = read(media, 'biden-2.jpg'), read(media, 'obama-3.jpg')
+    together = np.hstack([stranger, known])
+    with Camera(world, together):
+        wait_until(lambda: arrays and any(face.identity for face in arrays[-1].faces), 'a name')
+        time.sleep(1.0)
+        assert len(arrays[-1].faces) == 2
+        (named,) = [face for face in arrays[-1].faces if face.identity]
+        assert named.identity == ANNA
+        assert named.x > stranger.shape[1]
+        assert named.similarity > 0.8
+        assert {face.identity for array in arrays for face in array.faces} == {'', ANNA}
+
+        answer = call(world, ForgetFace, 'forget_face', identity=ANNA)
+        assert (answer.success, answer.templates) == (True, 1)
+        newest = node._reporter.status().processed
+        wait_until(lambda: node._reporter.status().processed >= newest + 2)
+        del arrays[:]
+        time.sleep(1.5)
+        assert arrays
+        assert not any(face.identity for array in arrays for face in array.faces)
+    assert call(world, ForgetFace, 'forget_face', identity=ANNA).templates == 0
+
+
+def test_two_people_in_one_picture_are_refused_with_the_reason(world, media):
+    world.start(FaceNode, embedder='dlib')
+    both = as_message(read(media, 'obama-and-biden.jpg', 600))
+    result = Enrolment(world, identity=ANNA, pictures=[both]).result()
+    assert not result.success
+    assert result.error_code == 'several_faces'
+    assert 'several_faces' in result.reasons
+    assert 'More than one face' in result.message
+    answer = call(world, RecognizeFace, 'recognize_face', picture=both)
+    assert answer.success
+    assert len(answer.faces) >= 2
+    assert not any(face.identity for face in answer.faces)
+
+
+def test_one_face_cannot_be_two_people(world, media):
+    world.start(FaceNode, embedder='dlib')
+    first = as_message(read(media, 'obama-1.jpg'))
+    assert Enrolment(world, identity=ANNA, pictures=[first]).result().success
+    result = Enrolment(
+        world, identity=BEN, pictures=[as_message(read(media, 'obama-3.jpg'))]
+    ).result()
+    assert result.error_code == 'known_as_somebody_else'
+    assert ANNA not in result.message
+    answer = call(world, RecognizeFace, 'recognize_face', picture=first)
+    assert [face.identity for face in answer.faces] == [ANNA]
+    assert answer.faces[0].similarity > 0.95
+    assert answer.message == '1 faces, 1 of them known'
+
+
+def test_live_enrolment_tells_how_it_goes_and_learns(world, media):
+    statuses = world.listen(EnrollmentStatus, 'enrollment')
+    arrays = world.listen(FaceArray, 'faces')
+    world.start(FaceNode, embedder='dlib', enroll_views=3)
+    person = read(media, 'obama-1.jpg')
+    with Camera(world, grey(480, 640)) as camera:
+        wait_until(lambda: arrays, 'pictures')
+        enrolment = Enrolment(world, identity=ANNA)
+        wait_until(lambda: any('no_face' in one.reasons for one in enrolment.feedback), 'a reason')
+        camera.picture = person
+        result = enrolment.result()
+        assert result.success, result.message
+        assert result.views == 3
+        assert 'no_face' in result.reasons
+        assert any(one.step == 'hold' and one.face_track_id for one in enrolment.feedback)
+        progress = [one.progress for one in enrolment.feedback]
+        assert progress == sorted(progress)
+        wait_until(lambda: statuses and not statuses[-1].active, 'the end')
+        assert statuses[-1].step == 'done'
+        assert ANNA not in str(statuses)
+        wait_until(lambda: any(face.identity == ANNA for face in arrays[-1].faces), 'the name')
+        answer = call(world, RecognizeFace, 'recognize_face')
+        assert [face.identity for face in answer.faces] == [ANNA]
+
+
+def test_live_enrolment_can_be_cancelled_and_only_one_runs(world):
+    statuses = world.listen(EnrollmentStatus, 'enrollment')
+    world.start(FaceNode, embedder='dlib')
+    with Camera(world, grey(480, 640)):
+        first = Enrolment(world, identity=ANNA)
+        wait_until(lambda: first.feedback, 'feedback')
+        second = Enrolment(world, identity=BEN).result()
+        assert second.error_code == 'busy'
+        first.handle.cancel_goal_async()
+        assert first.result().error_code == 'cancelled'
+        wait_until(lambda: statuses and not statuses[-1].active, 'the end')
+        assert statuses[-1].step == 'failed'
+
+
+def test_forgetting_ends_the_enrolment_of_that_person(world):
+    world.start(FaceNode, embedder='dlib')
+    with Camera(world, grey(480, 640)):
+        enrolment = Enrolment(world, identity=ANNA)
+        wait_until(lambda: enrolment.feedback, 'feedback')
+        call(world, ForgetFace, 'forget_face', identity=BEN)
+        assert not enrolment.outcome.done()
+        call(world, ForgetFace, 'forget_face', identity=ANNA)
+        assert enrolment.result().error_code == 'cancelled'
+
+
+def test_without_pictures_an_enrolment_ends_all_the_same(world):
+    world.start(FaceNode, embedder='dlib')
+    result = Enrolment(world, identity=ANNA, timeout_s=0.5).result()
+    assert result.error_code == 'timed_out'
+    assert 'no live picture' in result.message
+    assert call(world, RecognizeFace, 'recognize_face').error_code == 'no_picture'
+
+
+def test_live_enrolment_that_sees_nobody_says_so(world):
+    world.start(FaceNode, embedder='dlib')
+    with Camera(world, grey(480, 640)):
+        result = Enrolment(world, identity=ANNA, timeout_s=1.0).result()
+    assert result.error_code == 'timed_out'
+    assert 'No face can be seen' in result.message
+    assert list(result.reasons) == ['no_face']
+
+
+@pytest.mark.parametrize('identity', ['', 'anna', '0' * 40, 'A' * 45, 'A' * 39 + '\n'])
+def test_only_a_wallet_address_is_an_identity(world, identity):
+    world.start(FaceNode, embedder='dlib')
+    assert Enrolment(world, identity=identity).result().error_code == 'bad_identity'
+
+
+@pytest.mark.parametrize('data', [b'no picture', b'\xff\xd8\xff\xe0 cut off'])
+def test_what_is_no_picture_is_refused_and_the_node_goes_on(world, data):
+    node = world.start(FaceNode, embedder='dlib')
+    broken = CompressedImage(data=data)
+    assert call(world, RecognizeFace, 'recognize_face', picture=broken).error_code == 'bad_picture'
+    result = Enrolment(world, identity=ANNA, pictures=[broken]).result()
+    assert result.error_code == 'bad_picture'
+    assert node.fault is None
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'reason'),
+    [({'embedder': 'none'}, 'embedder is none'), ({'backend': 'haar'}, 'set backend to mtcnn')],
+)
+def test_where_nobody_can_be_recognised_requests_say_why(world, parameters, reason):
+    world.start(FaceNode, **parameters)
+    result = Enrolment(world, identity=ANNA).result()
+    assert result.error_code == 'no_model'
+    assert reason in result.message
+    assert reason in call(world, RecognizeFace, 'recognize_face').message
+    assert call(world, ForgetFace, 'forget_face', identity=ANNA).success
+
+
+def test_people_are_known_until_the_node_is_cleaned_up(world, media):
+    node = world.start(FaceNode, embedder='dlib')
+    picture = as_message(read(media, 'obama-1.jpg'))
+    assert Enrolment(world, identity=ANNA, pictures=[picture]).result().success
+
+    def names():
+        answer = call(world, RecognizeFace, 'recognize_face', picture=picture)
+        return [face.identity for face in answer.faces]
+
+    for transition in (node.trigger_deactivate, node.trigger_activate):
+        assert transition() == TransitionCallbackReturn.SUCCESS
+    assert names() == [ANNA]
+    for transition in (
+        node.trigger_deactivate,
+        node.trigger_cleanup,
+        node.trigger_configure,
+        node.trigger_activate,
+    ):
+        assert transition() == TransitionCallbackReturn.SUCCESS
+    assert names() == ['']
