@@ -22,8 +22,8 @@ from mmoment_vision.dlib_weights import (
     Rectifier,
     Sum,
 )
-from mmoment_vision.mtcnn_weights import WeightsError
 from mmoment_vision.onnx_model import OnnxGraph
+from mmoment_vision.torch_weights import WeightsError
 
 
 @dataclass(frozen=True, slots=True)

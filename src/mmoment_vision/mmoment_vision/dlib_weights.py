@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmoment_vision.mtcnn_weights import WeightsError
+from mmoment_vision.torch_weights import WeightsError
 
 FloatArray = NDArray[np.float32]
 

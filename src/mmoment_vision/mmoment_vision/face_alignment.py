@@ -13,9 +13,7 @@ Points = NDArray[np.float32]
 # Root mean square distance of the points from their middle, pixels: below this they show no face.
 SMALLEST_SPREAD_PX = 1.0
 
-# A face larger than wanted by more than this is shrunk by whole numbers first, each pixel counting:
-# the warp looks at four pixels only and would leave grain and stairs.
-LARGEST_SHRINK = 2.0
+NO_FACE = 'five points of a face are needed: the detector gave none'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,15 @@ def similarities(landmarks: Points, shape: FaceShape) -> NDArray[np.float64]:
     parameters between two point patterns", 1991; without reflection). Points are complex numbers
     here, in which turn and size are one factor. Raises ValueError if points show no face.
     """
+    if not np.isfinite(landmarks).all():
+        raise ValueError(NO_FACE)
     given = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1].astype(np.float64)
     wanted = np.array([complex(*point) for point in shape.points])
     middle, wanted_middle = given.mean(axis=1), wanted.mean()
     spread = given - middle[:, None]
     power = (np.abs(spread) ** 2).sum(axis=1)
-    # A comparison with what is no number is false.
-    is_face = np.isfinite(power) & (power >= SMALLEST_SPREAD_PX**2 * len(wanted))
-    if not is_face.all():
-        raise ValueError('five points of a face are needed: the detector gave none')
+    if (power < SMALLEST_SPREAD_PX**2 * len(wanted)).any():
+        raise ValueError(NO_FACE)
     factor = (spread.conj() * (wanted - wanted_middle)).sum(axis=1) / power
     shift = wanted_middle - factor * middle
     rows = [factor.real, -factor.imag, shift.real, factor.imag, factor.real, shift.imag]
@@ -52,7 +50,7 @@ def similarities(landmarks: Points, shape: FaceShape) -> NDArray[np.float64]:
 
 
 def aligned(picture: Picture, landmarks: Points, shape: FaceShape) -> Picture:
-    """The face with points (5, 2) as (side_px, side_px, 3); what lies outside is black.
+    """The face with points (5, 2) as (side_px, side_px, 3); the picture's edge goes on outside.
 
     Raises ValueError if the points show no face.
     """
@@ -69,16 +67,26 @@ def aligned_faces(picture: Picture, landmarks: Points, shape: FaceShape) -> Pict
 
 def _warp(picture: Picture, matrix: NDArray[np.float64], face: Picture) -> None:
     side = len(face)
-    shrink = int(1.0 / (LARGEST_SHRINK * np.hypot(*matrix[:, 0])) * LARGEST_SHRINK)
-    if shrink >= LARGEST_SHRINK:
+    shrink = int(1.0 / np.hypot(matrix[0, 0], matrix[1, 0]))
+    if shrink > 1:
         picture, matrix = _shrunk(picture, matrix, shrink, side)
-    cv2.warpAffine(picture, matrix, (side, side), dst=face, flags=cv2.INTER_LINEAR)
+    cv2.warpAffine(
+        picture,
+        matrix,
+        (side, side),
+        dst=face,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _shrunk(
     picture: Picture, matrix: NDArray[np.float64], shrink: int, side: int
 ) -> tuple[Picture, NDArray[np.float64]]:
-    """The part of `picture` that the warp needs, shrunk, and the warp from there."""
+    """The part of `picture` that the warp needs, shrunk, and the warp from there.
+
+    Here each pixel counts; the warp looks at four only and would leave grain and stairs.
+    """
     inverse = cv2.invertAffineTransform(matrix)
     corners = inverse @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
     height, width = picture.shape[:2]

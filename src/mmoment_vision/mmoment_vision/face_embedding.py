@@ -72,7 +72,7 @@ def open_embedder(
     if backend != 'dlib':
         # Each embedder's modules are imported only where it is opened.
         from mmoment_vision.facenet_embedder import find_weights, open_facenet
-        from mmoment_vision.mtcnn_weights import WeightsError
+        from mmoment_vision.torch_weights import WeightsError
 
         path = find_weights(models_folder)
         if path is not None:
