@@ -1,0 +1,22 @@
+"""Installs the package the ament way: marker and manifest."""
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'mmoment_chain'
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    packages=find_packages(exclude=['test']),
+    package_data={PACKAGE: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=False,
+    maintainer='Mmoment maintainers',
+    maintainer_email='maintainers@mmoment.dev',
+    description='Sessions, wallet sign-in, rights, the vault and the durable store of Mmoment.',
+    license='Apache-2.0',
+)
