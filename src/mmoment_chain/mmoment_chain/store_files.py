@@ -1,0 +1,93 @@
+"""Files of the store: whose they are, who has them open, and how a copy takes its place whole.
+
+Beside the store lies `NAME.lock`: the process that writes holds an exclusive `flock` on it, which
+the kernel drops however that process ends. Readers need none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmoment_chain.errors import StoreError, StoreUnusable
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+# Everybody but the owner: nobody else reads sessions.
+OTHERS = 0o077
+
+
+class WriterLock:
+    """The right to write the store at `path`. Raises StoreUnusable where another process has it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f'{path.name}.lock')
+        # Not truncated before the lock is had: the holder's number stands in it.
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._fd, 32, 0).decode('ascii', 'replace').strip()
+            os.close(self._fd)
+            raise StoreUnusable(
+                f'store {path} is in use by process {holder or "unknown"}: stop that camera, or '
+                'give this one a store of its own'
+            ) from None
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f'{os.getpid()}\n'.encode('ascii'), 0)
+        except OSError:
+            # The number only helps people; a full disk is told by what is to be written.
+            pass
+
+    def release(self) -> None:
+        """Let the next one in. The file stays: removing it would let two in."""
+        os.close(self._fd)
+
+
+def prepare(path: Path) -> None:
+    """Have folder and file, readable by their owner alone. Raises OSError."""
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        mode = os.fstat(fd).st_mode
+        if mode & OTHERS:
+            os.fchmod(fd, mode & 0o7777 & ~OTHERS)
+    finally:
+        os.close(fd)
+
+
+def settle_folder(folder: Path) -> None:
+    """See the names in a folder on the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A draft to fill, mode 0600, that becomes `path` when all went well, and goes otherwise.
+
+    Raises StoreError where `path` exists or cannot be written.
+    """
+    draft = path.with_name(f'{path.name}.draft-{os.getpid()}')
+    try:
+        if path.exists() or path.is_symlink():
+            raise StoreError(f'{path} exists already: choose another name')
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE))
+        yield draft
+        with draft.open('rb') as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+        settle_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f'{path} cannot be written ({error.strerror}): choose another place, or free some space'
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
