@@ -7,7 +7,7 @@ import errno
 import signal
 import sys
 
-from cli import bench, doctor, models, shell, test, up
+from cli import bench, doctor, log, models, shell, test, up
 from cli.errors import CliError
 
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     'bench': bench,
     'doctor': doctor,
     'models': models,
+    'log': log,
     'shell': shell,
 }
 TAKING_MORE = (shell.run, test.run)

@@ -22,7 +22,7 @@ def call(*words: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'models', 'shell'])
+@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'models', 'log', 'shell'])
 def test_every_command_has_help(command: str):
     answer = call(command, '--help')
 
