@@ -37,6 +37,13 @@ REFUSALS = {
     'bad_envelope': 'This sealed template is damaged or was not made for this purpose',
     'wrong_key': 'This key does not open this template',
     'wrong_model': 'This template was made by another model: enrol again',
+    'bad_key': 'This is no public key that a template may be sealed to',
+    'expires_too_late': 'This key would open the template for longer than this camera takes keys',
+    # Keys of people
+    'signature_differs': 'This wallet signs the same text differently each time: take a passphrase',
+    'weak_passphrase': 'This passphrase is too short',
+    'wrong_passphrase': 'The passphrase is wrong, or the backup is damaged',
+    'bad_backup': 'This is no backup of a key that this program reads',
 }
 """Stable codes with the sentence a person is told. Codes never change once published."""
 
