@@ -26,7 +26,7 @@ SWIPE_AXIS = 0.8
 # What is at least this share of the fastest belongs to the travel.
 FAST_SHARE = 0.35
 # The hand must be slower for so long after it. Longer than the turning of a waving hand takes.
-SETTLE_S = 0.12
+SETTLE_S = 0.18
 # Looked at before the travel; a hand seen for less than the least came into the picture with it.
 BEFORE_S = 0.3
 LEAST_BEFORE_S = 0.09
@@ -44,6 +44,8 @@ UPRIGHT = 0.3
 
 # Reach of a finger, in palms, from which it counts as open.
 OPEN_REACH = 0.35
+# Mean of openness and probability of an open palm: three fingers of four alone are not enough.
+LEAST_OPEN = 0.4
 
 SWIPE_MEASURES = (
     'travel',
@@ -51,6 +53,7 @@ SWIPE_MEASURES = (
     'straightness',
     'axis',
     'openness',
+    'open_palm',
     'before',
     'after',
     'palm_change',
@@ -62,6 +65,7 @@ WAVE_MEASURES = (
     'across',
     'drift',
     'openness',
+    'open_palm',
 )
 
 Place = tuple[float, float]
@@ -73,7 +77,8 @@ class HandSample:
 
     `centre`: of the palm; `tips`: mean of the four fingertips, which swing also where only the
     wrist turns; `palm`: its size; `openness`: 0..1, how far the four fingers are stretched;
-    `upright`: -1..1, cosine between the fingers and straight up.
+    `upright`: -1..1, cosine between the fingers and straight up; `open_palm`: 0..1, probability of
+    that gesture, which knows better than openness which fingers belong together.
     """
 
     time_s: float
@@ -82,10 +87,14 @@ class HandSample:
     palm: float
     openness: float
     upright: float
+    open_palm: float
 
 
-def hand_sample(landmarks: ArrayLike, time_s: float) -> HandSample:
-    """Return the sample of a hand: 21 rows of x, y in pixels; ValueError if they are not that."""
+def hand_sample(landmarks: ArrayLike, time_s: float, open_palm: float) -> HandSample:
+    """Return the sample of a hand: 21 rows of x, y in pixels; ValueError if they are not that.
+
+    `open_palm`: 0..1, probability that it shows an open palm.
+    """
     points = as_points(landmarks)
     palm = palm_size(points)
     places: list[Place] = [(x, y) for x, y in points.tolist()]
@@ -98,7 +107,7 @@ def hand_sample(landmarks: ArrayLike, time_s: float) -> HandSample:
     tips = _mean([places[joints[3]] for joints in FINGERS.values()])
     centre = _mean([places[joint] for joint in (WRIST, 5, 9, 13, 17)])
     upright = (wrist[1] - tips[1]) / max(dist(wrist, tips), 1e-6)
-    return HandSample(time_s, centre, tips, palm, openness, upright)
+    return HandSample(time_s, centre, tips, palm, openness, upright, open_palm)
 
 
 def fast_travel(path: Sequence[HandSample], after_s: float) -> tuple[int, int] | None:
@@ -149,17 +158,26 @@ def swipe_measures(path: list[HandSample], first: int, last: int) -> tuple[float
     start_s = part[0].time_s
     before = [sample for sample in path[: first + 1] if sample.time_s >= start_s - BEFORE_S]
     after = path[last:]
+    shown = path[first:]
+    if not _is_open(shown):
+        return None
     ends = [sample.palm for sample in (path[max(0, first - 1)], path[-1])]
     return (
         log(travel),
         log(speed),
         travel / way,
         axis,
-        sum(sample.openness for sample in [*part, *after]) / len([*part, *after]),
+        sum(sample.openness for sample in shown) / len(shown),
+        sum(sample.open_palm for sample in shown) / len(shown),
         _rest(before, palm, speed),
         _rest(after, palm, speed),
         abs(log(ends[1] / ends[0])),
     )
+
+
+def _is_open(part: Sequence[HandSample]) -> bool:
+    open_share = sum(sample.openness + sample.open_palm for sample in part) / 2
+    return open_share >= LEAST_OPEN * len(part)
 
 
 def _rest(part: list[HandSample], palm: float, speed: float) -> float:
@@ -181,11 +199,11 @@ def wave_measures(
     lengths = [other - one for one, other in pairwise(times[1:-1])]
     if swings[-1] < SWING_DONE * sum(swings[:-1]) / len(swings[:-1]):
         return None
-    if min(swings) < EVEN_SWINGS * max(swings):
+    part = path[turns[1] : turns[-1] + 1]
+    if min(swings) < EVEN_SWINGS * max(swings) or not _is_open(part):
         return None
     if max(lengths) > SWING_LONGEST_S or times[-1] - times[-2] > SWING_LONGEST_S:
         return None
-    part = path[turns[1] : turns[-1] + 1]
     if sum(sample.upright for sample in part) < UPRIGHT * len(part):
         return None
     height = max(sample.tips[1] for sample in part) - min(sample.tips[1] for sample in part)
@@ -199,6 +217,7 @@ def wave_measures(
         amplitude / (amplitude + height / palm),
         min(2.0, drift / amplitude),
         sum(sample.openness for sample in part) / len(part),
+        sum(sample.open_palm for sample in part) / len(part),
     )
 
 

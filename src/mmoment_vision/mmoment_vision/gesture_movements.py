@@ -174,11 +174,17 @@ class MovementDetector:
         self._hands: dict[int, _Hand] = {}
 
     def update(
-        self, track_id: int, landmarks: ArrayLike, now_s: float, held: str = ''
+        self,
+        track_id: int,
+        landmarks: ArrayLike,
+        now_s: float,
+        open_palm: float,
+        held: str = '',
     ) -> list[Movement]:
         """Take where a hand is in the next picture; return the movement that it has completed.
 
-        `held`: the gesture that it holds, or empty. A hand that holds another gesture than an
+        `open_palm`: 0..1, probability that it shows one; see `gesture_rules`. `held`: the gesture
+        that it holds, or empty. A hand that holds another gesture than an
         open palm makes no movements.
         """
         hand = self._hands.get(track_id)
@@ -188,7 +194,7 @@ class MovementDetector:
         if held not in ('', OPEN_PALM):
             hand.path.clear()
             return []
-        candidates = hand.path.add(hand_sample(landmarks, now_s))
+        candidates = hand.path.add(hand_sample(landmarks, now_s, open_palm))
         if not candidates or now_s < hand.quiet_until_s:
             return []
         confidence, best = max(
