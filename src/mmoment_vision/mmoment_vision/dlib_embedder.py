@@ -20,9 +20,10 @@ from mmoment_vision.onnx_model import FloatArray
 
 # Where MTCNN's points lie in the pictures that the network was trained with (dlib's face chips of
 # 150 pixels with a padding of 0.25): the median over 51 faces of the test media, found by dlib's
-# detector and five-point predictor as well, made symmetric. Shifted by 3 pixels they told fewer pairs
-# of one person from pairs of two, scaled by 5 % no more. dlib's own points did no better, but for
-# a face half out of the picture, which enrolment refuses and which here is not recognised.
+# detector and five-point predictor as well, made symmetric. Shifted by 3 pixels, or 5 % smaller,
+# more pairs of one person fell below the nearest pair of two; 5 % larger, about as many. With
+# dlib's own points, which are another 9 MB of model, 1 % fewer did, and a face half out of the
+# picture was recognised, which here is not.
 FACE_SHAPE = FaceShape(
     150, ((48.2, 46.7), (102.8, 46.7), (75.5, 79.0), (52.0, 104.5), (99.5, 104.5))
 )
@@ -36,8 +37,8 @@ BLOTCH_CONTRAST = 60.0
 BLOTCH_BRIGHTNESS = 120.0
 BLOTCH_SEED = 1
 
-# Measured over the pictures and clips of the test media (`./mmoment bench recognize`): 11 people and
-# a crowd of strangers. 62,688 pairs of single views of two people came up to 0.764, and strangers
+# Measured over pictures and clips of the test media (`./mmoment bench recognize`): 11 people and a
+# crowd of strangers. 62,688 pairs of single views of two people came up to 0.764, and strangers
 # up to 0.756 against templates of five views. Nearest to each other are two men before the same
 # camera; dlib's own rule, a distance of 0.6, takes most of their views for one person. At 0.8
 # nobody was taken for somebody else; 8 % of the pairs of one person's single views were missed, but
