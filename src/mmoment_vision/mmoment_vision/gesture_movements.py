@@ -14,7 +14,7 @@ camera has the left hand on the right side of the picture.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import exp
 from statistics import median
 
@@ -162,7 +162,8 @@ class HandPath:
 class _Hand:
     path: HandPath
     seen_s: float
-    quiet_until_s: float = field(default=float('-inf'))
+    quiet_until_s: float = float('-inf')
+    made: str = ''
 
 
 class MovementDetector:
@@ -195,7 +196,7 @@ class MovementDetector:
             hand.path.clear()
             return []
         candidates = hand.path.add(hand_sample(landmarks, now_s, open_palm))
-        if not candidates or now_s < hand.quiet_until_s:
+        if not candidates:
             return []
         confidence, best = max(
             ((probability(candidate), candidate) for candidate in candidates),
@@ -203,8 +204,14 @@ class MovementDetector:
         )
         if confidence < self.settings.least_confidence:
             return []
+        is_quiet = now_s < hand.quiet_until_s
+        if is_quiet and not best.name == hand.made == WAVE:
+            return []
         hand.quiet_until_s = now_s + self.settings.cool_down_s
-        hand.path.clear()
+        if is_quiet:
+            # However long somebody waves, it is one wave.
+            return []
+        hand.made = best.name
         return [Movement(track_id, best.name, confidence, best.end_s - best.start_s)]
 
     def passed(self, now_s: float) -> None:

@@ -142,6 +142,14 @@ def test_swings_from_side_to_side_are_a_wave_and_two_are_not():
     assert Hand().waves(swings=6, hertz=0.5) == []
 
 
+@pytest.mark.parametrize('hertz', [1.0, 2.0])
+def test_a_wave_that_goes_on_is_one_wave(hertz):
+    hand = Hand(cool_down_s=1.5)
+    assert names(hand.waves(swings=24, hertz=hertz)) == [WAVE]
+    assert hand.rests(2.0) == []
+    assert names(hand.waves(swings=6, hertz=hertz)) == [WAVE]
+
+
 def test_swings_up_and_down_are_no_wave():
     hand = Hand()
     made = hand.rests(0.5)
