@@ -327,7 +327,8 @@ class FaceRequests:
         answer.faces = self._identified(self._recognizer, picture, found)
         known = sum(bool(face.identity) for face in answer.faces)
         answer.success = True
-        answer.message = f'{len(answer.faces)} faces, {known} of them known'
+        faces = 'face' if len(answer.faces) == 1 else 'faces'
+        answer.message = f'{len(answer.faces)} {faces}, {known} known'
         answer.model_id = self._recognizer.embedder.model_id
         answer.height, answer.width = picture.shape[:2]
         return answer

@@ -21,6 +21,8 @@ SWIPE_PALMS = 2.0
 SWIPE_PALMS_PER_S = 4.0
 # Between the first and the last tenth of its way.
 SWIPE_LONGEST_S = 0.5
+# A travel that began earlier has been judged.
+FAST_MEMORY_S = 2.5 * SWIPE_LONGEST_S
 # Cosine to the nearest axis: about 37 degrees; diagonals have no name.
 SWIPE_AXIS = 0.8
 # What is at least this share of the fastest belongs to the travel.
@@ -110,16 +112,19 @@ def hand_sample(landmarks: ArrayLike, time_s: float, open_palm: float) -> HandSa
     return HandSample(time_s, centre, tips, palm, openness, upright, open_palm)
 
 
+def speed(one: HandSample, other: HandSample) -> float:
+    """Return how fast a palm went from one sample to a later one, in palms per second."""
+    way = dist(one.centre, other.centre) / max(one.palm, other.palm)
+    return way / (other.time_s - one.time_s)
+
+
 def fast_travel(path: Sequence[HandSample], after_s: float) -> tuple[int, int] | None:
     """Numbers of the first and last sample of the fastest travel that has just come to its end.
 
     Looks only at what began after `after_s`.
     """
-    steps = [
-        dist(one.centre, other.centre) / max(one.palm, other.palm) / (other.time_s - one.time_s)
-        for one, other in pairwise(path)
-    ]
-    oldest_s = max(after_s, path[-1].time_s - 2.5 * SWIPE_LONGEST_S)
+    steps = [speed(one, other) for one, other in pairwise(path)]
+    oldest_s = max(after_s, path[-1].time_s - FAST_MEMORY_S)
     recent = [number for number in range(len(steps)) if path[number].time_s >= oldest_s]
     if not recent:
         return None
@@ -146,11 +151,11 @@ def swipe_measures(path: list[HandSample], first: int, last: int) -> tuple[float
     travel = hypot(across, along)
     way = _way(part) / palm
     middle_s = _time_at(part, 0.9) - _time_at(part, 0.1)
-    speed = 0.8 * way / max(middle_s, 1e-3)
+    pace = 0.8 * way / max(middle_s, 1e-3)
     axis = max(abs(across), abs(along)) / max(travel, 1e-6)
     if (
         travel < SWIPE_PALMS
-        or speed < SWIPE_PALMS_PER_S
+        or pace < SWIPE_PALMS_PER_S
         or middle_s > SWIPE_LONGEST_S
         or axis < SWIPE_AXIS
     ):
@@ -164,13 +169,13 @@ def swipe_measures(path: list[HandSample], first: int, last: int) -> tuple[float
     ends = [sample.palm for sample in (path[max(0, first - 1)], path[-1])]
     return (
         log(travel),
-        log(speed),
+        log(pace),
         travel / way,
         axis,
         sum(sample.openness for sample in shown) / len(shown),
         sum(sample.open_palm for sample in shown) / len(shown),
-        _rest(before, palm, speed),
-        _rest(after, palm, speed),
+        _rest(before, palm, pace),
+        _rest(after, palm, pace),
         abs(log(ends[1] / ends[0])),
     )
 
@@ -180,12 +185,12 @@ def _is_open(part: Sequence[HandSample]) -> bool:
     return open_share >= LEAST_OPEN * len(part)
 
 
-def _rest(part: list[HandSample], palm: float, speed: float) -> float:
+def _rest(part: list[HandSample], palm: float, pace: float) -> float:
     """Speed before or after a travel as a share of its own; 1 if the hand was not seen then."""
     length_s = part[-1].time_s - part[0].time_s
     if length_s < LEAST_BEFORE_S:
         return 1.0
-    return min(1.0, _way(part) / palm / length_s / speed)
+    return min(1.0, _way(part) / palm / length_s / pace)
 
 
 def wave_measures(
