@@ -99,6 +99,15 @@ class Signed:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
 
+    def send(self, method: str, path: str, body: Any, timeout_s: float = 60.0) -> tuple[int, Any]:
+        """Status and JSON answer of a request with a JSON body."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout_s)
+        headers = {'Cookie': self.cookie, 'Content-Type': 'application/json'}
+        with contextlib.closing(connection):
+            connection.request(method, path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)
+
     def pictures(self, query: str, timeout_s: float = 30.0) -> Iterator[tuple[Headers, bytes]]:
         """The parts of the live picture: their headers, names in lower case, and the JPEG."""
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout_s)

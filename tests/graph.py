@@ -219,6 +219,10 @@ class Graph:
         """Return the JSON answer to a signed-in GET."""
         return self._signed.get(path)
 
+    def send(self, method: str, path: str, **body: Any) -> tuple[int, Any]:
+        """Return status and JSON answer of a signed-in request with these fields."""
+        return self._signed.send(method, path, body)
+
     def pictures(self, query: str = '') -> Iterator[bytes]:
         """The JPEG files of the live view, as they come."""
         return (jpeg for _, jpeg in self._signed.pictures(query))

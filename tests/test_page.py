@@ -44,6 +44,7 @@ ARGUMENTS = ('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo', 'port:=0'
 PARTS = ('camera_node', 'face_node', 'gesture_node', 'overlay_node')
 WORKING = ('ok', 'degraded')
 WAIT_S = 60.0
+WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
 CHANNELS = ('overlay=0&width=640', 'overlay=1&width=640')
 PICTURES = 15
 # Far above what compression makes of the same pixels.
@@ -172,13 +173,21 @@ class Page:
             box = f"document.querySelector('[data-layer={layer}]')"
             if self.script(f'return {box}.checked') != enabled:
                 self.script(f'{box}.click()')
-        until(lambda: self.signed().get('/api/visualization')['layers'] == layers)
+        until(lambda: layers.items() <= self.signed().get('/api/visualization')['layers'].items())
 
     def signed(self):
         """The session of the browser, for calls beside it."""
         cookies = {item['name']: item['value'] for item in self.driver.get_cookies()}
         cookie = '; '.join(f'{name}={value}' for name, value in cookies.items())
         return Signed(int(self.url.rpartition(':')[2]), cookie)
+
+    def detail(self):
+        """Fine detail in the middle of the picture as it is without drawings."""
+        jpeg = next(iter(_some_pictures(self.signed(), CHANNELS[0]).values()))
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        height, width = picture.shape
+        middle = picture[height // 5 : -height // 5, width // 5 : -width // 5]
+        return float(cv2.Laplacian(middle, cv2.CV_32F).var())
 
     def drawn(self):
         """How many pixels the overlay has changed in the middle of a picture, of both channels."""
@@ -269,6 +278,34 @@ def test_all_parts_work_and_the_face_is_listed(page):
     until(lambda: page.text('overall') in WORKING)
     until(lambda: page.script("return document.querySelectorAll('[data-face]').length") == 1)
     assert 'unknown' in page.text('people')
+
+
+def test_a_person_is_enrolled_named_and_forgotten_on_the_page(page):
+    def named():
+        return page.script("return document.querySelectorAll('#known [data-person]').length")
+
+    short = WALLET[:4]
+    page.driver.find_element('id', 'enrol-wallet').send_keys(WALLET)
+    page.driver.find_element('id', 'enrol-button').click()
+    until(lambda: page.is_shown('enrolment') and page.text('enrol-instruction'))
+    until(lambda: 'is known now' in page.text('enrol-message'))
+    until(lambda: named() == 1 and short in page.text('known'))
+    assert short in page.text('people')
+    forget = page.driver.find_element('css selector', '#known [data-person] button')
+    forget.click()
+    assert named() == 1
+    forget.click()
+    until(lambda: named() == 0 and short not in page.text('people'))
+    assert 'is forgotten' in page.text('enrol-message')
+
+
+def test_strangers_are_blurred_by_a_switch(page):
+    page.switch(face=False, gesture=False, privacy=False)
+    until(lambda: page.drawn() == 0)
+    clear = until(lambda: page.detail())
+    page.switch(privacy=True)
+    until(lambda: page.detail() < 0.5 * clear)
+    page.switch(face=True, gesture=True, privacy=False)
 
 
 def test_a_switch_changes_the_picture_and_stays(page):

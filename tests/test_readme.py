@@ -7,6 +7,9 @@ import pytest
 
 from cli.main import parser
 from mmoment_api.access_table import ACCESS
+from mmoment_vision.face_enrolment import ERRORS
+from mmoment_vision.face_quality import REASONS
+from mmoment_vision.face_requests import REQUEST_ERRORS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / 'README.md').read_text()
@@ -46,6 +49,13 @@ def test_every_topic_and_service_is_made_somewhere(title):
         if name != 'NODE/change_state':
             leaf = name.removesuffix('/compressed')
             assert re.search(rf"['\"/]{re.escape(leaf)}['\"/]", SOURCE_TEXT), name
+
+
+def test_reasons_and_errors_of_enrolment_are_those_of_the_code():
+    table = README.split('<!-- reasons:begin -->')[1].split('<!-- reasons:end -->')[0]
+    rows = re.findall(r'^\| `(\w+)` \| .+? \| (.+) \|$', table, re.MULTILINE)
+    assert dict(rows) == {**ERRORS, **REQUEST_ERRORS, **REASONS}
+    assert len(rows) == len(dict(rows))
 
 
 def test_every_command_is_listed():

@@ -48,6 +48,9 @@ ENROLMENT_WATCH_S = 1.0
 # The next enrolment is only let in when the part is done with one that was given up.
 CANCEL_WAIT_S = 2.0
 EXECUTOR_WAIT_S = 2.0
+# On a busy machine the services of a node that is heard already take seconds to be discovered.
+DISCOVERY_WAIT_S = 8.0
+DISCOVERY_PERIOD_S = 0.05
 OVERLAY = 'overlay_node'
 CAMERA = 'camera_node'
 FACES = 'face_node'
@@ -61,6 +64,7 @@ class Bridge:
 
     def __init__(self, node: Node, state: GraphState, events: EventHub) -> None:
         self._node = node
+        self._state = state
         self._topics = GraphTopics(node, state, events)
         self._clients: list[Client] = []
         self._enroll: ActionClient | None = None
@@ -172,8 +176,9 @@ class Bridge:
     async def enroll(self, wish: EnrolmentWish) -> EnrolmentOutcome:
         """See `GraphControl`."""
         client = self._enroll
-        if client is None or not client.server_is_ready():
+        if client is None:
             raise part_not_running(FACES)
+        await self._until_discovered(client.server_is_ready, FACES)
         run = GoalRun(client, conversions.enrolment_goal(wish))
         self._in_executor_later(run.send)
         try:
@@ -215,6 +220,15 @@ class Bridge:
             await asyncio.wait([run.answer], timeout=ENROLMENT_WATCH_S)
         return run.answer.result()
 
+    async def _until_discovered(self, is_ready: Callable[[], bool], part: str) -> None:
+        """Wait for a service of a part that lives; raises `ApiError` if there is none."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + DISCOVERY_WAIT_S
+        while not is_ready():
+            if not self._state.is_heard(part) or loop.time() > ends_s:
+                raise part_not_running(part)
+            await asyncio.sleep(DISCOVERY_PERIOD_S)
+
     def _in_executor_later(self, work: Callable[[], None]) -> None:
         """Run `work` in the executor's thread soon, or here if that does not spin any more."""
         executor = self._node.executor
@@ -227,8 +241,7 @@ class Bridge:
         self, client: Client, request: Any, part: str, wait_s: float | None = None
     ) -> Any:
         """Call a service; raises `ApiError` if its node is not there or does not answer."""
-        if not client.service_is_ready():
-            raise part_not_running(part)
+        await self._until_discovered(client.service_is_ready, part)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
 

@@ -164,6 +164,11 @@ class GraphState:
             times.append(stage.heard_s)
         return max(times) if times else None
 
+    def is_heard(self, node: str) -> bool:
+        """Whether this node has said anything lately."""
+        heard_s = self.last_heard_s(node)
+        return heard_s is not None and self._is_fresh(heard_s)
+
     def fresh_diagnostic(self, node: str, concern: str) -> DiagnosticState | None:
         """The last word of a node about a concern, if it was heard lately."""
         item = self.diagnostics.get((node, concern))

@@ -31,7 +31,7 @@ from mmoment_interfaces.msg import (
     HandArray,
     StageStatus,
 )
-from mmoment_interfaces.srv import SetSource
+from mmoment_interfaces.srv import ForgetFace, SetSource
 
 pytestmark = pytest.mark.graph
 
@@ -223,6 +223,26 @@ def test_a_service_that_is_not_there_is_named_at_once(graph):
         graph.call('set_source', 'demo')
     assert refusal.value.details == {'part': 'camera_node'}
     assert time.monotonic() - began_s < 1.0
+
+
+def test_a_part_that_is_heard_is_given_time_to_be_discovered(graph):
+    stage = graph.other.create_publisher(StageStatus, 'stage_status', 5)
+    until(
+        lambda: graph.state.is_heard('face_node'),
+        lambda: stage.publish(StageStatus(stage='face_node')),
+    )
+    made = []
+
+    def forget(request, response):
+        response.success, response.templates = True, 3
+        return response
+
+    late = threading.Timer(
+        0.5, lambda: made.append(graph.other.create_service(ForgetFace, 'forget_face', forget))
+    )
+    late.start()
+    assert graph.call('forget', 'somebody') == 3
+    graph.other.destroy_service(made[0])
 
 
 def test_a_service_that_does_not_answer_is_given_up(graph, monkeypatch):

@@ -8,7 +8,8 @@ time, not by pictures.
 A name belongs to a track, and no two tracks carry one name. A track whose face may have become
 another's (it met a face, vanished for a moment or jumped) is doubtful: it is looked at again at
 once, what was seen before no longer counts for it, and one good look that says otherwise takes its
-name.
+name. Where it may well be another's, because one of two faces that met has vanished, it is not
+named until that look.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmoment_vision.face_boxes import Boxes, intersections
+from mmoment_vision.face_boxes import Boxes, empty_boxes
+from mmoment_vision.face_doubt import beside, has_jumped, touching
 from mmoment_vision.face_gallery import NOBODY, Match
 from mmoment_vision.face_tracking import TrackedFace
 
@@ -40,17 +42,6 @@ SHARE_TO_NAME = 0.7
 SIGHTINGS_TO_COMPARE = 4
 LEAD_OVER_HOLDER = 0.03
 
-# Boxes are widened by this share of their width to each side before they count as touching: the
-# tracker may take one face for the other a little before and after they overlap.
-TOUCHING_SHARE = 0.15
-
-# A face moves less than this between two pictures: half its width for a shaky box, and four widths
-# a second, which is somebody who runs close by.
-JUMP_WIDTHS = 0.5
-JUMP_WIDTHS_PER_S = 4.0
-# Nor does it grow or shrink by more than this factor from one picture to the next.
-JUMP_GROWTH = 1.6
-
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
@@ -59,11 +50,14 @@ class IdentitySettings:
     # Naming: three good sightings, or more if they are poor. One may be wrong.
     fewest_sightings: int = 3
     votes_to_name: float = 2.0  # sum of their weights
+    # Two, if a track with that name was lost from view a moment ago: it is expected back.
+    fewest_sightings_expected: int = 2
+    votes_to_name_expected: float = 1.2
     most_sightings: int = 8  # that are remembered: what was seen earlier has been overtaken
     # Taking back, by sum of weights since the last sighting that agreed. Two good looks at another
-    # person or three at nobody; a doubtful track has nothing to set against the first.
+    # person or three at nobody; of a doubtful track one good look at another person, or two.
     votes_to_withdraw: float = 1.4
-    votes_to_withdraw_doubtful: float = 0.4
+    votes_to_withdraw_doubtful: float = 0.9
     votes_to_clear: float = 1.2  # two good looks end the doubt
     # Looking. New faces are decided within half a second if they can be; six looks in a row see
     # some change of expression and light.
@@ -126,6 +120,7 @@ class _Track:
     against: float = 0.0  # votes since the last sighting that agreed with the name
     doubted_s: float | None = None  # None: not doubtful
     cleared: float = 0.0  # votes that agreed since then
+    is_withheld: bool = False  # not named until the next sighting that agrees
     touched_s: float = field(default=float('-inf'))
     burst_s: float = field(default=float('-inf'))
     asked_s: float | None = None  # since when another track asks for this name
@@ -167,12 +162,17 @@ class IdentityKeeper:
         if now_s < self._now_s:
             self.clear()
         before_s, self._now_s = self._now_s, now_s
-        for face, touches in zip(faces, _touching(faces), strict=True):
+        boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
+        vanished = self._vanished(faces, before_s)
+        for face, touches, is_beside in zip(
+            faces, touching(boxes), beside(boxes, vanished), strict=True
+        ):
             track = self._tracks.get(face.track_id)
             if track is None:
                 track = self._tracks[face.track_id] = self._new_track(face)
-            elif self._may_be_another(track, face, before_s):
+            elif is_beside or self._may_be_another(track, face, before_s):
                 self._doubt(track)
+                track.is_withheld = True
             was_touching = self._is_touching(track)
             if touches:
                 track.touched_s = now_s
@@ -191,7 +191,7 @@ class IdentityKeeper:
         A track is wanted until `saw` is called for it; if no look is possible, call it with
         weight 0.
         """
-        late: list[tuple[float, int]] = []
+        late: list[tuple[bool, float, int]] = []
         for face in faces:
             track = self._tracks.get(face.track_id)
             if track is None or face.undetected_s > self.settings.freshest_s:
@@ -199,8 +199,9 @@ class IdentityKeeper:
             if face.landmarks.any() and track.next_look_s <= now_s + ROUNDING_S:
                 # Late by the measure of its own pace: nobody waits for ever.
                 pace_s = self.settings.fast_interval_s if track.fast_left else track.interval_s
-                late.append(((now_s - track.next_look_s) / pace_s, face.track_id))
-        return [track_id for _, track_id in sorted(late, key=lambda item: (-item[0], item[1]))]
+                lateness = (now_s - track.next_look_s) / pace_s
+                late.append((not (track.name and track.is_withheld), -lateness, face.track_id))
+        return [track_id for _, _, track_id in sorted(late)]
 
     def saw(self, track_id: int, match: Match, taken_s: float, weight: float = 1.0) -> None:
         """Take in one sighting, in the picture of `taken_s`; `weight` 0..1: how good a view."""
@@ -223,7 +224,7 @@ class IdentityKeeper:
     def name_of(self, track_id: int) -> NamedFace | None:
         """Name of a track, or None while nobody knows."""
         track = self._tracks.get(track_id)
-        if track is None or not track.name:
+        if track is None or not track.name or track.is_withheld:
             return None
         return NamedFace(track.name, track.similarity)
 
@@ -271,18 +272,21 @@ class IdentityKeeper:
             sightings=deque(maxlen=settings.most_sightings),
         )
 
+    def _vanished(self, faces: Sequence[TrackedFace], before_s: float) -> Boxes:
+        """Boxes (N, 4) of the faces that were in view in the picture of `before_s` only."""
+        here = {face.track_id for face in faces}
+        gone = [
+            track.box
+            for track_id, track in self._tracks.items()
+            if track.seen_s == before_s and track_id not in here
+        ]
+        return np.stack(gone) if gone else empty_boxes()
+
     def _may_be_another(self, track: _Track, face: TrackedFace, before_s: float) -> bool:
         """Whether the face was away or jumped since the picture of `before_s`."""
         away_s = self._now_s - track.seen_s
-        if track.seen_s < before_s and away_s > self.settings.gap_s:
-            return True
-        widths = track.box[2] - track.box[0], face.box[2] - face.box[0]
-        width = max(1.0, float(min(widths)))
-        moved = np.abs(face.box - track.box).reshape(2, 2).mean(axis=0).max()
-        return bool(
-            moved > width * (JUMP_WIDTHS + JUMP_WIDTHS_PER_S * away_s)
-            or max(widths) > width * JUMP_GROWTH
-        )
+        was_away = track.seen_s < before_s and away_s > self.settings.gap_s
+        return was_away or has_jumped(track.box, face.box, away_s)
 
     def _is_touching(self, track: _Track) -> bool:
         return self._now_s - track.touched_s < self.settings.touching_s
@@ -316,6 +320,7 @@ class IdentityKeeper:
             if track.against:
                 track.fast_left = 0
             track.against, track.similarity = 0.0, sighting.similarity
+            track.is_withheld = False
             track.cleared += sighting.weight
             is_cleared = track.cleared >= settings.votes_to_clear
             if is_doubtful and is_cleared and not self._is_touching(track):
@@ -330,7 +335,7 @@ class IdentityKeeper:
     def _withdraw(self, track: _Track) -> None:
         self._drop_sightings(track, track.name)
         track.name, track.similarity, track.against = NOBODY, 0.0, 0.0
-        track.doubted_s = None
+        track.doubted_s, track.is_withheld = None, False
         self._withdrawn += 1
         self._hurry(track)
 
@@ -343,21 +348,25 @@ class IdentityKeeper:
         identity, settings = match.identity, self.settings
         agreeing = [s.weight for s in track.sightings if s.identity == identity]
         votes, evidence = sum(agreeing), track.evidence(identity)
+        holder = next((other for other in self._tracks.values() if other.name == identity), None)
+        is_expected = holder is not None and holder.seen_s < self._now_s
+        fewest, least = settings.fewest_sightings, settings.votes_to_name
+        if is_expected:
+            fewest, least = settings.fewest_sightings_expected, settings.votes_to_name_expected
         if (
             not identity
-            or len(agreeing) < settings.fewest_sightings
-            or votes + ROUNDING_S < settings.votes_to_name
+            or len(agreeing) < fewest
+            or votes + ROUNDING_S < least
             or votes < SHARE_TO_NAME * (2 * votes - evidence)
         ):
             return
-        holder = next((other for other in self._tracks.values() if other.name == identity), None)
         if holder is not None:
             if not self._gives_way(holder, track):
                 return
             self._withdraw(holder)
         track.name, track.similarity = identity, match.similarity
         track.doubted_s = track.asked_s = None
-        track.against, track.fast_left = 0.0, 0
+        track.against, track.fast_left, track.is_withheld = 0.0, 0, False
         track.interval_s = settings.doubtful_interval_s
         self._given += 1
 
@@ -390,15 +399,3 @@ class IdentityKeeper:
             longest_s = settings.doubtful_interval_s if track.name else settings.unknown_interval_s
         track.interval_s = min(longest_s, track.interval_s * settings.interval_growth)
         track.next_look_s = sighting.taken_s + track.interval_s
-
-
-def _touching(faces: Sequence[TrackedFace]) -> list[bool]:
-    """Which faces touch another one."""
-    if len(faces) < 2:
-        return [False] * len(faces)
-    boxes = np.stack([face.box for face in faces])
-    reach = TOUCHING_SHARE * (boxes[:, 2:3] - boxes[:, :1])
-    boxes = boxes + np.concatenate([-reach, -reach, reach, reach], axis=1)
-    common = intersections(boxes, boxes)
-    np.fill_diagonal(common, 0)
-    return [bool(touches) for touches in common.any(axis=1)]

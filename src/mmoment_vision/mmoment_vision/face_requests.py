@@ -48,7 +48,7 @@ IDENTITY = re.compile(r'[1-9A-HJ-NP-Za-km-z]{32,44}')
 BUSY, NO_MODEL, BAD_IDENTITY, NO_PICTURE = 'busy', 'no_model', 'bad_identity', 'no_picture'
 REQUEST_ERRORS = {
     BUSY: 'Another enrolment is under way: wait until it ends.',
-    NO_MODEL: 'Nobody can be recognised:',
+    NO_MODEL: 'Nobody can be recognised.',
     BAD_IDENTITY: 'The identity must be a wallet address in base58, 32 to 44 characters.',
     NO_PICTURE: 'There is no live picture: see camera_status.',
 }
@@ -327,7 +327,8 @@ class FaceRequests:
         answer.faces = self._identified(self._recognizer, picture, found)
         known = sum(bool(face.identity) for face in answer.faces)
         answer.success = True
-        answer.message = f'{len(answer.faces)} faces, {known} of them known'
+        faces = 'face' if len(answer.faces) == 1 else 'faces'
+        answer.message = f'{len(answer.faces)} {faces}, {known} known'
         answer.model_id = self._recognizer.embedder.model_id
         answer.height, answer.width = picture.shape[:2]
         return answer

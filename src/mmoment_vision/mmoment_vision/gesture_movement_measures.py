@@ -21,12 +21,14 @@ SWIPE_PALMS = 2.0
 SWIPE_PALMS_PER_S = 4.0
 # Between the first and the last tenth of its way.
 SWIPE_LONGEST_S = 0.5
+# A travel that began earlier has been judged.
+FAST_MEMORY_S = 2.5 * SWIPE_LONGEST_S
 # Cosine to the nearest axis: about 37 degrees; diagonals have no name.
 SWIPE_AXIS = 0.8
 # What is at least this share of the fastest belongs to the travel.
 FAST_SHARE = 0.35
 # The hand must be slower for so long after it. Longer than the turning of a waving hand takes.
-SETTLE_S = 0.12
+SETTLE_S = 0.18
 # Looked at before the travel; a hand seen for less than the least came into the picture with it.
 BEFORE_S = 0.3
 LEAST_BEFORE_S = 0.09
@@ -44,6 +46,8 @@ UPRIGHT = 0.3
 
 # Reach of a finger, in palms, from which it counts as open.
 OPEN_REACH = 0.35
+# Mean of openness and probability of an open palm: three fingers of four alone are not enough.
+LEAST_OPEN = 0.4
 
 SWIPE_MEASURES = (
     'travel',
@@ -51,6 +55,7 @@ SWIPE_MEASURES = (
     'straightness',
     'axis',
     'openness',
+    'open_palm',
     'before',
     'after',
     'palm_change',
@@ -62,6 +67,7 @@ WAVE_MEASURES = (
     'across',
     'drift',
     'openness',
+    'open_palm',
 )
 
 Place = tuple[float, float]
@@ -73,7 +79,8 @@ class HandSample:
 
     `centre`: of the palm; `tips`: mean of the four fingertips, which swing also where only the
     wrist turns; `palm`: its size; `openness`: 0..1, how far the four fingers are stretched;
-    `upright`: -1..1, cosine between the fingers and straight up.
+    `upright`: -1..1, cosine between the fingers and straight up; `open_palm`: 0..1, probability of
+    that gesture, which knows better than openness which fingers belong together.
     """
 
     time_s: float
@@ -82,10 +89,14 @@ class HandSample:
     palm: float
     openness: float
     upright: float
+    open_palm: float
 
 
-def hand_sample(landmarks: ArrayLike, time_s: float) -> HandSample:
-    """Return the sample of a hand: 21 rows of x, y in pixels; ValueError if they are not that."""
+def hand_sample(landmarks: ArrayLike, time_s: float, open_palm: float) -> HandSample:
+    """Return the sample of a hand: 21 rows of x, y in pixels; ValueError if they are not that.
+
+    `open_palm`: 0..1, probability that it shows an open palm.
+    """
     points = as_points(landmarks)
     palm = palm_size(points)
     places: list[Place] = [(x, y) for x, y in points.tolist()]
@@ -98,7 +109,13 @@ def hand_sample(landmarks: ArrayLike, time_s: float) -> HandSample:
     tips = _mean([places[joints[3]] for joints in FINGERS.values()])
     centre = _mean([places[joint] for joint in (WRIST, 5, 9, 13, 17)])
     upright = (wrist[1] - tips[1]) / max(dist(wrist, tips), 1e-6)
-    return HandSample(time_s, centre, tips, palm, openness, upright)
+    return HandSample(time_s, centre, tips, palm, openness, upright, open_palm)
+
+
+def speed(one: HandSample, other: HandSample) -> float:
+    """Return how fast a palm went from one sample to a later one, in palms per second."""
+    way = dist(one.centre, other.centre) / max(one.palm, other.palm)
+    return way / (other.time_s - one.time_s)
 
 
 def fast_travel(path: Sequence[HandSample], after_s: float) -> tuple[int, int] | None:
@@ -106,11 +123,8 @@ def fast_travel(path: Sequence[HandSample], after_s: float) -> tuple[int, int] |
 
     Looks only at what began after `after_s`.
     """
-    steps = [
-        dist(one.centre, other.centre) / max(one.palm, other.palm) / (other.time_s - one.time_s)
-        for one, other in pairwise(path)
-    ]
-    oldest_s = max(after_s, path[-1].time_s - 2.5 * SWIPE_LONGEST_S)
+    steps = [speed(one, other) for one, other in pairwise(path)]
+    oldest_s = max(after_s, path[-1].time_s - FAST_MEMORY_S)
     recent = [number for number in range(len(steps)) if path[number].time_s >= oldest_s]
     if not recent:
         return None
@@ -137,11 +151,11 @@ def swipe_measures(path: list[HandSample], first: int, last: int) -> tuple[float
     travel = hypot(across, along)
     way = _way(part) / palm
     middle_s = _time_at(part, 0.9) - _time_at(part, 0.1)
-    speed = 0.8 * way / max(middle_s, 1e-3)
+    pace = 0.8 * way / max(middle_s, 1e-3)
     axis = max(abs(across), abs(along)) / max(travel, 1e-6)
     if (
         travel < SWIPE_PALMS
-        or speed < SWIPE_PALMS_PER_S
+        or pace < SWIPE_PALMS_PER_S
         or middle_s > SWIPE_LONGEST_S
         or axis < SWIPE_AXIS
     ):
@@ -149,25 +163,34 @@ def swipe_measures(path: list[HandSample], first: int, last: int) -> tuple[float
     start_s = part[0].time_s
     before = [sample for sample in path[: first + 1] if sample.time_s >= start_s - BEFORE_S]
     after = path[last:]
+    shown = path[first:]
+    if not _is_open(shown):
+        return None
     ends = [sample.palm for sample in (path[max(0, first - 1)], path[-1])]
     return (
         log(travel),
-        log(speed),
+        log(pace),
         travel / way,
         axis,
-        sum(sample.openness for sample in [*part, *after]) / len([*part, *after]),
-        _rest(before, palm, speed),
-        _rest(after, palm, speed),
+        sum(sample.openness for sample in shown) / len(shown),
+        sum(sample.open_palm for sample in shown) / len(shown),
+        _rest(before, palm, pace),
+        _rest(after, palm, pace),
         abs(log(ends[1] / ends[0])),
     )
 
 
-def _rest(part: list[HandSample], palm: float, speed: float) -> float:
+def _is_open(part: Sequence[HandSample]) -> bool:
+    open_share = sum(sample.openness + sample.open_palm for sample in part) / 2
+    return open_share >= LEAST_OPEN * len(part)
+
+
+def _rest(part: list[HandSample], palm: float, pace: float) -> float:
     """Speed before or after a travel as a share of its own; 1 if the hand was not seen then."""
     length_s = part[-1].time_s - part[0].time_s
     if length_s < LEAST_BEFORE_S:
         return 1.0
-    return min(1.0, _way(part) / palm / length_s / speed)
+    return min(1.0, _way(part) / palm / length_s / pace)
 
 
 def wave_measures(
@@ -181,11 +204,11 @@ def wave_measures(
     lengths = [other - one for one, other in pairwise(times[1:-1])]
     if swings[-1] < SWING_DONE * sum(swings[:-1]) / len(swings[:-1]):
         return None
-    if min(swings) < EVEN_SWINGS * max(swings):
+    part = path[turns[1] : turns[-1] + 1]
+    if min(swings) < EVEN_SWINGS * max(swings) or not _is_open(part):
         return None
     if max(lengths) > SWING_LONGEST_S or times[-1] - times[-2] > SWING_LONGEST_S:
         return None
-    part = path[turns[1] : turns[-1] + 1]
     if sum(sample.upright for sample in part) < UPRIGHT * len(part):
         return None
     height = max(sample.tips[1] for sample in part) - min(sample.tips[1] for sample in part)
@@ -199,6 +222,7 @@ def wave_measures(
         amplitude / (amplitude + height / palm),
         min(2.0, drift / amplitude),
         sum(sample.openness for sample in part) / len(part),
+        sum(sample.open_palm for sample in part) / len(part),
     )
 
 

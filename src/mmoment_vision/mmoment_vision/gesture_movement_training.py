@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from mmoment_vision.gesture_movement_measures import SWIPE_MEASURES, WAVE_MEASURES, hand_sample
 from mmoment_vision.gesture_movement_synthesis import OTHERS, MadeUpMovement, made_up_movement
-from mmoment_vision.gesture_movements import MOVEMENTS, WAVE, Candidate, HandPath
+from mmoment_vision.gesture_movements import MOVEMENTS, OPEN_PALM, WAVE, Candidate, HandPath
+from mmoment_vision.gesture_rules import gesture_probabilities
 from mmoment_vision.gesture_training import calibration_error
 from mmoment_vision.hand_landmarks import HandLandmarker
 from mmoment_vision.hand_tracking import HandTracker
@@ -55,7 +56,8 @@ def candidates_of(sightings: Sequence[Sighting], is_mirrored: bool = False) -> l
     path = HandPath(is_mirrored)
     found: list[Candidate] = []
     for time_s, landmarks in sightings:
-        found += path.add(hand_sample(landmarks, time_s))
+        open_palm = gesture_probabilities(landmarks)[OPEN_PALM]
+        found += path.add(hand_sample(landmarks, time_s, open_palm))
     return found
 
 

@@ -14,7 +14,7 @@ camera has the left hand on the right side of the picture.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import exp
 from statistics import median
 
@@ -22,14 +22,17 @@ from numpy.typing import ArrayLike
 
 from mmoment_vision import gesture_movement_model as shipped
 from mmoment_vision.gesture_movement_measures import (
+    FAST_MEMORY_S,
     SWING_LONGEST_S,
     SWING_PALMS,
     SWIPE_MEASURES,
+    SWIPE_PALMS_PER_S,
     WAVE_MEASURES,
     WAVE_SWINGS,
     HandSample,
     fast_travel,
     hand_sample,
+    speed,
     swipe_measures,
     turning_points,
     wave_measures,
@@ -48,6 +51,9 @@ HISTORY_S = WAVE_SWINGS * SWING_LONGEST_S + 0.2
 LONGEST_GAP_S = 0.4
 # Pictures closer than this say more about noise than about speed.
 SHORTEST_STEP_S = 0.04
+# Fingertips that go less than this to the side in so short a time are in no swing worth measuring.
+GLANCE_S = 0.09
+GLANCE_PALMS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +110,38 @@ class HandPath:
         self._is_mirrored = is_mirrored
         self._judged_s = float('-inf')
         self._swung_s = float('-inf')
+        self._fast_s = float('-inf')
+
+    def wants(self, time_s: float) -> bool:
+        """Whether a sample of this time is of use: not too soon after the last one."""
+        return not self._samples or time_s - self._samples[-1].time_s >= SHORTEST_STEP_S
 
     def add(self, sample: HandSample) -> list[Candidate]:
         """Take the next picture; return what has come to its end with it, each once."""
         samples = self._samples
-        if samples:
-            gap_s = sample.time_s - samples[-1].time_s
-            if gap_s > LONGEST_GAP_S:
-                samples.clear()
-            elif gap_s < SHORTEST_STEP_S:
-                return []
+        if not self.wants(sample.time_s):
+            return []
+        if samples and sample.time_s - samples[-1].time_s > LONGEST_GAP_S:
+            self.clear()
+        if samples and speed(samples[-1], sample) >= SWIPE_PALMS_PER_S:
+            self._fast_s = sample.time_s
         samples.append(sample)
         while sample.time_s - samples[0].time_s > HISTORY_S:
             samples.popleft()
-        path = list(samples)
-        found = (self._swipe(path), self._wave(path))
+        # Most of the time hands rest: then there is nothing to measure.
+        found: list[Candidate | None] = []
+        if sample.time_s - self._fast_s <= FAST_MEMORY_S:
+            found.append(self._swipe(list(samples)))
+        if self._is_swinging():
+            found.append(self._wave(list(samples)))
         return [candidate for candidate in found if candidate is not None]
+
+    def _is_swinging(self) -> bool:
+        now = self._samples[-1]
+        before = next(
+            (one for one in reversed(self._samples) if now.time_s - one.time_s >= GLANCE_S), None
+        )
+        return before is not None and abs(now.tips[0] - before.tips[0]) >= GLANCE_PALMS * now.palm
 
     def clear(self) -> None:
         """Forget everything: what comes next begins anew."""
@@ -162,7 +184,8 @@ class HandPath:
 class _Hand:
     path: HandPath
     seen_s: float
-    quiet_until_s: float = field(default=float('-inf'))
+    quiet_until_s: float = float('-inf')
+    made: str = ''
 
 
 class MovementDetector:
@@ -174,11 +197,17 @@ class MovementDetector:
         self._hands: dict[int, _Hand] = {}
 
     def update(
-        self, track_id: int, landmarks: ArrayLike, now_s: float, held: str = ''
+        self,
+        track_id: int,
+        landmarks: ArrayLike,
+        now_s: float,
+        open_palm: float,
+        held: str = '',
     ) -> list[Movement]:
         """Take where a hand is in the next picture; return the movement that it has completed.
 
-        `held`: the gesture that it holds, or empty. A hand that holds another gesture than an
+        `open_palm`: 0..1, probability that it shows one; see `gesture_rules`. `held`: the gesture
+        that it holds, or empty. A hand that holds another gesture than an
         open palm makes no movements.
         """
         hand = self._hands.get(track_id)
@@ -188,8 +217,10 @@ class MovementDetector:
         if held not in ('', OPEN_PALM):
             hand.path.clear()
             return []
-        candidates = hand.path.add(hand_sample(landmarks, now_s))
-        if not candidates or now_s < hand.quiet_until_s:
+        if not hand.path.wants(now_s):
+            return []
+        candidates = hand.path.add(hand_sample(landmarks, now_s, open_palm))
+        if not candidates:
             return []
         confidence, best = max(
             ((probability(candidate), candidate) for candidate in candidates),
@@ -197,8 +228,14 @@ class MovementDetector:
         )
         if confidence < self.settings.least_confidence:
             return []
+        is_quiet = now_s < hand.quiet_until_s
+        if is_quiet and not best.name == hand.made == WAVE:
+            return []
         hand.quiet_until_s = now_s + self.settings.cool_down_s
-        hand.path.clear()
+        if is_quiet:
+            # However long somebody waves, it is one wave.
+            return []
+        hand.made = best.name
         return [Movement(track_id, best.name, confidence, best.end_s - best.start_s)]
 
     def passed(self, now_s: float) -> None:

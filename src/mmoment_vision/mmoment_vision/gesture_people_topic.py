@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -18,6 +19,14 @@ PEOPLE_QOS = QoSProfile(
 Publishers = frozenset[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """`givers`: publishers there were as the rights came; None: discovery lagged behind."""
+
+    rights: dict[str, frozenset[str]]
+    givers: Publishers | None
+
+
 class PeopleRights:
     """Listens to `people` until `close`; `current` may be called from another thread.
 
@@ -28,38 +37,34 @@ class PeopleRights:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        self._rights: dict[str, frozenset[str]] = {}
-        # None: not known yet, for discovery may lag behind the first message.
-        self._givers: Publishers | None = None
+        # Replaced as a whole: the other thread must not see the rights of one with the other's
+        # publishers.
+        self._given = _Given({}, None)
         self._subscription = node.create_subscription(
             PersonArray, PEOPLE_TOPIC, self._on_people, PEOPLE_QOS
         )
 
     def current(self) -> dict[str, frozenset[str]]:
         """Rights by identity; empty if nobody has published them or a publisher is gone."""
-        rights, givers = self._rights, self._givers
-        if not rights:
+        given = self._given
+        if not given.rights:
             return {}
         present = self._publishers()
-        if givers is None:
-            givers = self._givers = present or None
-        if not givers or not givers <= present:
-            self._rights = {}
-            return {}
-        return rights
+        givers = given.givers or present
+        is_vouched_for = bool(givers) and givers <= present
+        if self._given is given:
+            # Once gone, rights stay gone, even if the same publisher comes back to sight.
+            self._given = _Given(given.rights, givers) if is_vouched_for else _Given({}, None)
+        return given.rights if is_vouched_for else {}
 
     def close(self) -> None:
         """Stop listening and forget all rights."""
-        self._rights = {}
+        self._given = _Given({}, None)
         self._node.destroy_subscription(self._subscription)
 
     def _on_people(self, message: PersonArray) -> None:
-        self._givers = self._publishers() or None
-        self._rights = {
-            person.identity: frozenset(person.rights)
-            for person in message.people
-            if person.identity
-        }
+        rights = {p.identity: frozenset(p.rights) for p in message.people if p.identity}
+        self._given = _Given(rights, self._publishers() or None)
 
     def _publishers(self) -> Publishers:
         found = self._node.get_publishers_info_by_topic(PEOPLE_TOPIC)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmoment_vision.gesture_hold import GestureHold, HoldEvent, HoldSettings
-from mmoment_vision.gesture_movements import MovementDetector, MovementSettings
-from mmoment_vision.gesture_rules import Gesture, classify_hand
+from mmoment_vision.gesture_movements import OPEN_PALM, MovementDetector, MovementSettings
+from mmoment_vision.gesture_rules import Gesture, gesture_probabilities, likeliest
 from mmoment_vision.hand_landmarks import DetectedHand
 from mmoment_vision.hand_owner import FaceBox, OwnerVotes
 from mmoment_vision.hand_tracking import LONGEST_PAUSE_S, HandTracker, TrackedHand
@@ -65,10 +65,12 @@ class GesturePipeline:
         events: list[HoldEvent] = []
         for tracked in self.tracker.update(found, now_s):
             track_id, landmarks = tracked.track_id, tracked.hand.landmarks
-            gesture = classify_hand(landmarks, size)
+            probabilities = gesture_probabilities(landmarks, size)
+            gesture = likeliest(probabilities)
             events += self.hold.update(track_id, gesture.name, gesture.confidence, now_s)
             held = self.hold.held(track_id)
-            for movement in self.movements.update(track_id, landmarks, now_s, held):
+            open_palm = probabilities[OPEN_PALM]
+            for movement in self.movements.update(track_id, landmarks, now_s, open_palm, held):
                 events.append(
                     HoldEvent(
                         MOVED, track_id, movement.name, movement.confidence, movement.length_s

@@ -113,27 +113,32 @@ def classify_hand(
     picture_size: tuple[int, int] | None = None,
     model: ShapeModel | None = None,
 ) -> Gesture:
-    """Return the most probable gesture of a hand.
+    """Return the most probable gesture of a hand; arguments as of `gesture_probabilities`."""
+    return likeliest(gesture_probabilities(landmarks, picture_size, model))
+
+
+def likeliest(probabilities: dict[str, float]) -> Gesture:
+    """Return the gesture with the highest probability, which is its confidence."""
+    name = max(probabilities, key=lambda gesture: probabilities[gesture])
+    return Gesture(name, probabilities[name])
+
+
+def gesture_probabilities(
+    landmarks: ArrayLike,
+    picture_size: tuple[int, int] | None = None,
+    model: ShapeModel | None = None,
+) -> dict[str, float]:
+    """Return the probability of each of `GESTURES` and of `NO_GESTURE`; they add up to 1.
 
     `landmarks`: 21 rows of x, y in pixels, y downwards (more columns are ignored).
     `picture_size`: width and height in pixels; given, a hand cut off by the edge is judged with
     less confidence. `model`: the shipped one if not given. Raises ValueError for landmarks of
     another shape or not finite.
     """
-    probabilities = gesture_probabilities(landmarks, model)
-    if picture_size is not None:
-        probabilities = doubted(probabilities, share_inside(landmarks, picture_size))
-    name = max(probabilities, key=lambda gesture: probabilities[gesture])
-    return Gesture(name, probabilities[name])
-
-
-def gesture_probabilities(
-    landmarks: ArrayLike, model: ShapeModel | None = None
-) -> dict[str, float]:
-    """Return the probability of each of `GESTURES` and of `NO_GESTURE`; they add up to 1."""
     used = model or _SHIPPED
     shapes = used.probabilities(gesture_features(landmarks))
-    return name_shapes(dict(zip(used.shapes, shapes, strict=True)), thumb_elevation(landmarks))
+    named = name_shapes(dict(zip(used.shapes, shapes, strict=True)), thumb_elevation(landmarks))
+    return named if picture_size is None else doubted(named, share_inside(landmarks, picture_size))
 
 
 def name_shapes(shapes: dict[str, float], elevation: float) -> dict[str, float]:

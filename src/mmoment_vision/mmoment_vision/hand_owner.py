@@ -5,7 +5,7 @@ One picture may mislead, so the last pictures vote, or all pictures of what the 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,10 +103,11 @@ class OwnerVotes:
         oldest_s = now_s - VOTE_S if since_s is None else min(now_s - VOTE_S, since_s)
         while len(votes) > FEWEST_VOTES and votes[0][0] < oldest_s:
             votes.popleft()
-        owner, count = Counter(owner for _, owner in votes).most_common(1)[0]
-        is_clear = 2 * count > len(votes)
-        is_there = any(face.track_id == owner for face in faces)
-        return owner if is_clear and is_there else NO_OWNER
+        cast = [owner for _, owner in votes]
+        for face in faces:
+            if 2 * cast.count(face.track_id) > len(cast):
+                return face.track_id
+        return NO_OWNER
 
     def keep(self, since_s: float) -> None:
         """Forget the hands that have not been seen since then."""

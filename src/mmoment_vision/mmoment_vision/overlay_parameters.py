@@ -24,8 +24,8 @@ class OverlayParameters:
         False,
         'Make the head of everybody who is not named unrecognisable, in overlay/frames and '
         'public/frames and so in all that is shown, streamed or stored; the whole picture while '
-        'nobody knows its faces. A face that is not found cannot be blurred. frames and image_raw '
-        'stay as they are',
+        'nobody knows its faces. A face that is not found cannot be blurred: one turned away, below '
+        'minimum_face_px of face_node, or new for an instant. frames and image_raw stay as they are',
     )
     blur_wait_ms: float = parameter(
         60.0,

@@ -34,8 +34,9 @@ SILENCE_S = 1.0
 # side. Who starts to run (3 m/s2, a face 0.15 m wide) is 0.9 sides away after the longest lag; this
 # growth and what the blur of a head reaches beyond the face make 1.0.
 GROWTH_PER_S = 2.0
-# A lost face stands behind something, or turns away: it does not run further for a whole second.
-MOST_GROWTH = 0.6
+# A lost face stands behind something, or turns away: it does not run further for a whole second,
+# and what is covered around it may be somebody else's face.
+MOST_GROWTH_OF_LOST = 0.3
 # Motion measured over two boxes is carried on no longer.
 LONGEST_MOTION_S = 0.3
 
@@ -129,7 +130,8 @@ def _stranger_boxes(results: Sequence[_Result], picture_ns: int) -> list[Boxes]:
         for face in result.faces:
             if face.track_id not in decided and not face.is_named:
                 before = _seen_before(results[:index], face.track_id)
-                boxes.append(_reach(face, result.monotonic_ns, before, picture_ns))
+                most = np.inf if result is results[-1] else MOST_GROWTH_OF_LOST
+                boxes.append(_reach(face, result.monotonic_ns, before, picture_ns, most))
         decided.update(face.track_id for face in result.faces)
     return boxes
 
@@ -143,7 +145,11 @@ def _seen_before(results: Sequence[_Result], track_id: int) -> tuple[SeenFace, i
 
 
 def _reach(
-    face: SeenFace, seen_ns: int, before: tuple[SeenFace, int] | None, picture_ns: int
+    face: SeenFace,
+    seen_ns: int,
+    before: tuple[SeenFace, int] | None,
+    picture_ns: int,
+    most_growth: float,
 ) -> Boxes:
     """Where a face can be in a picture captured after it was seen: a box, (4,)."""
     box = np.array(face.box, np.float32)
@@ -156,5 +162,5 @@ def _reach(
         centre_speed = (speed[:2] + speed[2:]) / 2
         moved = box + np.tile(centre_speed, 2) * min(age_s, LONGEST_MOTION_S)
     low, high = np.minimum(box, moved)[:2], np.maximum(box, moved)[2:]
-    margin = (box[2:] - box[:2]) * min(GROWTH_PER_S * age_s, MOST_GROWTH)
+    margin = (box[2:] - box[:2]) * min(GROWTH_PER_S * age_s, most_growth)
     return np.asarray(np.concatenate([low - margin, high + margin]), np.float32)

@@ -163,6 +163,49 @@ def test_people_whose_tracks_swapped_at_a_crossing_lose_each_others_names_at_onc
     assert room.looks_at(1, begun_s) >= 3
 
 
+def test_whoever_is_left_where_two_met_is_not_named_before_a_look():
+    room = room_with('ann', x=100)
+    room.puts(2, 'bob', 500)
+    room.passes(2.0)
+    room.puts(1, 'ann', 300)
+    room.puts(2, 'bob', 340)
+    room.passes(0.5)
+    assert (room.name(1), room.name(2)) == ('ann', 'bob')
+    # One of the two is hidden, and the track of the other goes on with its face.
+    del room.people[2]
+    room.puts(1, 'bob', 320)
+    room.passes(room.period_s, with_looks=False)
+    assert room.name(1) == ''
+    room.passes(1.0)
+    assert room.name(1) == 'bob'
+    assert 'ann' not in {names[1] for names in room.names[-30:]}
+
+
+def test_whoever_is_left_where_two_met_has_the_name_back_with_the_first_look():
+    room = room_with('ann', x=300)
+    room.puts(2, 'bob', 340)
+    room.passes(1.0)
+    del room.people[2]
+    room.passes(room.period_s, with_looks=False)
+    assert room.name(1) == ''
+    room.passes(room.period_s)
+    assert room.name(1) == 'ann'
+
+
+def test_who_vanished_a_moment_ago_is_expected_back_and_named_sooner():
+    looks = []
+    for away_s in (1.0, SETTINGS.keep_unseen_s + 1.0):
+        room = room_with('ann')
+        room.people.clear()
+        room.passes(away_s)
+        room.puts(2, 'ann', 600)
+        room.looks.clear()
+        while not room.name(2):
+            room.passes(room.period_s)
+        looks.append(len(room.looks))
+    assert looks == [SETTINGS.fewest_sightings_expected, SETTINGS.fewest_sightings]
+
+
 def test_names_stay_through_a_crossing_without_a_swap():
     room = room_with('ann', x=100)
     room.puts(2, 'bob', 500)

@@ -141,4 +141,4 @@ def test_an_embedder_does_not_recognise_who_was_blurred(portraits):
         for after in (hidden, whole):
             # As if the attacker knew exactly where eyes, nose and mouth were.
             similarity = (before * embedder.embed(after, faces.landmarks)).sum(axis=1)
-            assert similarity.max() < embedder.decision.threshold
+            assert similarity.max() < embedder.decision.threshold / 2

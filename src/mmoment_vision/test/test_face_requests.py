@@ -154,7 +154,7 @@ def test_one_face_cannot_be_two_people(world, media):
     answer = call(world, RecognizeFace, 'recognize_face', picture=first)
     assert [face.identity for face in answer.faces] == [ANNA]
     assert answer.faces[0].similarity > 0.95
-    assert answer.message == '1 faces, 1 of them known'
+    assert answer.message == '1 face, 1 known'
 
 
 def test_live_enrolment_tells_how_it_goes_and_learns(world, media):

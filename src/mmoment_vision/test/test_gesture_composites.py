@@ -49,3 +49,12 @@ def test_without_donors_there_are_no_composites():
         np.zeros((3, 21, 2)), np.array(['fist'] * 3), np.random.default_rng(0), 5
     )
     assert len(hands) == len(shapes) == 0
+
+
+def test_call_me_has_the_little_finger_out_and_the_others_curled(media):
+    hands = of_kind(media, 'call_me', np.random.default_rng(1))
+    assert len(hands) > 20
+    assert np.median(feature(hands, 'pinky_straightness')) > 0.9
+    for finger in ('index', 'middle', 'ring'):
+        assert np.median(feature(hands, f'{finger}_reach')) < 0.0
+    assert np.median(feature(hands, 'thumb_to_pinky_knuckle')) > 0.7

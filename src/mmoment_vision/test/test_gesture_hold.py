@@ -151,3 +151,57 @@ def test_end_all_ends_what_is_held():
     hand.shows('fist', 1.0)
     assert phases(hand.hold.end_all()) == [(END, 'fist')]
     assert hand.hold.end_all() == []
+
+
+def test_progress_grows_with_what_is_shown_until_it_is_held():
+    hand = Hand(hold_s=0.4)
+    seen = []
+    for _ in range(6):
+        events = hand.shows('fist', 0.1)
+        seen.append((hand.hold.progress(1), bool(events)))
+    assert seen == [
+        (pytest.approx(0.0), False),
+        (pytest.approx(0.25), False),
+        (pytest.approx(0.5), False),
+        (pytest.approx(0.75), False),
+        (1.0, True),
+        (1.0, False),
+    ]
+    assert hand.hold.held(1) == 'fist'
+    assert hand.hold.progress(2) == 0.0
+
+
+def test_progress_is_not_whole_before_the_gesture_begins():
+    doubtful = Hand(begin_confidence=0.75)
+    doubtful.shows('fist', 3.0, confidence=0.6)
+    assert 0.9 < doubtful.hold.progress(1) < 1.0
+    assert doubtful.hold.held(1) == ''
+    # Three pictures are needed, however long they take.
+    slow = Hand(period_s=1.0, hold_s=0.4)
+    slow.shows('fist', 2.0)
+    assert slow.hold.progress(1) == pytest.approx(2 / 3)
+
+
+def test_progress_is_that_of_what_is_shown_now():
+    hand = Hand(hold_s=0.4, release_s=0.3)
+    hand.shows('fist', 1.0)
+    hand.shows('peace', 0.2)
+    assert hand.hold.progress(1) == pytest.approx(0.25)
+    assert hand.hold.held(1) == 'fist'
+    hand.shows('', 0.1)
+    assert hand.hold.progress(1) == 0.0
+    hand.is_gone(3.0)
+    assert (hand.hold.held(1), hand.hold.progress(1)) == ('', 0.0)
+
+
+def test_it_is_known_since_when_a_gesture_is_shown():
+    hand = Hand(hold_s=0.4, release_s=0.3)
+    assert hand.hold.shown_since_s(1) is None
+    hand.shows('', 0.5)
+    assert hand.hold.shown_since_s(1) is None
+    since_s = hand.now_s
+    hand.shows('fist', 2.0)
+    assert hand.hold.shown_since_s(1) == pytest.approx(since_s)
+    # An interruption that is not long enough changes nothing.
+    hand.shows('peace', 0.2)
+    assert hand.hold.shown_since_s(1) == pytest.approx(since_s)

@@ -10,6 +10,7 @@ from mmoment_vision.gesture_rules import (
     classify_hand,
     doubted,
     gesture_probabilities,
+    model_id,
     share_inside,
 )
 
@@ -24,7 +25,7 @@ def test_recorded_hands_are_named_rightly(media):
     assert {name: right[name] / total[name] > 0.95 for name in total} == dict.fromkeys(total, True)
 
 
-@pytest.mark.parametrize('shape', ['open_palm', 'fist', 'point', 'peace', 'ok'])
+@pytest.mark.parametrize('shape', ['open_palm', 'fist', 'point', 'peace', 'ok', 'call_me'])
 def test_unseen_made_up_hands_are_named_rightly(shape):
     hands = made_up(shape, seed=991, count=100)
     assert sum(classify_hand(hand).name == shape for hand in hands) >= 85
@@ -54,7 +55,7 @@ def test_level_thumb_is_neither_up_nor_down(degrees):
     assert classify_hand(thumb_hand(degrees)).name == NO_GESTURE
 
 
-@pytest.mark.parametrize('shape', ['open_palm', 'fist', 'point', 'peace', 'ok'])
+@pytest.mark.parametrize('shape', ['open_palm', 'fist', 'point', 'peace', 'ok', 'call_me'])
 def test_gestures_are_the_same_through_the_full_circle(shape):
     hand = made_up(shape, seed=993)[0]
     upright = gesture_probabilities(hand)
@@ -94,3 +95,27 @@ def test_doubt_moves_probability_to_none():
     assert doubted(probabilities, 1.0) == pytest.approx(probabilities)
     assert doubted(probabilities, 0.5)['fist'] == pytest.approx(0.9 / 16)
     assert sum(doubted(probabilities, 0.5).values()) == pytest.approx(1.0)
+
+
+def test_call_me_needs_the_thumb_and_the_little_finger():
+    hands = made_up('call_me', seed=994, count=60)
+    thumbs = made_up('thumb', seed=994, count=60)
+    assert sum(classify_hand(hand).name == 'call_me' for hand in hands) >= 50
+    assert sum(classify_hand(hand).name == 'call_me' for hand in thumbs) <= 3
+
+
+def test_recorded_hands_are_judged_the_same_turned_mirrored_and_scaled(media):
+    # No thumbs are among them: only those may change their name with their direction.
+    for name, landmarks in recorded(media)[::7]:
+        upright = gesture_probabilities(landmarks)
+        for degrees in (-60, -30, 30, 60):
+            for mirror in ([1, 1], [-1, 1]):
+                now = gesture_probabilities(turned(landmarks * mirror, degrees) * 37.0)
+                assert now[name] == pytest.approx(upright[name], abs=1e-6)
+
+
+def test_the_model_has_a_name_that_changes_with_it(monkeypatch):
+    before = model_id()
+    assert before.startswith('softmax-8-')
+    monkeypatch.setattr('mmoment_vision.gesture_model.TEMPERATURE', 0.123)
+    assert model_id() != before

@@ -1,6 +1,6 @@
 from hand_shapes import detected
 
-from mmoment_vision.hand_owner import NO_OWNER, FaceBox, find_owner
+from mmoment_vision.hand_owner import NO_OWNER, FaceBox, OwnerVotes, find_owner
 
 # A face 100 pixels high; its hands are about 50 from wrist to knuckle.
 ANNA = FaceBox(track_id=4, x=300, y=100, width=80, height=100)
@@ -51,3 +51,79 @@ def test_hand_of_another_distance_is_not_of_this_face():
 
 def test_faces_without_size_are_passed_over():
     assert owner((340, 300), [FaceBox(1, 340, 200, 0, 0)]) == NO_OWNER
+
+
+BERT = FaceBox(track_id=9, x=560, y=100, width=80, height=100)
+ANNAS, BERTS, BETWEEN = (230, 300), (720, 300), (470, 300)
+
+
+class Pictures:
+    """A hand in pictures, ten a second."""
+
+    def __init__(self):
+        self.votes = OwnerVotes()
+        self.now_s = 20.0
+
+    def show(self, centre, faces=(ANNA, BERT), count=1, since_s=None):
+        landmarks = detected(centre, 50).landmarks
+        owners = []
+        for _ in range(count):
+            owners.append(self.votes.update(1, landmarks, faces, self.now_s, since_s))
+            self.now_s += 0.1
+        return owners
+
+
+def test_two_people_side_by_side_own_their_hands_and_nobody_the_one_between():
+    assert Pictures().show(ANNAS, count=5) == [4] * 5
+    assert Pictures().show(BERTS, count=5) == [9] * 5
+    assert Pictures().show(BETWEEN, count=5) == [NO_OWNER] * 5
+
+
+def test_a_doubtful_picture_or_two_do_not_change_the_owner_of_a_hold():
+    pictures = Pictures()
+    since_s = pictures.now_s
+    pictures.show(ANNAS, count=6, since_s=since_s)
+    assert pictures.show(BETWEEN, count=2, since_s=since_s) == [4, 4]
+    assert pictures.show(BERTS, count=1, since_s=since_s) == [4]
+    assert pictures.show(ANNAS, count=4, since_s=since_s) == [4] * 4
+
+
+def test_a_hold_of_which_most_pictures_are_in_doubt_has_no_owner():
+    pictures = Pictures()
+    since_s = pictures.now_s
+    pictures.show(BETWEEN, count=10, since_s=since_s)
+    assert pictures.show(ANNAS, count=5, since_s=since_s) == [NO_OWNER] * 5
+
+
+def test_half_of_the_pictures_is_not_enough():
+    pictures = Pictures()
+    since_s = pictures.now_s
+    pictures.show(ANNAS, count=2, since_s=since_s)
+    assert pictures.show(BERTS, count=2, since_s=since_s)[-1] == NO_OWNER
+
+
+def test_without_a_gesture_only_the_last_pictures_count():
+    pictures = Pictures()
+    pictures.show(ANNAS, count=20)
+    assert pictures.show(BERTS, count=7)[-1] == 9
+
+
+def test_an_owner_who_leaves_owns_nothing_any_more():
+    pictures = Pictures()
+    since_s = pictures.now_s
+    assert pictures.show(ANNAS, count=10, since_s=since_s)[-1] == 4
+    assert pictures.show(ANNAS, faces=[BERT], count=1, since_s=since_s) == [NO_OWNER]
+    assert pictures.show(ANNAS, faces=[], count=1, since_s=since_s) == [NO_OWNER]
+    # A new face at the same place has to earn it.
+    successor = FaceBox(track_id=17, x=300, y=100, width=80, height=100)
+    assert pictures.show(ANNAS, faces=[successor], count=1, since_s=since_s) == [NO_OWNER]
+
+
+def test_hands_that_are_gone_are_forgotten():
+    pictures = Pictures()
+    pictures.show(ANNAS, count=3)
+    pictures.votes.keep(pictures.now_s - 0.5)
+    # One vote against three says nothing yet.
+    assert pictures.show(BERTS) == [4]
+    pictures.votes.keep(pictures.now_s + 0.5)
+    assert pictures.show(BERTS) == [9]

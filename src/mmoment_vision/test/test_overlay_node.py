@@ -1,6 +1,7 @@
 """The overlay node: draws what belongs to a picture, while someone looks."""
 
 import functools
+import threading
 import time
 
 import cv2
@@ -498,3 +499,24 @@ def test_a_placeholder_is_not_blurred_and_the_next_scene_begins_hidden(world):
     world.show(noise(), until=lambda: public and public[-1][1], also=publish)
     first = next(picture for picture, live in public if live)
     assert fine_detail(first) < 0.1 * fine_detail(noise())
+
+
+def test_the_very_faces_of_a_picture_are_waited_for_longer_while_strangers_are_hidden(
+    world, monkeypatch
+):
+    watch(world)
+    node = world.start(OverlayNode, blur_strangers=True, blur_wait_ms=300.0, wait_ms=0.0)
+    publish = publish_face(world)
+    lags = []
+    cover = node._strangers.cover
+
+    def noted(picture_ns, size, result_ns):
+        lags.append(None if result_ns is None else picture_ns - result_ns)
+        return cover(picture_ns, size, result_ns)
+
+    def late(notice):
+        threading.Timer(0.03, publish, (notice,)).start()
+
+    monkeypatch.setattr(node._strangers, 'cover', noted)
+    world.show(noise(), until=lambda: lags[-5:] == [0] * 5, also=late)
+    time.sleep(0.1)

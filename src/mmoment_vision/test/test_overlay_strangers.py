@@ -131,7 +131,7 @@ def test_a_face_that_is_lost_stays_covered_for_a_while():
         film.result([])
         (box,) = film.cover().faces
         assert contains(box, BOX)
-        assert box[2] - box[0] < 3 * 60
+        assert box[2] - box[0] < 1.7 * 60
     for _ in range(3):
         film.result([])
     assert len(film.cover().faces) == 0
