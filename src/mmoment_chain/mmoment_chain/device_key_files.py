@@ -53,6 +53,8 @@ def create_folder(folder: Path, files: Mapping[str, SecretBytes]) -> bool:
             for left in folder.parent.glob(f'{unfinished}*'):
                 shutil.rmtree(left)
             made = Path(tempfile.mkdtemp(prefix=unfinished, dir=folder.parent))
+            # Whatever the umask is.
+            made.chmod(0o700)
             for name, content in files.items():
                 _write_new(made / name, content)
             _sync_folder(made)
@@ -156,7 +158,6 @@ def _check_owner(path: Path, state: os.stat_result) -> None:
 def _write_new(path: Path, content: SecretBytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o600), 'wb', 0) as file:
-        # Whatever the umask is.
         os.fchmod(file.fileno(), 0o600)
         left = content.view
         while left:
