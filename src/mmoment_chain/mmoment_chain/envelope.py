@@ -40,7 +40,7 @@ LAST_MS = 2**53 - 1
 
 WALLET = re.compile('[1-9A-HJ-NP-Za-km-z]{32,44}')
 MODEL_ID = re.compile('[!-~]{1,255}')
-CAMERA_ID = re.compile('[!-~]{1,64}')
+CAMERA_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9._\-]{0,63}')
 RECORD_ID = re.compile('[0-9A-Za-z_-]{1,64}')
 
 

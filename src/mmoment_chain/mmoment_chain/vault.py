@@ -62,7 +62,7 @@ class CameraKey:
 
     def __post_init__(self) -> None:
         if not CAMERA_ID.fullmatch(self.camera_id):
-            raise ValueError('a camera id is 1 to 64 printable ASCII characters')
+            raise ValueError('a camera id is 1 to 64 letters, digits, dots, dashes and underscores')
 
 
 @dataclass(frozen=True, slots=True)
