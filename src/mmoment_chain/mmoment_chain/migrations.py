@@ -68,7 +68,7 @@ FIRST = (
         given_ms INTEGER NOT NULL,
         withdrawn_ms INTEGER
     ) STRICT""",
-    'CREATE INDEX consents_wallet ON consents (wallet, text_version)',
+    'CREATE INDEX consents_wallet ON consents (wallet)',
     """CREATE UNIQUE INDEX consents_standing ON consents (wallet, text_version)
         WHERE withdrawn_ms IS NULL""",
     """CREATE TABLE templates (
@@ -86,6 +86,9 @@ FIRST = (
         entry TEXT NOT NULL,
         hash BLOB NOT NULL
     ) STRICT""",
+    """CREATE TRIGGER events_follow BEFORE INSERT ON events
+        WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM events)
+        BEGIN SELECT RAISE(ABORT, 'events are only ever added at the end'); END""",
     """CREATE TRIGGER events_stay BEFORE UPDATE ON events
         BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END""",
     """CREATE TRIGGER events_are_kept BEFORE DELETE ON events

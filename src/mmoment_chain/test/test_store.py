@@ -1,0 +1,276 @@
+import contextlib
+import os
+import sqlite3
+import stat
+import threading
+
+import pytest
+from fake_clock import START_MS
+from store_world import WALLET, opened, session, traces
+
+from mmoment_chain import session_records
+from mmoment_chain.errors import StoreError
+from mmoment_chain.store import READERS_KEPT
+
+ROUNDS = 30
+WRITERS = 4
+
+
+@pytest.fixture
+def store(tmp_path):
+    with opened(tmp_path) as opened_store:
+        yield opened_store
+
+
+def put(store, *sessions):
+    with store.transaction() as tx:
+        for one in sessions:
+            session_records.add(tx, one)
+
+
+def count(store):
+    with store.reading() as query:
+        return session_records.count_open(query)
+
+
+def connections_to(path):
+    found = 0
+    for fd in os.listdir('/proc/self/fd'):
+        # The folder's own descriptor is gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            found += os.readlink(f'/proc/self/fd/{fd}') == str(path)
+    return found
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path):
+    with opened(tmp_path) as store:
+        put(store, session())
+    with opened(tmp_path) as store, store.reading() as query:
+        assert session_records.get(query, 'session-1') == session()
+
+
+def test_a_committed_change_is_forced_to_the_disk(store):
+    # 2 is FULL: the log is forced to the disk at each commit.
+    for query in (store.transaction(), store.reading()):
+        with query as look:
+            assert look.one('PRAGMA synchronous')[0] == 2
+            assert look.one('PRAGMA journal_mode')[0] == 'wal'
+            assert look.one('PRAGMA foreign_keys')[0] == 1
+            assert look.one('PRAGMA secure_delete')[0] == 1
+
+
+def test_files_are_readable_by_their_owner_alone(tmp_path):
+    folder = tmp_path / 'deep' / 'folder'
+    earlier = os.umask(0)
+    try:
+        store = opened(folder)
+    finally:
+        os.umask(earlier)
+    with store:
+        put(store, session())
+        files = list(folder.iterdir())
+        assert len(files) == 4
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_store_that_others_could_read_is_closed_to_them(tmp_path):
+    opened(tmp_path).close()
+    path = tmp_path / 'store.sqlite3'
+    path.chmod(0o644)
+    opened(tmp_path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_transaction_that_raises_leaves_nothing(store):
+    def fail_half_way():
+        with store.transaction() as tx:
+            session_records.add(tx, session())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_half_way()
+    assert count(store) == 0
+    put(store, session())
+    assert count(store) == 1
+
+
+def test_a_transaction_sees_its_own_changes_and_readers_do_not(store):
+    with store.transaction() as tx:
+        session_records.add(tx, session())
+        assert session_records.count_open(tx) == 1
+        assert count(store) == 0
+    assert count(store) == 1
+
+
+def test_a_reader_sees_one_state_throughout(store):
+    put(store, session(1))
+    with store.reading() as query:
+        assert session_records.count_open(query) == 1
+        put(store, session(2))
+        assert session_records.count_open(query) == 1
+    assert count(store) == 2
+
+
+def test_readers_cannot_write(store):
+    with pytest.raises(StoreError), store.reading() as query:
+        query.one('DELETE FROM sessions RETURNING id')
+
+
+def test_a_look_that_has_ended_is_of_no_use(store):
+    with store.transaction() as tx:
+        pass
+    with pytest.raises(RuntimeError):
+        session_records.add(tx, session())
+    assert count(store) == 0
+
+
+def test_a_transaction_within_a_transaction_is_a_mistake_and_no_deadlock(store):
+    with pytest.raises(RuntimeError), store.transaction(), store.transaction():
+        pass
+    put(store, session())
+
+
+def test_a_mistake_of_the_program_is_not_told_as_one_of_the_disk(store):
+    put(store, session())
+    with pytest.raises(sqlite3.IntegrityError):
+        put(store, session())
+
+
+def test_threads_write_one_after_another_and_lose_nothing(store):
+    def work(writer):
+        for number in range(ROUNDS):
+            put(store, session(writer * 1000 + number))
+            count(store)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count(store) == ROUNDS * WRITERS
+
+
+def test_many_readers_at_once_leave_no_more_than_one_such_crowd(store):
+    found = []
+    for _ in range(5):
+        looks = [store.reading() for _ in range(READERS_KEPT + 3)]
+        for look in looks:
+            look.__enter__()
+        for look in looks:
+            look.__exit__(None, None, None)
+        found.append(connections_to(store.path))
+    # SQLite keeps the files of closed connections for the next ones.
+    assert max(found) <= READERS_KEPT + 4
+
+
+def test_a_closed_store_says_so(store):
+    store.close()
+    for look in (store.reading, store.transaction):
+        with pytest.raises(StoreError, match='closed'), look():
+            pass
+    store.close()
+
+
+def test_closing_puts_everything_into_the_one_file(tmp_path):
+    with opened(tmp_path) as store:
+        put(store, session())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'store.sqlite3',
+        'store.sqlite3.lock',
+    ]
+
+
+def test_a_read_only_store_is_opened_beside_its_writer_and_changes_nothing(store, tmp_path):
+    put(store, session(1))
+    with opened(tmp_path, read_only=True) as other:
+        assert count(other) == 1
+        put(store, session(2))
+        assert count(other) == 2
+        with pytest.raises(RuntimeError), other.transaction():
+            pass
+
+
+def test_a_backup_is_one_private_file_that_opens_as_a_store(store, tmp_path):
+    put(store, session())
+    target = tmp_path / 'copies' / 'one.sqlite3'
+    target.parent.mkdir()
+    store.backup(target)
+    assert [path.name for path in target.parent.iterdir()] == ['one.sqlite3']
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    (target.parent / 'store.sqlite3').write_bytes(target.read_bytes())
+    with opened(target.parent) as copy:
+        assert count(copy) == 1
+
+
+def test_a_backup_replaces_nothing(store, tmp_path):
+    target = tmp_path / 'one.sqlite3'
+    target.write_text('mine')
+    for there in (target, store.path):
+        with pytest.raises(StoreError, match='exists already'):
+            store.backup(there)
+    assert target.read_text() == 'mine'
+    assert count(store) == 0
+
+
+def test_a_backup_while_others_write_is_of_one_moment(store, tmp_path):
+    # Two sessions at a time: an odd number would be half a transaction.
+    put(store, *(session(number) for number in range(2000)))
+    is_over = threading.Event()
+
+    def work():
+        number = 10_000
+        while not is_over.is_set():
+            put(store, session(number), session(number + 1))
+            number += 2
+
+    writer = threading.Thread(target=work)
+    writer.start()
+    try:
+        before = count(store)
+        for number in range(5):
+            store.backup(tmp_path / f'{number}')
+        after = count(store)
+    finally:
+        is_over.set()
+        writer.join()
+    found = []
+    for number in range(5):
+        with sqlite3.connect(tmp_path / f'{number}') as copy:
+            assert copy.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+            found.append(copy.execute('SELECT count(*) FROM sessions').fetchone()[0])
+        copy.close()
+    assert found == sorted(found)
+    assert all(number % 2 == 0 and before <= number <= after for number in found)
+    assert after > before
+
+
+def test_nothing_erased_can_be_read_in_the_files_after_scrubbing(store, tmp_path):
+    # Pages are split and merged on the way, which is what leaves copies behind.
+    put(store, *(session(number, f'{WALLET[:-4]}{number:04}') for number in range(1000)))
+    assert traces(tmp_path, WALLET[:-4])
+    with store.transaction() as tx:
+        for number in range(1000):
+            session_records.erase(tx, f'{WALLET[:-4]}{number:04}')
+    store.scrub()
+    assert traces(tmp_path, WALLET[:-4]) == []
+    assert traces(tmp_path, 'Person 7') == []
+    assert count(store) == 1000
+
+
+def test_scrubbing_does_not_pretend_while_a_reader_holds_the_old_state(tmp_path):
+    with opened(tmp_path, busy_timeout_s=0.0) as store:
+        put(store, session())
+        with store.reading() as query:
+            session_records.count_open(query)
+            with pytest.raises(StoreError, match='is held by'):
+                store.scrub()
+        store.scrub()
+
+
+def test_time_comes_from_the_clock_of_the_store(store):
+    with store.transaction() as tx:
+        assert tx.utc_ms() == START_MS
+    store.clock.advance(1)
+    with store.reading() as query:
+        assert query.utc_ms() == START_MS + 1000
