@@ -157,7 +157,7 @@ class ChallengeBook:
         )
         with self._store.transaction() as tx:
             ended = self._end_overdue(tx, issued_s)
-            self._make_room(tx)
+            self._make_room(tx, overdue=len(ended))
             challenge_records.add(tx, record)
         with self._lock:
             for nonce_hash in ended:
@@ -315,13 +315,13 @@ class ChallengeBook:
             challenge_records.use(tx, nonce_hash, self._clock.utc_ms())
         return ended
 
-    def _make_room(self, tx: Transaction) -> None:
+    def _make_room(self, tx: Transaction, overdue: int = 0) -> None:
         """Remove what is over by the wall clock, and refuse if too many are left."""
         now_ms = self._clock.utc_ms()
         challenge_records.prune(tx, now_ms)
         with self._lock:
             self._pruned_before_ms = max(self._pruned_before_ms, now_ms)
-            kept = max(challenge_records.count(tx), len(self._ends_s))
+            kept = max(challenge_records.count(tx), len(self._ends_s) - overdue)
         if kept >= self._settings.kept_at_most:
             raise Refused(
                 'too_many',
