@@ -181,6 +181,17 @@ def test_an_answer_is_used_up_together_with_what_it_is_used_for(book, store):
         assert code(book.spend, tx, answer) == 'used_nonce'
 
 
+def test_nothing_is_begun_for_an_answer_that_cannot_be_spent(book, clock):
+    used, late = issue(book).text.encode(), issue(book).text.encode()
+    signatures = {text: bytes(PERSON.sign_message(text)) for text in (used, late)}
+    book.redeem(WALLET, used, signatures[used], 'a')
+    assert code(book.check, WALLET, used, signatures[used], 'a') == 'used_nonce'
+    wall_ms = clock.utc_ms()
+    clock.advance(LIFETIME_S)
+    clock.set_wall(wall_ms)
+    assert code(book.check, WALLET, late, signatures[late], 'a') == 'expired'
+
+
 def test_an_answer_that_waited_too_long_is_not_spent(book, store, clock):
     message = issue(book).text.encode()
     answer = book.check(WALLET, message, bytes(PERSON.sign_message(message)), 'a')

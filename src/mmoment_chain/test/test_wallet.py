@@ -5,6 +5,7 @@ import small_order
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from solders.keypair import Keypair
+from solders.signature import Signature
 
 from mmoment_chain.errors import Refused
 from mmoment_chain.wallet import parse_signature, parse_wallet, verify, wallet_text
@@ -33,7 +34,9 @@ def test_an_address_stands_for_its_32_bytes(wallet):
         '1' * 31,
         '1' * 33,
         '1' * 44,
-        wallet_text(b'\xff' * 31 + b'\xff') + '1',
+        wallet_text(b'\xff' * 32) + '1',
+        '1' + wallet_text(b'\0' + b'\xff' * 31),
+        wallet_text(b'\0' + b'\xff' * 31)[1:],
         '1' + wallet_text(WALLET),
         wallet_text(WALLET) + '\n',
         ' ' + wallet_text(WALLET),
@@ -96,8 +99,6 @@ def test_a_signature_has_one_spelling():
 
 @pytest.mark.parametrize('signature', [SIGNATURE, bytes(64), b'\xff' * 64])
 def test_a_signature_is_read_in_base58_and_base64(signature):
-    from solders.signature import Signature
-
     assert parse_signature(str(Signature.from_bytes(signature))) == signature
     assert parse_signature(base64.b64encode(signature).decode()) == signature
 
