@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from fake_clock import START_MS
-from store_world import WALLET, opened, session, traces
+from store_world import opened, session, traces
 
 from mmoment_chain import event_log, session_records
 from mmoment_chain.errors import StoreError
