@@ -101,6 +101,12 @@ FIRST = (
         PRIMARY KEY (sequence, name)
     ) STRICT, WITHOUT ROWID""",
     'CREATE INDEX event_fields_value ON event_fields (value)',
+    # One row: how far the clock on the wall was ahead of the time since that start of the machine.
+    """CREATE TABLE clock_note (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        boot_id TEXT NOT NULL,
+        offset_ms INTEGER NOT NULL
+    ) STRICT""",
 )
 
 STEPS: tuple[tuple[str, ...], ...] = (FIRST,)

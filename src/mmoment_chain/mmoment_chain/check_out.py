@@ -1,0 +1,102 @@
+"""The one way in which a session ends, whatever the reason.
+
+First, in one transaction: no token opens it any more, and the event log says so. What reads the log,
+such as a chain, learns of it there. Then the steps: each part that still works for the person is
+told to finish. A step begins its work and returns; that it is done in the end, also if the part
+hangs or is away at the moment, is its own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from mmoment_chain import event_log, session_records
+from mmoment_chain.store import Store, Transaction
+
+ASKED, ABSENT, EXPIRED = 'asked', 'absent', 'expired'
+REVOKED, FORGOTTEN, REPLACED = 'revoked', 'forgotten', 'replaced'
+REASONS = (ASKED, ABSENT, EXPIRED, REVOKED, FORGOTTEN, REPLACED)
+
+# Kinds of entries in the event log. The session is a personal field: it links entries of a person.
+LOG_CHECKED_IN, LOG_CHECKED_OUT = 'checked_in', 'checked_out'
+LOG_RENEWED, LOG_RIGHTS = 'renewed', 'rights_changed'
+LOG_SESSION = 'session'
+
+
+class ChangeKind(IntEnum):
+    """What happened to a session. The numbers are those of the message SessionEvent."""
+
+    CHECKED_IN = 0
+    CHECKED_OUT = 1
+    RENEWED = 2
+    RIGHTS_CHANGED = 3
+    REVOKED = 4
+    FORGOTTEN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened and is in the event log."""
+
+    kind: ChangeKind
+    sequence: int
+    session_id: str = ''
+    wallet: str = ''
+    reason: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A session that has ended."""
+
+    session_id: str
+    wallet: str
+    reason: str
+    is_last: bool  # the person has no other
+
+
+class Step(Protocol):
+    """What is to be done when somebody has gone."""
+
+    def begin(self, departure: Departure) -> None:
+        """Begin it, in any thread; must neither wait nor raise."""
+
+
+class CheckOut:
+    """Ends sessions. Safe to use from several threads."""
+
+    def __init__(self, store: Store, steps: Sequence[Step], tell: Callable[[Change], None]) -> None:
+        self._store = store
+        self._steps = tuple(steps)
+        self._tell = tell
+
+    def end(self, session_ids: Iterable[str], reason: str) -> int:
+        """End those of these sessions that are open; returns how many.
+
+        Raises StoreError if that could not be kept; then none has ended.
+        """
+        with self._store.transaction() as tx:
+            ended = [change for each in session_ids if (change := _end(tx, each, reason))]
+            staying = {session.wallet for session in session_records.open_sessions(tx)}
+        for change in ended:
+            departure = Departure(
+                change.session_id, change.wallet, reason, change.wallet not in staying
+            )
+            for step in self._steps:
+                step.begin(departure)
+            self._tell(change)
+        return len(ended)
+
+
+def _end(tx: Transaction, session_id: str, reason: str) -> Change | None:
+    session = session_records.get(tx, session_id)
+    if session is None or not session_records.end(tx, session_id, tx.utc_ms(), reason):
+        return None
+    event = event_log.append(
+        tx, LOG_CHECKED_OUT, session.wallet, {'reason': reason}, {LOG_SESSION: session_id}
+    )
+    kind = ChangeKind.REVOKED if reason == REVOKED else ChangeKind.CHECKED_OUT
+    return Change(kind, event.sequence, session_id, session.wallet or '', reason)

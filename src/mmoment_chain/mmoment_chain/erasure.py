@@ -1,0 +1,89 @@
+"""Forgetting a person: what the store has of them goes, and the log keeps a tombstone without a name.
+
+The sessions end first, through the one check-out path, so that every part lets go of the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmoment_chain import (
+    challenge_records,
+    consent_records,
+    event_log,
+    grant_records,
+    session_records,
+    template_records,
+)
+from mmoment_chain.check_out import FORGOTTEN, Change, ChangeKind
+from mmoment_chain.errors import StoreBusy
+from mmoment_chain.sessions import SessionBook
+from mmoment_chain.store import Store
+from mmoment_chain.wallet import parse_wallet
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What came of it."""
+
+    records: int  # rows that were deleted, or from which the person was taken out
+    is_scrubbed: bool  # also gone from what the file has beside its rows
+
+
+class Erasure:
+    """Forgets people. `forget_face` is called with each wallet; it must neither wait nor raise."""
+
+    def __init__(
+        self,
+        store: Store,
+        book: SessionBook,
+        forget_face: Callable[[str], None],
+        tell: Callable[[Change], None],
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._forget_face = forget_face
+        self._tell = tell
+        self._is_unclean = False
+
+    def forget(self, wallet: str) -> Erased:
+        """Forget this wallet; nothing of it is left when this returns, traces in the file aside.
+
+        Refused 'bad_wallet'. Raises StoreError if it could not be done.
+        """
+        parse_wallet(wallet)
+        self._book.end([session.id for session in self._book.live(wallet)], FORGOTTEN)
+        # Also of somebody who has no session: they may have been enrolled by others.
+        self._forget_face(wallet)
+        with self._store.transaction() as tx:
+            # Whoever checked in since is forgotten as well.
+            late = [each.id for each in session_records.open_sessions(tx) if each.wallet == wallet]
+            for session_id in late:
+                session_records.end(tx, session_id, tx.utc_ms(), FORGOTTEN)
+            records = sum(
+                erase(tx, wallet)
+                for erase in (
+                    session_records.erase,
+                    template_records.erase,
+                    consent_records.erase,
+                    grant_records.erase,
+                    challenge_records.erase,
+                    event_log.erase,
+                )
+            )
+            sequence, _ = event_log.head(tx)
+        self._book.presence.leave(wallet)
+        self._tell(Change(ChangeKind.FORGOTTEN, sequence))
+        self._is_unclean = True
+        return Erased(records, self.clean())
+
+    def clean(self) -> bool:
+        """Clean the file of what was erased, if that is still to be done. False: not yet done."""
+        if self._is_unclean:
+            try:
+                self._store.scrub()
+            except StoreBusy:
+                return False
+            self._is_unclean = False
+        return True

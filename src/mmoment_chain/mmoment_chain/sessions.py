@@ -1,0 +1,345 @@
+"""Sessions: who is checked in, by which token, with which rights, until when.
+
+The store holds them; what is kept here beside it are times by the clock that nobody sets. A session
+ends when its time is over, when its person was absent for long, or when somebody ends it, always
+through `check_out`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from mmoment_chain import event_log, rights, session_records
+from mmoment_chain.challenges import Answer, ChallengeBook
+from mmoment_chain.check_out import (
+    ABSENT,
+    EXPIRED,
+    LOG_CHECKED_IN,
+    LOG_RENEWED,
+    LOG_SESSION,
+    REPLACED,
+    Change,
+    ChangeKind,
+    CheckOut,
+    Departure,
+    Step,
+)
+from mmoment_chain.clock import Clock
+from mmoment_chain.display_name import display_name
+from mmoment_chain.errors import Refused
+from mmoment_chain.presence import Presence
+from mmoment_chain.session_records import Session
+from mmoment_chain.session_rights import SessionRights, move_grants
+from mmoment_chain.session_settings import SessionSettings
+from mmoment_chain.store import Query, Store, Transaction
+from mmoment_chain.tokens import new_session_id, new_token, token_digest
+from mmoment_chain.wall_clock import WallClockWatch
+
+# Each write waits for the disk; a face is seen many times a second.
+NOTE_SEEN_S = 15.0
+# A client that renews has requests under way with the token before.
+TOKEN_OVERLAP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedIn:
+    """A new session and, this once, its token."""
+
+    session: Session
+    token: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Live:
+    wallet: str
+    ends_s: float
+    previous_until_s: float = 0.0  # until then the token before the last renewal is good
+
+
+class SessionBook:
+    """Opens, finds and ends sessions. Safe to use from several threads.
+
+    `steps` are taken at each check-out; `tell` is called for all that happened, once it is kept.
+    Every refusal is a `Refused`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        challenges: ChallengeBook,
+        camera_id: str,
+        settings: SessionSettings,
+        clock: Clock,
+        watch: WallClockWatch,
+        steps: Sequence[Step] = (),
+        tell: Callable[[Change], None] = lambda change: None,
+    ) -> None:
+        self._settings = settings
+        self.rights = SessionRights(store, settings, tell)
+        self.presence = Presence(clock)
+        self._store = store
+        self._challenges = challenges
+        self._camera_id = camera_id
+        self._clock = clock
+        self._watch = watch
+        self._tell = tell
+        self._out = CheckOut(store, (self, *steps), tell)
+        self._live: dict[str, _Live] = {}
+        self._ending: dict[str, str] = {}  # what could not be kept: to be tried again
+        self._noted_s = clock.elapsed_s()
+        self._lock = threading.Lock()
+        self._load()
+
+    def set_settings(self, settings: SessionSettings) -> None:
+        """Take other settings; sessions that are open last as long as they were given."""
+        self._settings = self.rights.settings = settings
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    def check_in(self, answer: Answer, source: str, name: str) -> CheckedIn:
+        """Open a session for who answered a challenge, which is used up by it.
+
+        Of one wallet only so many stay: the oldest makes room. Nobody else is sent away: refused
+        'too_many_sessions', but for the owner.
+        """
+        wallet = answer.wallet
+        self.tick()
+        token = new_token()
+        with self._store.transaction() as tx:
+            self._challenges.spend(tx, answer)
+            leaving = self._make_room(tx, wallet)
+            session = self._new_session(tx, wallet, source, name, token)
+            session_records.add(tx, session)
+            data = {'rights': rights.in_order(session.rights), 'source': source}
+            personal = {LOG_SESSION: session.id, 'display_name': session.display_name or ''}
+            event = event_log.append(tx, LOG_CHECKED_IN, wallet, data, personal)
+        with self._lock:
+            self._live[session.id] = _Live(wallet, self._now_s() + self._settings.session_s)
+        self.presence.arrive(wallet)
+        if leaving:
+            self.end(leaving, REPLACED)
+        self._tell(Change(ChangeKind.CHECKED_IN, event.sequence, session.id, wallet))
+        return CheckedIn(session, token)
+
+    def _make_room(self, tx: Transaction, wallet: str) -> list[str]:
+        """Sessions of this wallet that the new one replaces, if there is room for it."""
+        sessions = session_records.open_sessions(tx)
+        own = [session.id for session in sessions if session.wallet == wallet]
+        leaving = own[: max(0, len(own) + 1 - self._settings.per_wallet)]
+        is_full = len(sessions) - len(leaving) >= self._settings.at_most
+        if is_full and wallet != self._settings.owner_wallet:
+            raise Refused('too_many_sessions')
+        return leaving
+
+    def _new_session(
+        self, tx: Transaction, wallet: str, source: str, name: str, token: str
+    ) -> Session:
+        now_ms = self._clock.utc_ms()
+        return Session(
+            id=new_session_id(),
+            wallet=wallet,
+            display_name=display_name(name) or None,
+            rights=self.rights.of(tx, wallet),
+            token_hash=token_digest(token, self._camera_id),
+            previous_token_hash=None,
+            created_ms=now_ms,
+            expires_ms=now_ms + round(self._settings.session_s * 1000),
+            renewed_ms=now_ms,
+            last_seen_ms=now_ms,
+            source=source,
+        )
+
+    # --- finding ----------------------------------------------------------------------------------
+
+    def session_of(self, token: str, right: str = '') -> Session:
+        """The session that this token opens, which has this right; counts as an action.
+
+        Refused 'bad_token', 'session_over', 'missing_right', 'unknown_right'.
+        """
+        digest = token_digest(token, self._camera_id)
+        with self._store.reading() as query:
+            session = session_records.by_token_hash(query, digest)
+            if session is None or session.wallet is None:
+                raise Refused('bad_token')
+            session = self._as_of_now(query, session)
+        now_s = self._now_s()
+        with self._lock:
+            live = self._live.get(session.id)
+        if live is None:
+            raise Refused('session_over')
+        if live.ends_s <= now_s:
+            self.end([session.id], EXPIRED)
+            raise Refused('session_over')
+        if session.token_hash != digest and live.previous_until_s <= now_s:
+            raise Refused('bad_token')
+        if right:
+            rights.require(session.rights, right)
+        self.presence.seen(live.wallet)
+        return session
+
+    def renew(self, token: str, right: str = '') -> CheckedIn:
+        """Exchange a token for a new one, and let the session last as long as a new one.
+
+        The old token is good for TOKEN_OVERLAP_S more. Refused as by `session_of`.
+        """
+        session = self.session_of(token, right)
+        new = new_token()
+        digest, now_ms = token_digest(new, self._camera_id), self._clock.utc_ms()
+        expires_ms = now_ms + round(self._settings.session_s * 1000)
+        wallet = session.wallet or ''
+        with self._store.transaction() as tx:
+            if not session_records.renew(tx, session.id, digest, expires_ms, now_ms):
+                raise Refused('session_over')
+            event = event_log.append(tx, LOG_RENEWED, wallet, None, {LOG_SESSION: session.id})
+            renewed = session_records.get(tx, session.id)
+        assert renewed is not None
+        with self._lock:
+            live = self._live.get(session.id)
+            if live is not None:
+                live.ends_s = self._now_s() + self._settings.session_s
+                live.previous_until_s = self._now_s() + TOKEN_OVERLAP_S
+        self._tell(Change(ChangeKind.RENEWED, event.sequence, session.id, wallet))
+        return CheckedIn(dataclasses.replace(renewed, rights=session.rights), new)
+
+    def get(self, session_id: str) -> Session:
+        """A live session by its public name. Refused 'no_session'."""
+        for session in self.live():
+            if session.id == session_id:
+                return session
+        raise Refused('no_session')
+
+    def live(self, wallet: str = '') -> list[Session]:
+        """Those that a token opens, of this wallet or of everybody, the oldest first."""
+        now_s = self._now_s()
+        with self._store.reading() as query:
+            sessions = session_records.open_sessions(query)
+            with self._lock:
+                alive = {key for key, live in self._live.items() if live.ends_s > now_s}
+            return [
+                self._as_of_now(query, session)
+                for session in sessions
+                if session.id in alive and wallet in ('', session.wallet)
+            ]
+
+    def _as_of_now(self, query: Query, session: Session) -> Session:
+        wallet = session.wallet or ''
+        return dataclasses.replace(
+            session,
+            rights=self.rights.of(query, wallet),
+            last_seen_ms=max(session.last_seen_ms, self.presence.last_seen_ms(wallet)),
+        )
+
+    # --- ending -----------------------------------------------------------------------------------
+
+    def end(self, session_ids: Collection[str], reason: str) -> int:
+        """Check out; returns how many were open. Their tokens open nothing from now on.
+
+        Raises StoreError if that cannot be kept at the moment; `tick` tries again.
+        """
+        with self._lock:
+            for session_id in session_ids:
+                self._live.pop(session_id, None)
+                self._ending[session_id] = reason
+        count = self._out.end(session_ids, reason)
+        with self._lock:
+            for session_id in session_ids:
+                self._ending.pop(session_id, None)
+        return count
+
+    def begin(self, departure: Departure) -> None:
+        """A step of the check-out: nobody waits for who has gone."""
+        if departure.is_last:
+            self.presence.leave(departure.wallet)
+
+    def tick(self) -> None:
+        """Do what time brings; to be called every second or so. Raises StoreError."""
+        self._settle_clock()
+        now_s = self._now_s()
+        absent = set(self.presence.absent(self._settings.absent_s))
+        with self._lock:
+            over = [key for key, live in self._live.items() if live.ends_s <= now_s]
+            gone = [key for key, live in self._live.items() if live.wallet in absent]
+            unkept = dict(self._ending)
+        for session_ids, reason in ((over, EXPIRED), (gone, ABSENT)):
+            if session_ids:
+                self.end(session_ids, reason)
+        for session_id, reason in unkept.items():
+            self.end([session_id], reason)
+        self._let_tokens_go(now_s)
+        self.rights.follow()
+        if now_s - self._noted_s >= NOTE_SEEN_S:
+            self.note_seen()
+
+    def note_seen(self) -> None:
+        """Write down who was there last when; otherwise done now and then."""
+        self._noted_s = self._now_s()
+        news = self.presence.take_news()
+        if not news:
+            return
+        with self._lock:
+            seen = {
+                key: news[live.wallet] for key, live in self._live.items() if live.wallet in news
+            }
+        with self._store.transaction() as tx:
+            session_records.set_last_seen(tx, seen)
+
+    def _let_tokens_go(self, now_s: float) -> None:
+        with self._lock:
+            over = [key for key, live in self._live.items() if 0 < live.previous_until_s <= now_s]
+        if not over:
+            return
+        with self._store.transaction() as tx:
+            for session_id in over:
+                session_records.forget_previous_token(tx, session_id)
+        with self._lock:
+            for session_id in over:
+                if (live := self._live.get(session_id)) and live.previous_until_s <= now_s:
+                    live.previous_until_s = 0.0
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _now_s(self) -> float:
+        return self._clock.elapsed_s()
+
+    def _load(self) -> None:
+        """Take over the sessions of the process before, each for the rest of its time."""
+        now_s, now_ms = self._now_s(), self._clock.utc_ms()
+        longest_ms = round(self._settings.session_s * 1000)
+        with self._store.reading() as query:
+            shift_ms = self._watch.shift_ms(query)
+            sessions = session_records.open_sessions(query)
+        for session in sessions:
+            # A clock that is behind after a start of the machine gives nobody more time.
+            since_ms = max(now_ms, session.last_seen_ms + shift_ms)
+            left_ms = min(session.expires_ms + shift_ms - since_ms, longest_ms)
+            live = _Live(session.wallet or '', now_s + left_ms / 1000)
+            if session.previous_token_hash is not None:
+                # Whether the client ever got the new one, nobody knows.
+                live.previous_until_s = now_s + TOKEN_OVERLAP_S
+            self._live[session.id] = live
+            self.presence.arrive(live.wallet)
+        self._date_anew(shift_ms)
+
+    def _settle_clock(self) -> None:
+        with self._store.reading() as query:
+            shift_ms = self._watch.shift_ms(query)
+        if shift_ms:
+            self._date_anew(shift_ms)
+
+    def _date_anew(self, shift_ms: int) -> None:
+        """Write the times of the wall clock as it is now: nobody's time changes by its being set."""
+        now_s, now_ms = self._now_s(), self._clock.utc_ms()
+        with self._lock:
+            ends_ms = {
+                key: now_ms + round((live.ends_s - now_s) * 1000)
+                for key, live in self._live.items()
+            }
+        with self._store.transaction() as tx:
+            for session_id, expires_ms in ends_ms.items():
+                session_records.set_expiry(tx, session_id, expires_ms)
+            if shift_ms:
+                move_grants(tx, shift_ms)
+            self._watch.note(tx)

@@ -1,0 +1,141 @@
+"""Sealed templates in the keeping of a camera: taken with consent, given out as they are.
+
+Nothing here opens one. Only the header of an envelope can be read; what it is bound to is proven by
+who opens it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass, field
+
+from mmoment_chain import consent_records, event_log, template_records
+from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey
+from mmoment_chain.errors import Refused
+from mmoment_chain.rights import RECOGNIZE
+from mmoment_chain.session_records import Session
+from mmoment_chain.store import Query, Store
+from mmoment_chain.template_records import TemplateRecord
+from mmoment_chain.vault import check_wrapped
+from mmoment_chain.wallet import parse_wallet
+
+IS_CONSENT_VERSION = re.compile(r'[A-Za-z0-9][A-Za-z0-9._\-]{0,63}')
+# Whose key: a person's, from their wallet or behind a passphrase, or the camera's.
+CUSTODIES = {
+    'user': Custody.USER,
+    'passphrase': Custody.USER,
+    'camera': Custody.CAMERA,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTemplate:
+    """What somebody hands over to be kept."""
+
+    record_id: str
+    model_id: str
+    custody: str  # of CUSTODIES
+    envelope: bytes = field(repr=False)
+
+
+class TemplateKeeping:
+    """Keeps sealed templates. `camera_key_ids`: of the keys with which this camera opens."""
+
+    def __init__(self, store: Store, camera_key_ids: frozenset[bytes]) -> None:
+        self._store = store
+        self._camera_key_ids = camera_key_ids
+
+    def keep(self, session: Session, template: SealedTemplate, consent_version: str) -> str:
+        """Keep a template of the session's person, who agreed to that text; returns its record id.
+
+        Replaces an earlier one of the same model. Refused 'no_consent', 'bad_envelope',
+        'wrong_key'.
+        """
+        wallet = session.wallet or ''
+        if not IS_CONSENT_VERSION.fullmatch(consent_version):
+            raise Refused('no_consent', 'Name the version of the text that the person agreed to')
+        self._check(wallet, template)
+        with self._store.transaction() as tx:
+            now_ms = tx.utc_ms()
+            if consent_records.give(tx, wallet, consent_version, now_ms):
+                event_log.append(tx, 'consent_given', wallet, {'text_version': consent_version})
+            record = TemplateRecord(
+                template.record_id,
+                wallet,
+                template.model_id,
+                template.custody,
+                template.envelope,
+                now_ms,
+            )
+            try:
+                template_records.put(tx, record)
+            except sqlite3.IntegrityError:
+                raise Refused('bad_envelope', 'This record id is taken: enrol again') from None
+            data = {'model_id': template.model_id, 'custody': template.custody}
+            event_log.append(tx, 'template_kept', wallet, data)
+        return template.record_id
+
+    def template_of(self, wallet: str) -> TemplateRecord:
+        """The newest template of this wallet. Refused 'bad_wallet', 'no_template'."""
+        parse_wallet(wallet)
+        with self._store.reading() as query:
+            return _newest(query, wallet)
+
+    def for_recognition(
+        self, session: Session, wrapped_key: bytes, now_ms: int
+    ) -> TemplateRecord | None:
+        """The template that face_node may open now; None: the person asked for no recognition.
+
+        Without a wrapped key that is one in the camera's keeping. Refused 'missing_right',
+        'no_template', 'no_consent', 'bad_envelope', 'wrong_camera', 'expired',
+        'expires_too_late'.
+        """
+        if wrapped_key:
+            check_wrapped(WrappedKey.from_bytes(wrapped_key), self._camera_key_ids, now_ms)
+        with self._store.reading() as query:
+            kept = template_records.of_wallet(query, session.wallet or '')
+            has_consent = bool(consent_records.standing(query, session.wallet or ''))
+        if not wrapped_key:
+            kept = [each for each in kept if CUSTODIES.get(each.custody) is Custody.CAMERA]
+            if not kept or RECOGNIZE not in session.rights or not has_consent:
+                return None
+        if RECOGNIZE not in session.rights:
+            raise Refused('missing_right', f'You do not have the right to do this: {RECOGNIZE}')
+        if not kept:
+            raise Refused('no_template')
+        if not has_consent:
+            raise Refused('no_consent')
+        return max(kept, key=lambda each: each.created_ms)
+
+    def _check(self, wallet: str, template: SealedTemplate) -> None:
+        custody = CUSTODIES.get(template.custody)
+        if custody is None:
+            raise Refused('bad_envelope', f'Custody is one of: {", ".join(CUSTODIES)}')
+        try:
+            Record(wallet, template.model_id, template.record_id)
+        except ValueError as error:
+            raise Refused('bad_envelope', f'This cannot be kept: {error}') from None
+        envelope = Envelope.from_bytes(template.envelope)
+        if envelope.custody is not custody:
+            raise Refused('bad_envelope', 'This template was sealed for another custody')
+        is_ours = envelope.recipient_id in self._camera_key_ids
+        if is_ours != (custody is Custody.CAMERA):
+            raise Refused(
+                'wrong_key',
+                'A template in the keeping of the camera is sealed to its key, any other is not',
+            )
+
+
+def wrapped_expiry_ms(wrapped_key: bytes, session_ends_ms: int) -> int:
+    """When somebody is to be unknown again at the latest."""
+    if not wrapped_key:
+        return session_ends_ms
+    return min(WrappedKey.from_bytes(wrapped_key).expires_ms, session_ends_ms)
+
+
+def _newest(query: Query, wallet: str) -> TemplateRecord:
+    kept = template_records.of_wallet(query, wallet)
+    if not kept:
+        raise Refused('no_template')
+    return max(kept, key=lambda each: each.created_ms)
