@@ -96,9 +96,12 @@ def _verify_file(name: str, noted: bytes | None) -> Verdict:
 
 
 def _hash(text: str) -> bytes:
-    value = bytes.fromhex(text)
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b''
     if len(value) != event_log.HASH_BYTES:
-        raise ValueError('no SHA-256')
+        raise argparse.ArgumentTypeError('a hash has 64 hexadecimal digits')
     return value
 
 

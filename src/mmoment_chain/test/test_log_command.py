@@ -34,6 +34,13 @@ def test_a_good_log_is_told_with_its_last_hash(path, capsys):
     assert main(['verify', '--store', str(path), '--noted', 'f' * 64]) == 1
 
 
+@pytest.mark.parametrize('noted', ['00', 'x' * 64])
+def test_a_noted_hash_that_is_none_is_refused(noted, capsys):
+    with pytest.raises(SystemExit):
+        main(['verify', '--noted', noted])
+    assert capsys.readouterr().err.endswith('a hash has 64 hexadecimal digits\n')
+
+
 def test_the_first_bad_entry_is_told(path, capsys):
     tamper(path)
     assert main(['verify', '--store', str(path)]) == 1
