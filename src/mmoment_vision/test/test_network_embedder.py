@@ -38,8 +38,9 @@ def row_of_faces(count):
     colours = random.integers(20, 255, (count, 3))
     picture = np.repeat(colours, STEP_PX, axis=0)[None].repeat(STEP_PX, axis=0).astype(np.uint8)
     points = np.array(POINTS, np.float32)
-    landmarks = np.stack([points + [STEP_PX * number + 5, 5] for number in range(count)])
-    return picture, landmarks.astype(np.float32), colours.astype(np.float32)
+    corners = np.array([[STEP_PX * number + 5, 5] for number in range(count)], np.float32)
+    landmarks = points + corners[:, None]
+    return picture, landmarks, colours.astype(np.float32)
 
 
 def test_each_face_has_its_own_row_of_length_one():
