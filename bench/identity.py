@@ -28,6 +28,7 @@ from mmoment_vision.face_tracking import TrackedFace
 
 SUMMARY = 'Identity over time: switches, names kept, names found again; clips and made-up scenes'
 COMPARED_WITH = {
+    'model': 'what `auto` picks here',
     'switches': 'occasions on which a face has the name of another person (aim: 0)',
     'kept': 'pictures of a person in sight with the right name, from the first on (aim: 0.98)',
     'reacquire_p95_s': 'from coming back into sight to the name (aim: under 1.0)',
@@ -209,6 +210,7 @@ def figures(cast: Cast, clips: Scores, made_up: Scores) -> dict[str, float | int
     visible = sum(scores.visible for scores in both)
     faces_s = sum(scores.faces_s for scores in both)
     return {
+        'model': cast.embedder.model_id,
         'switches': sum(scores.switches for scores in both),
         'kept': sum(scores.right for scores in both) / visible,
         'kept_clips': clips.right / max(1, clips.visible),
@@ -223,7 +225,6 @@ def figures(cast: Cast, clips: Scores, made_up: Scores) -> dict[str, float | int
         'strangers_named_frames': sum(scores.wrong_strangers for scores in both),
         'embeds_per_face_s': cast.player.worker.embedded / faces_s,
         'embed_ms': cast.embed_ms,
-        'model': cast.embedder.model_id,
     }
 
 
@@ -233,8 +234,8 @@ def notes(cast: Cast, scenes: int) -> list[str]:
         f'{cast.embedder.name}; threshold {cast.embedder.decision.threshold}, margin '
         f'{cast.embedder.decision.margin}; {len(cast.enrolled)} people enrolled, three of whom '
         'never come',
-        'clips: two signers learnt from one clip each and shown in another, joined without a pause, '
-        'then a crowd of strangers, then the signers again',
+        'clips: two men sign, each learnt from one clip and shown in his other one, joined without '
+        'a pause, then a crowd of strangers, then the two again',
         'not shown: a cut from one face to another at the very same place, which no camera makes; '
         'the name would go with the next look, after up to 2 s',
         f'{scenes} made-up scenes: heads cut out of other pictures than those learnt from cross, '
