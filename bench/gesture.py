@@ -46,8 +46,8 @@ COMPARED_WITH = {
     'movements_misnamed': 'made-up waves and swipes taken for another movement',
     'movements_false': 'made-up other doings of hands taken for a movement',
     'ece_movements': 'expected calibration error of movements, unseen made-up ones',
-    'false_per_minute': 'movements told in clips of a person who signs (aim: 0)',
-    'false_per_minute_unseen': 'the same by models fitted without the clip',
+    'false_per_minute': 'movements told in clips of two men who sign (aim: 0)',
+    'false_per_minute_unseen': 'the same by models fitted without the clips of the man',
 }
 GESTURE_OF_FINGERS = {'0': 'fist', '1': 'point', '2': 'peace', '3': '', '5': 'open_palm'}
 MODERATE_TURNS = (-60, -40, -20, 20, 40, 60)
@@ -107,8 +107,9 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
             + ', '.join(f'{name} {share:.3f}' for name, share in crossed[0].composites.items()),
             'three open fingers count as no gesture; such pictures decided which hands without '
             'a gesture the made-up ones include',
-            'thumbs up and down and call_me are tested on made-up and composite hands only: none '
-            'were recorded',
+            'thumbs_up, thumbs_down and call_me: no recordings exist here; all that is said of them '
+            'rests on made-up hands and on composites of recorded fingers, and no real one was '
+            'ever judged',
             *moved.notes,
         ],
     )

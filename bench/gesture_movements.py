@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -38,13 +38,14 @@ QUICK_PER_KIND = 20
 # Made-up candidates of which the models are fitted that have not seen a clip.
 UNSEEN_SCALE = 0.4
 QUICK_UNSEEN_SCALE = 0.05
-SIGNERS = ('milk', 'no', 'thanks', 'yes')
+# Two men sign, each in two clips: a model that is to see nothing of one must see neither of his.
+SIGNERS = {'milk': 'blond', 'no': 'dark', 'thanks': 'blond', 'yes': 'dark'}
 # Every hand as it is, with every second and third picture, from each start, and all mirrored.
 GUISES = 12
 
 
 def movements(quick: bool, progress: Callable[[str], None]) -> BenchResult:
-    """Judge made-up movements and the hands of a person who signs."""
+    """Judge made-up movements and the hands of two men who sign."""
     progress('judging made-up movements')
     random = np.random.default_rng(SEED)
     count = QUICK_PER_KIND if quick else PER_KIND
@@ -55,7 +56,7 @@ def movements(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     hits = {kind: float(np.mean([kind in one for one in told[kind]])) for kind in MOVEMENTS}
     misnamed = [bool(set(one) - {kind}) for kind in MOVEMENTS for one in told[kind]]
     false = {kind: float(np.mean([bool(one) for one in told[kind]])) for kind in OTHERS}
-    progress('looking at a person who signs')
+    progress('looking at two men who sign')
     clips = [clip_hands(media_folder() / 'clips' / f'{name}.mkv') for name in SIGNERS]
     minutes = GUISES * sum(length_s for _, length_s in clips) / 60.0
     in_clips = Counter(
@@ -67,7 +68,10 @@ def movements(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     )
     scale = QUICK_UNSEEN_SCALE if quick else UNSEEN_SCALE
     made_up = list(made_up_candidates(np.random.default_rng(SEED + 1), scale))
-    unseen = sum(unseen_told([h for h, _ in clips], number, made_up) for number in range(4))
+    hands_of: dict[str, list[Sequence[Sighting]]] = {}
+    for man, (hands, _) in zip(SIGNERS.values(), clips, strict=True):
+        hands_of.setdefault(man, []).extend(hands)
+    unseen = sum(unseen_told(hands_of, man, made_up) for man in hands_of)
     metrics = {
         'movements_told': float(np.mean(list(hits.values()))),
         'movements_misnamed': float(np.mean(misnamed)),
@@ -85,9 +89,13 @@ def movements(quick: bool, progress: Callable[[str], None]) -> BenchResult:
             'movements told: ' + ', '.join(f'{name} {share:.3f}' for name, share in hits.items()),
             'other doings taken for a movement: '
             + ', '.join(f'{name} {share:.3f}' for name, share in false.items() if share),
-            f'a person who signs: {sum(in_clips.values())} movements told in {minutes:.1f} '
-            f'minutes of hands, of which {minutes / GUISES * 60.0:.1f} s were recorded, the rest '
-            'are the same at other rates and mirrored',
+            f'{len(hands_of)} men who sign, in {len(clips)} clips: {sum(in_clips.values())} '
+            f'movements told in {minutes:.1f} minutes of hands, of which '
+            f'{minutes / GUISES * 60.0:.1f} s were recorded, the rest are the same at other rates '
+            'and mirrored; the shipped model was fitted with these clips among others, '
+            'false_per_minute_unseen is by models that saw nothing of the man',
+            'waves and swipes were never recorded here: how often they are told rests on made-up '
+            'hands alone, and how often nobody makes one on two men and on made-up hands',
         ],
     )
 
@@ -109,11 +117,11 @@ def told_of(sightings: Sequence[Sighting]) -> list[str]:
     ]
 
 
-def unseen_told(clips: list, number: int, made_up: list) -> int:
-    """Count what models would tell of a clip that were fitted without it."""
-    others = [hand for other, hands in enumerate(clips) if other != number for hand in hands]
+def unseen_told(hands_of: Mapping[str, list], man: str, made_up: list) -> int:
+    """Count what models would tell of a man's hands that were fitted without his clips."""
+    others = [hand for other, hands in hands_of.items() if other != man for hand in hands]
     seen = real_candidates(others)
-    candidates = real_candidates(clips[number])
+    candidates = real_candidates(hands_of[man])
     told = 0
     for waves, names in ((False, SWIPE_MEASURES), (True, WAVE_MEASURES)):
         mine = [one.measures for one in candidates if (one.name == WAVE) == waves]

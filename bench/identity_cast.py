@@ -24,7 +24,7 @@ from mmoment_vision.face_template import FaceTemplate, mean_embedding
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 
 # People are learnt from other clips and pictures than those they are shown in. (There are two
-# signers: one in `no` and `yes`, another in `milk` and `thanks`.)
+# signers: a dark-haired man in `no` and `yes`, a blond one in `milk` and `thanks`.)
 DARK, BLOND, OBAMA, BIDEN = 'dark signer', 'blond signer', 'obama', 'biden'
 SIGNERS_LEARNT_FROM = {DARK: 'no.mkv', BLOND: 'milk.mkv'}
 SIGNERS_SHOWN_IN = {DARK: 'yes.mkv', BLOND: 'thanks.mkv'}
@@ -127,7 +127,7 @@ class Cast:
 
 def hire(media: Path) -> Cast:
     """Find the faces in the media, learn those to be known, and cut out the heads."""
-    detector, embedder = open_detector('mtcnn', 'cpu'), open_embedder('dlib')
+    detector, embedder = open_detector('mtcnn', 'cpu'), open_embedder('auto', 'cpu')
     recognizer = FaceRecognizer(embedder)
     actors: dict[str, list[Actor]] = {}
     for name, clip in SIGNERS_LEARNT_FROM.items():

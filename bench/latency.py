@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import statistics
 import threading
 import time
@@ -23,12 +22,12 @@ import psutil
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from bench.api_process import Signed, sign_in, started
+from bench.api_process import Signed, sign_in
 from bench.runner import BenchResult
+from bench.whole_graph import Memory, memory_of, quantile, whole_graph
 from mmoment_camera.pattern import MICROSECOND_NS, STAMP_MODULUS_US, read_mark
 from mmoment_interfaces.msg import FaceArray
 from mmoment_node.managed_node import create_executor
-from mmoment_node.spare_domain import spare_domain
 
 SUMMARY = 'whole graph on the test pattern: capture to page and to faces, start, memory'
 COMPARED_WITH = {
@@ -37,13 +36,11 @@ COMPARED_WITH = {
     'rss_growth': 'about 0; 0.05 is 5 %',
 }
 NAMESPACE = f'bench_latency_{os.getpid()}'
-COMMAND = ('mmoment_bringup', 'mmoment.launch.yaml', 'source:=pattern', 'port:=0')
 # Models load and buffers fill in the first seconds; that is no growth.
 WARM_UP_S, QUICK_WARM_UP_S = 60.0, 10.0
 FULL_S, QUICK_S = 600.0, 25.0
 MEMORY_PERIOD_S, QUICK_MEMORY_PERIOD_S = 5.0, 1.0
 PROVED_EVERY = 30
-NODE_STARTED = re.compile(r'\[supervisor\] \S+ started, process \d+')
 # Part of the samples at either end that growth is taken from.
 END_SHARE = 0.15
 
@@ -64,11 +61,8 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     """Start the graph, look at it, listen to it, weigh it."""
     warm_up_s, seconds = (QUICK_WARM_UP_S, QUICK_S) if quick else (WARM_UP_S, FULL_S)
     period_s = QUICK_MEMORY_PERIOD_S if quick else MEMORY_PERIOD_S
-    # Also that of our own listener.
-    os.environ['ROS_DOMAIN_ID'] = str(spare_domain())
     progress('starting the graph')
-    with started([_supervisor(), *COMMAND, f'namespace:={NAMESPACE}']) as graph:
-        graph.wait_for(NODE_STARTED)
+    with whole_graph(NAMESPACE, 'source:=pattern') as graph:
         began_s = time.monotonic()
         signed = sign_in(graph, timeout_s=60.0)
         parts, ended = Parts(), threading.Event()
@@ -114,28 +108,21 @@ def _figures(
     what: str, ages_ms: list[float], rate: str, seconds: float
 ) -> dict[str, float | int | str]:
     return {
-        f'{what}_p50_ms': _quantile(ages_ms, 0.5),
-        f'{what}_p99_ms': _quantile(ages_ms, 0.99),
+        f'{what}_p50_ms': quantile(ages_ms, 0.5),
+        f'{what}_p99_ms': quantile(ages_ms, 0.99),
         rate: round(len(ages_ms) / seconds, 2),
     }
 
 
-def _memory_figures(memory: list[tuple[float, float]]) -> dict[str, float | int | str]:
+def _memory_figures(memory: list[Memory]) -> dict[str, float | int | str]:
     count = max(1, int(len(memory) * END_SHARE))
-    first = statistics.median(rss for rss, _ in memory[:count])
-    last = statistics.median(rss for rss, _ in memory[-count:])
+    first = statistics.median(one.resident_mib for one in memory[:count])
+    last = statistics.median(one.resident_mib for one in memory[-count:])
     return {
         'rss_mib_total': round(last, 1),
-        'pss_mib_total': round(memory[-1][1], 1),
+        'pss_mib_total': round(memory[-1].proportional_mib, 1),
         'rss_growth': round(last / first - 1, 4),
     }
-
-
-def _supervisor() -> str:
-    from ament_index_python.packages import get_package_prefix
-
-    prefix = get_package_prefix('mmoment_bringup')
-    return os.path.join(prefix, 'lib', 'mmoment_bringup', 'supervisor')
 
 
 # --- the live picture -----------------------------------------------------------------------
@@ -210,22 +197,10 @@ class FaceListener:
 # --- memory ---------------------------------------------------------------------------------
 
 
-def _weigh(pid: int, seconds: float, period_s: float) -> Iterator[tuple[float, float]]:
-    """Resident and proportional memory of the supervisor and its nodes, MiB, once per period."""
+def _weigh(pid: int, seconds: float, period_s: float) -> Iterator[Memory]:
+    """Memory of the supervisor and its nodes, once per period."""
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         supervisor = psutil.Process(pid)
-        resident, proportional = 0.0, 0.0
-        for process in [supervisor, *supervisor.children(recursive=True)]:
-            memory = process.memory_full_info()
-            resident += memory.rss / 2**20
-            proportional += memory.pss / 2**20
-        yield resident, proportional
+        yield memory_of([supervisor, *supervisor.children(recursive=True)])
         time.sleep(period_s)
-
-
-def _quantile(values: list[float], q: float) -> float:
-    ordered = sorted(values)
-    if not ordered:
-        return math.nan
-    return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 2)

@@ -6,9 +6,7 @@ ring and encoding. The viewers run in a process of their own.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from typing import Any
 import psutil
 
 from bench.api_process import Signed, node_command, sign_in, started
+from bench.mjpeg_viewers import result_of, start
 from bench.runner import BenchResult
 from mmoment_node.spare_domain import spare_domain
 
@@ -82,32 +81,8 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
     return BenchResult(metrics=metrics, samples=int(many['parts']), notes=notes)
 
 
-def _viewers(signed: Signed, query: str, viewers: int, seconds: float, *more: str) -> Any:
-    command = [sys.executable, '-m', 'bench.mjpeg_viewers', str(signed.port), query]
-    process = subprocess.Popen(
-        [*command, str(viewers), str(seconds), *more],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    # Everybody on this machine can read the arguments of a process.
-    process.stdin.write(f'{signed.cookie}\n')
-    process.stdin.flush()
-    return process
-
-
-def _result(viewers: Any) -> dict[str, Any]:
-    output, _ = viewers.communicate()
-    if viewers.returncode != 0:
-        raise RuntimeError('the viewers failed, see above')
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result
-
-
 def _measure(signed: Signed, process: psutil.Process, count: int, seconds: float) -> dict[str, Any]:
-    viewers = _viewers(signed, 'overlay=1', count, seconds + 1.0)
-    viewers.stdout.readline()
+    viewers = start(signed.port, signed.cookie, 'overlay=1', count, seconds + 1.0)
     time.sleep(SETTLE_S)
     figures_before, cpu_before, began_s = _figures(signed), process.cpu_times(), time.monotonic()
     time.sleep(max(1.0, seconds - SETTLE_S))
@@ -116,17 +91,18 @@ def _measure(signed: Signed, process: psutil.Process, count: int, seconds: float
     pictures = figures_after['pictures'] - figures_before['pictures']
     encodes = figures_after['encodes'] - figures_before['encodes']
     return {
-        **_result(viewers),
+        **result_of(viewers),
         'cpu_percent': 100 * used_s / (ended_s - began_s),
         'encodes_per_frame': encodes / max(1, pictures),
     }
 
 
 def _slow_viewer(signed: Signed, seconds: float) -> dict[str, Any]:
-    fast = _viewers(signed, 'overlay=1', 4, seconds + SETTLE_S)
-    slow = _viewers(signed, 'overlay=1', 1, seconds, str(SLOW_BITS_PER_S))
-    result = _result(slow)
-    _result(fast)
+    about = signed.port, signed.cookie, 'overlay=1'
+    fast = start(*about, 4, seconds + SETTLE_S)
+    slow = start(*about, 1, seconds, str(SLOW_BITS_PER_S))
+    result = result_of(slow)
+    result_of(fast)
     return result
 
 

@@ -10,6 +10,7 @@ import math
 import re
 import selectors
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -176,6 +177,35 @@ def _staleness_ms(items: list[Arrival], ended_ns: int) -> float:
     replaced_ns = [*(item.arrived_ns for item in items[1:]), ended_ns]
     ages_ns = (end - item.captured_ns for item, end in zip(items, replaced_ns, strict=False))
     return max(ages_ns, default=math.nan) / 1e6
+
+
+def start(
+    port: int, cookie: str, query: str, viewers: int, seconds: float, *more: str
+) -> subprocess.Popen[str]:
+    """Begin to look in a process of its own; returns once its viewers have asked for pictures."""
+    words = [str(port), query, str(viewers), str(seconds), *more]
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'bench.mjpeg_viewers', *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # Everybody on this machine can read the arguments of a process.
+    process.stdin.write(f'{cookie}\n')
+    process.stdin.flush()
+    process.stdout.readline()
+    return process
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The summary, when the time is over; RuntimeError if the viewers failed."""
+    output, _ = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError('the viewers failed, see above')
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ EDGE_MODULES = (
     'src/*/*/*_topics.py',
     'src/*/*/*_messages.py',
     # Services and actions of a node.
-    'src/mmoment_vision/mmoment_vision/face_requests.py',
+    'src/mmoment_vision/mmoment_vision/*_requests.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
     'src/mmoment_node/mmoment_node/request_desk.py',

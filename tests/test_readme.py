@@ -9,7 +9,7 @@ from cli.main import parser
 from mmoment_api.access_table import ACCESS
 from mmoment_vision.face_enrolment import ERRORS
 from mmoment_vision.face_quality import REASONS
-from mmoment_vision.face_requests import REQUEST_ERRORS
+from mmoment_vision.request_errors import REQUEST_ERRORS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / 'README.md').read_text()

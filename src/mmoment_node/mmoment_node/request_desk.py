@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from mmoment_node.managed_node import ManagedNode
 
-# One request that takes seconds, one more, and what cancels the first.
-THREADS = 3
-SHUTDOWN_PATIENCE_S = 5.0
+# One request that takes seconds, some more, and what cancels the first.
+THREADS = 4
+# For callbacks that were told to end.
+CLOSING_PATIENCE_S = 5.0
+# The executor looks up this often whether it is to end.
+SPIN_S = 0.2
+# For answers and results of callbacks that have just ended.
+LAST_WORDS_S = 0.3
+# A goal keeps what it was asked with, pictures of faces for instance; rclpy's own limit is 15 min.
+RESULT_KEPT_S = 10
 
 
 class RequestDesk:
@@ -21,33 +33,81 @@ class RequestDesk:
 
     Neither executor of rclpy 7 awaits a coroutine without turning in circles, and a callback that
     waits would keep every other message from its node. Services and actions that take longer than
-    a picture are made here: `create_service(..., callback_group=desk.group)` on `desk.node`, from
-    the thread that made the desk. Their callbacks run in several threads at once. A fault of one
-    ends the owner.
+    a picture are served here, in several threads at once. A fault of one ends the owner. Arguments
+    of the process, remappings for instance, do not reach this node: the owner's name would.
     """
 
     def __init__(self, owner: ManagedNode[Any]) -> None:
-        self.node: Node = rclpy.create_node(
+        self._owner = owner
+        self._node: Node = rclpy.create_node(
             f'{owner.get_name()}_requests',
             namespace=owner.get_namespace(),
             context=owner.context,
-            # The name of the owner, if it was given as an argument, is not this node's as well.
             use_global_arguments=False,
             start_parameter_services=False,
             enable_rosout=False,
         )
-        self.group = ReentrantCallbackGroup()
-        self._owner = owner
+        self._group = ReentrantCallbackGroup()
         self._executor = MultiThreadedExecutor(THREADS, context=owner.context)
-        self._executor.add_node(self.node)
+        self._executor.add_node(self._node)
+        self._actions: list[ActionServer] = []
+        self._changed = threading.Condition()
+        self._running = 0
+        self._is_ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def serve(self, kind: Any, name: str, answer: Callable[[Any, Any], Any]) -> None:
+        """Serve `name`, of service type `kind`; before `open`."""
+        self._node.create_service(kind, name, self._counted(answer), callback_group=self._group)
+
+    def act(self, kind: Any, name: str, execute: Callable[[ServerGoalHandle], Any]) -> None:
+        """Serve the action `name` of type `kind`; every goal may be cancelled. Before `open`."""
+        self._actions.append(
+            ActionServer(
+                self._node,
+                kind,
+                name,
+                self._counted(execute),
+                callback_group=self._group,
+                cancel_callback=lambda handle: CancelResponse.ACCEPT,
+                result_timeout=RESULT_KEPT_S,
+            )
+        )
 
     def open(self) -> None:
         """Begin to answer."""
-        self._thread = self._owner.spawn(self._executor.spin, 'requests')
+        self._thread = self._owner.spawn(self._spin, 'requests')
 
     def close(self) -> None:
-        """Answer no more; waits a while for the callbacks that run."""
-        self._executor.shutdown(timeout_sec=SHUTDOWN_PATIENCE_S)
-        if thread := self.__dict__.pop('_thread', None):
-            thread.join(SHUTDOWN_PATIENCE_S)
-        self.node.destroy_node()
+        """Answer no more. Tell callbacks to end before; what they say last still goes out."""
+        if self._thread is not None:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running, CLOSING_PATIENCE_S)
+            time.sleep(LAST_WORDS_S if self._owner.context.ok() else 0.0)
+            self._is_ending.set()
+            self._thread.join(CLOSING_PATIENCE_S)
+            self._thread = None
+        # rclpy forgets actions when it destroys a node, and its pool when it shuts down.
+        for action in self._actions:
+            action.destroy()
+        self._actions.clear()
+        self._executor.shutdown()
+        self._executor._executor.shutdown(wait=False)
+        self._node.destroy_node()
+
+    def _spin(self) -> None:
+        while not self._is_ending.is_set() and self._owner.context.ok():
+            self._executor.spin_once(SPIN_S)
+
+    def _counted(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with self._changed:
+                self._running += 1
+            try:
+                return callback(*arguments)
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify_all()
+
+        return call

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 import rclpy
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
+from mmoment_interfaces.action import EnrollFace
 from mmoment_node.managed_node import ManagedNode
 from mmoment_node.request_desk import RequestDesk
 from mmoment_node.spare_domain import spare_domain
@@ -32,8 +35,9 @@ class Clerk(ManagedNode[NoParameters]):
         self.go = threading.Event()
         self.begun = threading.Semaphore(0)
         self.desk = RequestDesk(self)
-        self.desk.node.create_service(Trigger, 'slow', self.answer, callback_group=self.desk.group)
-        self.desk.node.create_service(Trigger, 'fail', self.fail_at_it)
+        self.desk.serve(Trigger, 'slow', self.answer)
+        self.desk.serve(Trigger, 'fail', self.fail_at_it)
+        self.desk.act(EnrollFace, 'act', self.act)
         self.desk.open()
         self.create_timer(0.01, self.tick)
 
@@ -48,6 +52,12 @@ class Clerk(ManagedNode[NoParameters]):
         self.begun.release()
         response.success = self.go.wait(WAIT_S)
         return response
+
+    def act(self, handle):
+        self.begun.release()
+        self.go.wait(WAIT_S)
+        handle.succeed()
+        return EnrollFace.Result()
 
     def fail_at_it(self, request, response):
         raise RuntimeError('broken')
@@ -107,6 +117,32 @@ def test_the_owner_goes_on_while_requests_wait(clerk, client):
     clerk.go.set()
     wait_until(lambda: all(answer.done() for answer in answers))
     assert all(answer.result().success for answer in answers)
+
+
+def test_requests_under_way_are_answered_when_the_desk_closes(clerk, client):
+    answer = ask(client, 'slow')
+    actions = ActionClient(client, EnrollFace, 'act')
+    assert actions.wait_for_server(WAIT_S)
+    sent = actions.send_goal_async(EnrollFace.Goal())
+    wait_until(sent.done)
+    result = sent.result().get_result_async()
+    for _ in range(2):
+        assert clerk.begun.acquire(timeout=WAIT_S)
+    # As lifecycle transitions do: in another thread than those that answer.
+    closing = threading.Thread(target=clerk.desk.close)
+    closing.start()
+    time.sleep(0.2)
+    assert closing.is_alive()
+    clerk.go.set()
+    closing.join(WAIT_S)
+    assert not closing.is_alive()
+    wait_until(lambda: answer.done() and result.done())
+    assert answer.result().success
+    assert result.result().status == GoalStatus.STATUS_SUCCEEDED
+    # Nobody can ask any more.
+    wait_until(lambda: not actions.server_is_ready())
+    assert 'clerk_requests' not in client.get_node_names()
+    clerk.desk = RequestDesk(clerk)
 
 
 def test_a_fault_of_a_request_ends_the_owner(clerk, client):

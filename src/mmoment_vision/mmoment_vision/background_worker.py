@@ -64,12 +64,13 @@ class BackgroundWorker(Generic[Job, Result]):
         with self._changed:
             return self._changed.wait_for(lambda: not self._is_busy, timeout_s)
 
-    def close(self) -> None:
-        """End the thread, after the job it works on."""
+    def close(self) -> Result | None:
+        """End the thread, after the job it works on; returns the result not taken yet."""
         with self._changed:
             self._is_wanted = False
             self._changed.notify_all()
         self._thread.join()
+        return self._result
 
     def _run(self) -> None:
         if self._niceness:

@@ -24,6 +24,7 @@ class OpenSet:
 
     threshold: float  # least cosine to the nearest person
     margin: float  # least lead over the second nearest person
+    is_measured: bool = False  # chosen by measuring this very model, not taken from elsewhere
 
 
 class FaceEmbedder(Protocol):
@@ -36,7 +37,7 @@ class FaceEmbedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Model, runtime and device, for people."""
+        """Model, runtime and device, and whether `decision` was not measured; for people."""
         ...
 
     @property
@@ -46,7 +47,10 @@ class FaceEmbedder(Protocol):
 
     @property
     def decision(self) -> OpenSet:
-        """When a face counts as known, measured for this model."""
+        """When a face counts as known unless an operator sets another threshold.
+
+        It says itself whether it was measured: dlib's was, FaceNet's was not.
+        """
         ...
 
     def embed(self, picture: Picture, landmarks: NDArray[np.float32]) -> Embeddings:
@@ -63,7 +67,8 @@ def open_embedder(
     """Open the embedder `backend` (auto, facenet or dlib) on `device` (auto, cpu or cuda).
 
     auto takes FaceNet if its weights were fetched into `models_folder` (default: where
-    `./mmoment models fetch` puts them), else dlib, whose weights are installed. Raises
+    `./mmoment models fetch` puts them), else dlib, whose weights are installed. FaceNet's threshold
+    is not measured, and its name says so: `./mmoment bench recognize` measures one. Raises
     WeightsError, DeviceError, or ValueError for an unknown name and for none.
     """
     choices = [name for name in EMBEDDERS if name != 'none']

@@ -97,30 +97,19 @@ class FaceGallery:
         self._owners.append(identity)
         self._rows_of.setdefault(identity, []).append(row)
 
-    def replace(self, identity: str, template: FaceTemplate) -> None:
-        """Let this be the one template of a person. Raises TemplateError, and keeps the old ones,
-        if another model made it.
-        """
-        self._check(identity, template)
-        self.remove(identity)
+    def add_newest(self, identity: str, template: FaceTemplate, most: int) -> None:
+        """Add a template of a person, and forget the oldest beyond `most`. Raises TemplateError."""
         self.add(identity, template)
+        while len(self._rows_of[identity]) > most:
+            self._drop(self._rows_of[identity].pop(0))
+        self._wipe_scratch()
 
     def remove(self, identity: str) -> int:
         """Forget a person and overwrite the templates; returns how many there were."""
+        # Going downwards, the row that fills a gap never belongs to who is removed.
         rows = sorted(self._rows_of.pop(identity, []), reverse=True)
         for row in rows:
-            last = len(self) - 1
-            owner = self._owners[last]
-            if row != last:
-                # The last row fills the gap. Going downwards, it never belongs to who is removed.
-                self._rows[row] = self._rows[last]
-                self._inverse_lengths[row] = self._inverse_lengths[last]
-                self._owners[row] = owner
-                others = self._rows_of[owner]
-                others[others.index(last)] = row
-            self._rows[last] = 0
-            self._inverse_lengths[last] = 0
-            self._owners.pop()
+            self._drop(row)
         self._wipe_scratch()
         return len(rows)
 
@@ -138,6 +127,20 @@ class FaceGallery:
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise TemplateError(f'embeddings must be rows of {self.dimension} numbers')
         return [self._match(query) for query in queries]
+
+    def _drop(self, row: int) -> None:
+        """Overwrite a row that is in nobody's list any more; the last one fills the gap."""
+        last = len(self) - 1
+        if row != last:
+            owner = self._owners[last]
+            self._rows[row] = self._rows[last]
+            self._inverse_lengths[row] = self._inverse_lengths[last]
+            self._owners[row] = owner
+            others = self._rows_of[owner]
+            others[others.index(last)] = row
+        self._rows[last] = 0
+        self._inverse_lengths[last] = 0
+        self._owners.pop()
 
     def _check(self, identity: str, template: FaceTemplate) -> None:
         if not identity:

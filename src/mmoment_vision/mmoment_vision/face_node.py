@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,123 +17,25 @@ from mmoment_camera.frame_topic import Frame, FrameSubscriber
 from mmoment_interfaces.msg import FaceArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
-from mmoment_node.parameters import parameter
 from mmoment_node.picture_rate import PictureRate
 from mmoment_node.stage import StageReporter
+from mmoment_vision.enrolment_requests import RequestSettings
 from mmoment_vision.face_boxes import Picture
-from mmoment_vision.face_detection import BACKENDS, FaceDetector, open_detector
-from mmoment_vision.face_embedding import EMBEDDERS, FaceEmbedder, OpenSet, open_embedder
+from mmoment_vision.face_detection import FaceDetector, open_detector
+from mmoment_vision.face_embedding import FaceEmbedder, OpenSet, open_embedder
 from mmoment_vision.face_identity import NamedFace
 from mmoment_vision.face_messages import tracked_face_message
+from mmoment_vision.face_parameters import FaceParameters, check_parameters
 from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
 from mmoment_vision.face_recognition import FaceRecognizer
-from mmoment_vision.face_requests import FaceRequests, RequestSettings
+from mmoment_vision.face_requests import FaceRequests, NoFaceRequests
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 from mmoment_vision.mtcnn import MtcnnSettings
-from mmoment_vision.mtcnn_runtime import DEVICES, DeviceError
+from mmoment_vision.mtcnn_runtime import DeviceError
 from mmoment_vision.mtcnn_weights import WeightsError
 
 RESULT_QOS = QoSProfile(depth=2)
 WAIT_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class FaceParameters:
-    """Parameters of the face node."""
-
-    backend: str = parameter(
-        'auto',
-        'Face detector; auto takes MTCNN, or the Haar cascade where MTCNN is not installed',
-        choices=BACKENDS,
-        read_only=True,
-    )
-    device: str = parameter(
-        'auto',
-        'Where MTCNN and FaceNet run; auto takes CUDA where it is',
-        choices=DEVICES,
-        read_only=True,
-    )
-    embedder: str = parameter(
-        'auto',
-        'Model that tells people apart; auto takes FaceNet where ./mmoment models fetch has brought '
-        'its weights, else dlib; none: nobody is recognised',
-        choices=EMBEDDERS,
-        read_only=True,
-    )
-    models_folder: str = parameter(
-        '',
-        'Folder of fetched models; empty: $MMOMENT_MODELS or ~/.local/share/mmoment/models',
-        read_only=True,
-    )
-    similarity_threshold: float = parameter(
-        0.0,
-        'Cosine similarity from which a face counts as known; 0: as measured for the model',
-        minimum=0.0,
-        maximum=1.0,
-        read_only=True,
-    )
-    enroll_views: int = parameter(
-        5, 'Good views of a face from which its template is made', minimum=1, maximum=20
-    )
-    enroll_timeout_s: float = parameter(
-        30.0, 'Longest search for them in live pictures', unit='s', minimum=3.0, maximum=300.0
-    )
-    threads: int = parameter(
-        1,
-        'Threads of one detection; tracking has one of its own',
-        minimum=1,
-        maximum=64,
-        read_only=True,
-    )
-    maximum_rate_hz: float = parameter(
-        60.0, 'Pictures looked at per second at most', unit='Hz', minimum=0.5, maximum=240.0
-    )
-    detection_interval_s: float = parameter(
-        0.25,
-        'From one search of the whole picture for new faces to the next',
-        unit='s',
-        minimum=0.0,
-        maximum=10.0,
-    )
-    nearby_interval_s: float = parameter(
-        0.08,
-        'The same around faces that are or were there: in a crowd one comes from behind another',
-        unit='s',
-        minimum=0.0,
-        maximum=10.0,
-    )
-    minimum_face_px: float = parameter(
-        40.0,
-        'Longer side of the smallest face to find; half of it costs four times as much',
-        unit='px',
-        minimum=20.0,
-        maximum=1000.0,
-        read_only=True,
-    )
-    proposal_threshold: float = parameter(
-        0.85,
-        'First stage of MTCNN: lower finds a few more faces and costs much more',
-        minimum=0.3,
-        maximum=0.99,
-        read_only=True,
-    )
-    score_threshold: float = parameter(
-        0.7, 'Score from which a new face counts', minimum=0.1, maximum=0.99, read_only=True
-    )
-    show_unconfirmed_s: float = parameter(
-        0.3,
-        'A face that is followed but not recognisable as one stays in the result this long',
-        unit='s',
-        minimum=0.0,
-        maximum=5.0,
-    )
-    keep_track_s: float = parameter(
-        1.0,
-        'A face out of sight keeps its track id this long',
-        unit='s',
-        minimum=0.0,
-        maximum=5.0,
-    )
 
 
 class FaceNode(ManagedNode[FaceParameters]):
@@ -146,6 +48,8 @@ class FaceNode(ManagedNode[FaceParameters]):
         super().__init__(**node_arguments)
         # Others remember faces by these: none comes twice, however often the node is configured.
         self._track_ids = count(1)
+        # Tells this process from the one before it, whose enrolment nobody will finish.
+        self._run_id = secrets.token_hex(4)
 
     def open(self) -> None:
         """Load the detector and make the publisher."""
@@ -155,7 +59,7 @@ class FaceNode(ManagedNode[FaceParameters]):
         self._why_unrecognised = ''
         self._picture = np.empty(0, np.uint8)
         try:
-            _check(self.parameters)
+            check_parameters(self.parameters)
         except ValueError as error:
             raise ConfigurationError(f'face_node: {error}') from error
         cv2.setNumThreads(self.parameters.threads)
@@ -179,13 +83,7 @@ class FaceNode(ManagedNode[FaceParameters]):
         )
         if self._recognizer is not None:
             self._recognizer.start()
-        self._requests = FaceRequests(
-            self,
-            self._recognizer,
-            self._why_unrecognised,
-            self._open_detector,
-            _request_settings(parameters),
-        )
+        self._requests = self._open_requests()
         self._frames = FrameSubscriber(self, 'frames')
         self._rate = PictureRate(parameters.maximum_rate_hz, self._frames)
         self._reporter = StageReporter(self, self._rate, self._detector.name)
@@ -193,15 +91,18 @@ class FaceNode(ManagedNode[FaceParameters]):
         self._worker = self.spawn(self._work, 'faces')
 
     def stop(self) -> None:
-        """Stop looking at pictures; who is known stays known."""
+        """Stop looking at pictures; who is known stays known. Also after a start that failed."""
         self._is_wanted = False
-        if requests := self.__dict__.pop('_requests', None):
-            requests.close()
         if self._frames is not None:
             self._frames.close()
-            self._worker.join()
             self._frames = None
-            self._reporter.close()
+        # First who looks at pictures, then what it gives them to.
+        if worker := self.__dict__.pop('_worker', None):
+            worker.join()
+        if reporter := self.__dict__.pop('_reporter', None):
+            reporter.close()
+        if requests := self.__dict__.pop('_requests', None):
+            requests.close()
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
@@ -211,7 +112,7 @@ class FaceNode(ManagedNode[FaceParameters]):
     def close(self) -> None:
         """Wipe who is known; free the models and the publisher."""
         if self._recognizer is not None:
-            self._recognizer.forget_all()
+            self._recognizer.close()
             self._recognizer = None
         self.__dict__.pop('_detector', None)
         self.__dict__.pop('_picture', None)
@@ -221,12 +122,13 @@ class FaceNode(ManagedNode[FaceParameters]):
 
     def parameters_changed(self, old: FaceParameters, new: FaceParameters) -> None:
         """Take new limits at once."""
-        _check(new)
+        check_parameters(new)
         if self.is_running and self._pipeline is not None:
             self._rate.maximum_hz = new.maximum_rate_hz
             self._pipeline.search = _search_settings(new)
             self._pipeline.tracker.settings = _tracking_settings(new)
-            self._requests.settings = _request_settings(new)
+            if isinstance(self._requests, FaceRequests):
+                self._requests.set_settings(_request_settings(new))
 
     def diagnose(self) -> list[DiagnosticStatus]:
         """How the stage keeps up, how the detector does, and how many people are known."""
@@ -259,6 +161,7 @@ class FaceNode(ManagedNode[FaceParameters]):
             people=counts.people,
             templates=counts.templates,
             embedded=counts.embedded,
+            run=self._run_id,
             embed_ms_p50=f'{counts.embed_ms_p50:.1f}',
             embed_ms_p99=f'{counts.embed_ms_p99:.1f}',
             waiting=counts.waiting,
@@ -295,6 +198,12 @@ class FaceNode(ManagedNode[FaceParameters]):
         threshold = self.parameters.similarity_threshold or embedder.decision.threshold
         decision = OpenSet(threshold, embedder.decision.margin)
         return FaceRecognizer(embedder, decision=decision)
+
+    def _open_requests(self) -> FaceRequests | NoFaceRequests:
+        if self._recognizer is None:
+            return NoFaceRequests(self, self._why_unrecognised)
+        settings = _request_settings(self.parameters)
+        return FaceRequests(self, self._recognizer, self._open_detector, settings)
 
     def _open_embedder(self) -> FaceEmbedder:
         parameters = self.parameters
@@ -341,12 +250,14 @@ class FaceNode(ManagedNode[FaceParameters]):
     ) -> dict[int, NamedFace]:
         """Names by track id; what others have asked for comes before them."""
         now_s = frame.monotonic_ns * 1e-9
-        recognizer = self._recognizer
-        if recognizer is None:
+        recognizer, requests = self._recognizer, self._requests
+        if recognizer is None or not isinstance(requests, FaceRequests):
             return {}
         recognizer.hear(faces, now_s)
         if frame.live:
-            self._requests.look(picture, faces, now_s)
+            requests.look(picture, faces, now_s)
+        else:
+            requests.look_away()
         return recognizer.name_faces(picture, faces, now_s)
 
     def _private(self, frame: Frame) -> Picture:
@@ -357,14 +268,6 @@ class FaceNode(ManagedNode[FaceParameters]):
         if picture.ndim == 3:
             return picture
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def _check(parameters: FaceParameters) -> None:
-    if parameters.show_unconfirmed_s > parameters.keep_track_s:
-        raise ValueError(
-            f'show_unconfirmed_s {parameters.show_unconfirmed_s:g} must not be above '
-            f'keep_track_s {parameters.keep_track_s:g}'
-        )
 
 
 def _search_settings(parameters: FaceParameters) -> SearchSettings:

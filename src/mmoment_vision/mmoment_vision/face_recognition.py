@@ -35,10 +35,17 @@ WEIGHT_OF_POOR_VIEW = 0.5
 # Below this size an embedder sees hardly more than hair and skin.
 WEIGHT_OF_SMALL_FACE = 0.25
 
+# Of one person: with glasses and without, say. Who learns again and again keeps the newest.
+MOST_TEMPLATES = 3
+
 # Embeddings whose times are kept for diagnostics.
 TIMED = 100
 
 Points = NDArray[np.float32]
+
+
+class RecognizerClosed(Exception):
+    """Nobody can become known any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class FaceRecognizer:
         self._embedding = threading.Lock()
         self._embed_ms: list[float] = []
         self._embedded = self._waiting = 0
+        self._is_closed = False
         self._worker: BackgroundWorker[_Job, tuple[_Job, Embeddings]] | None = None
 
     # --- with each picture --------------------------------------------------------------------
@@ -97,8 +105,10 @@ class FaceRecognizer:
     def stop(self) -> None:
         """End the stream; who is known stays known."""
         if self._worker is not None:
-            self._worker.close()
+            unheard = self._worker.close()
             self._worker = None
+            if unheard is not None:
+                unheard[1].fill(0)
         with self._knowledge:
             self._keeper.clear()
 
@@ -159,9 +169,12 @@ class FaceRecognizer:
 
     def identify(self, picture: Picture, landmarks: Points) -> list[Match]:
         """Who the faces with points (N, 5, 2) are, as far as this picture tells."""
-        embeddings = self.embed(picture, landmarks)
-        matches = self.search(embeddings)
-        embeddings.fill(0)
+        matches: list[Match] = []
+        for begin in range(0, len(landmarks), MOST_AT_ONCE):
+            # In parts, so that the faces of live pictures come in between.
+            embeddings = self.embed(picture, landmarks[begin : begin + MOST_AT_ONCE])
+            matches += self.search(embeddings)
+            embeddings.fill(0)
         return matches
 
     def search(self, embeddings: Embeddings) -> list[Match]:
@@ -170,9 +183,14 @@ class FaceRecognizer:
             return self._gallery.search(embeddings)
 
     def admit(self, identity: str, template: FaceTemplate) -> None:
-        """Know a person from now on, by this template alone. Raises TemplateError if it does not fit."""
+        """Know a person from now on, by this template and those before it.
+
+        Raises TemplateError if it does not fit, and RecognizerClosed.
+        """
         with self._knowledge:
-            self._gallery.replace(identity, template)
+            if self._is_closed:
+                raise RecognizerClosed
+            self._gallery.add_newest(identity, template, MOST_TEMPLATES)
             self._keeper.gallery_changed()
 
     def forget(self, identity: str) -> int:
@@ -181,9 +199,10 @@ class FaceRecognizer:
             self._keeper.forget(identity)
             return self._gallery.remove(identity)
 
-    def forget_all(self) -> None:
-        """Know nobody any more."""
+    def close(self) -> None:
+        """Know nobody any more, and nobody new."""
         with self._knowledge:
+            self._is_closed = True
             self._gallery.clear()
             self._keeper.clear()
 

@@ -18,7 +18,7 @@ from mmoment_vision.torch_weights import WeightsError
 # The network learned from boxes of MTCNN that were stretched to squares, whatever their shape. So
 # a face is cut out upright, as high as SIDE_PX and as wide as INPUT_PX, and pressed to a square:
 # 160/208 is the width of a box in parts of its height, median of 66 upright frontal faces in the
-# test media (13 in pictures, 49 of the crowd clip, one for each clip of the signer).
+# test media (13 in pictures, 49 of the crowd clip, one for each of four clips of two signers).
 SIDE_PX = 208
 
 # Where the five points lie in those boxes, medians of the same faces, mirrored and averaged; the
@@ -31,8 +31,10 @@ FACE_SHAPE = FaceShape(
 
 # Not measured here, because these weights could not be had where this was written. A cosine distance
 # of 0.30 is what the DeepFace library decides by for FaceNet with 512 numbers; the stricter of its
-# values, as its distance of 1.04 between embeddings of length 1 is a cosine of 0.46.
-DECISION = OpenSet(threshold=0.70, margin=0.05)
+# values, as its distance of 1.04 between embeddings of length 1 is a cosine of 0.46. Whoever has
+# the weights can measure: `./mmoment bench recognize` gives `threshold_by_rule`, which is to be set
+# as `similarity_threshold`.
+DECISION = OpenSet(threshold=0.70, margin=0.05, is_measured=False)
 
 # On one core OpenCV took 37 ms for one face and 30 ms for each of 4 or 8; torch 53 ms and 37 ms
 # with facenet-pytorch's module, 50 ms and 38 ms with this graph. Half precision and 8 bits were left

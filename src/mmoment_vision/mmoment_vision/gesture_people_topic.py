@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +38,8 @@ class PeopleRights:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        # Replaced as a whole: the other thread must not see the rights of one with the other's
-        # publishers.
+        # What is decided about rights must be decided about the newest ones.
+        self._lock = threading.Lock()
         self._given = _Given({}, None)
         self._subscription = node.create_subscription(
             PersonArray, PEOPLE_TOPIC, self._on_people, PEOPLE_QOS
@@ -46,25 +47,27 @@ class PeopleRights:
 
     def current(self) -> dict[str, frozenset[str]]:
         """Rights by identity; empty if nobody has published them or a publisher is gone."""
-        given = self._given
-        if not given.rights:
-            return {}
-        present = self._publishers()
-        givers = given.givers or present
-        is_vouched_for = bool(givers) and givers <= present
-        if self._given is given:
+        with self._lock:
+            given = self._given
+            if not given.rights:
+                return {}
+            present = self._publishers()
+            givers = given.givers or present
+            is_vouched_for = bool(givers) and givers <= present
             # Once gone, rights stay gone, even if the same publisher comes back to sight.
             self._given = _Given(given.rights, givers) if is_vouched_for else _Given({}, None)
-        return given.rights if is_vouched_for else {}
+            return self._given.rights
 
     def close(self) -> None:
         """Stop listening and forget all rights."""
-        self._given = _Given({}, None)
+        with self._lock:
+            self._given = _Given({}, None)
         self._node.destroy_subscription(self._subscription)
 
     def _on_people(self, message: PersonArray) -> None:
         rights = {p.identity: frozenset(p.rights) for p in message.people if p.identity}
-        self._given = _Given(rights, self._publishers() or None)
+        with self._lock:
+            self._given = _Given(rights, self._publishers() or None)
 
     def _publishers(self) -> Publishers:
         found = self._node.get_publishers_info_by_topic(PEOPLE_TOPIC)

@@ -9,6 +9,7 @@ shape, are told apart by where the thumb points in the picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 from zlib import crc32
 
 import numpy as np
@@ -137,7 +138,9 @@ def gesture_probabilities(
     """
     used = model or _SHIPPED
     shapes = used.probabilities(gesture_features(landmarks))
-    named = name_shapes(dict(zip(used.shapes, shapes, strict=True)), thumb_elevation(landmarks))
+    named = name_shapes(
+        dict(zip(used.shapes, shapes.tolist(), strict=True)), thumb_elevation(landmarks)
+    )
     return named if picture_size is None else doubted(named, share_inside(landmarks, picture_size))
 
 
@@ -168,7 +171,7 @@ def doubted(probabilities: dict[str, float], inside: float) -> dict[str, float]:
 
 
 def _share(excess: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-THUMB_ELEVATION_SLOPE * excess)))
+    return 1.0 / (1.0 + exp(-THUMB_ELEVATION_SLOPE * excess))
 
 
 _SHIPPED = shipped_model()

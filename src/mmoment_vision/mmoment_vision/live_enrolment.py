@@ -119,12 +119,14 @@ class LiveEnrolment:
         self._attempt = 0
         self._contradictions = 0
         self._counted: Counter[str] = Counter()
+        self._is_swapped = False
         self._is_closed = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are enough views."""
-        return len(self._views) >= self.settings.views
+        """Whether there are enough views, and the movements were seen if they were asked for."""
+        is_live = self._liveness is None or self._liveness.is_passed
+        return is_live and len(self._views) >= self.settings.views
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -135,11 +137,14 @@ class LiveEnrolment:
         """Take the next picture and the faces followed in it."""
         if self._is_closed:
             raise EnrolmentRefused(CANCELLED, reasons=self.reasons)
+        if self._is_swapped:
+            raise self._refusal(OTHER_FACE)
         if self._contradictions > MOST_CONTRADICTIONS:
             raise self._refusal(NOT_THE_SAME_PERSON)
         if self.is_complete:
             return Step(CHECK, CHECK_INSTRUCTION, 1 - CHECK_SHARE, (), self._track_id)
-        if now_s >= self._ends_s:
+        # The movements have a time of their own.
+        if now_s >= self._ends_s and not self._is_moving:
             told = sentences([each for each in self.reasons if each in REASONS][:TOLD_REASONS])
             raise self._refusal(TIMED_OUT, told)
         face = self._chosen(faces)
@@ -159,6 +164,8 @@ class LiveEnrolment:
         else:
             self._counted[NOT_THE_SAME_PERSON] += 1
             self._contradictions += 1
+            # Who made the movements must be who is learnt.
+            self._is_swapped = self._liveness is not None and self._liveness.has_begun
             self._start_over()
 
     def finish(self) -> EnrolmentResult:
@@ -218,21 +225,36 @@ class LiveEnrolment:
             step = self._liveness.look(self._track_id, points, is_usable, now_s)
         except LivenessFailed as failure:
             raise self._refusal(failure.code) from None
+        if self._liveness.is_passed:
+            self._ends_s = max(self._ends_s, now_s + self.settings.timeout_s)
         reasons = () if is_usable else quality.reasons
         instruction = sentences(reasons[:1]) or step.instruction
-        return Step(step.name, instruction, self._progress(), reasons, self._shown(face))
+        # Views between the movements tie the face that is learnt to the one that made them.
+        view = None
+        if face is not None and quality.is_good_enough and face.detected_now:
+            view = self._view(face, quality, now_s)
+        return Step(step.name, instruction, self._progress(), reasons, self._shown(face), view)
 
     def _collect(self, face: TrackedFace | None, quality: FaceQuality, now_s: float) -> Step:
         if face is None or quality.reasons:
             instruction = sentences(quality.reasons[:1])
             shown = 0 if SEVERAL_FACES in quality.reasons else self._shown(face)
             return Step(LOOK, instruction, self._progress(), quality.reasons, shown)
-        pose = head_pose(face.landmarks)
-        view = None
-        if face.detected_now and not self._is_too_soon(now_s) and self._is_new(pose, now_s):
-            view = View(face.landmarks, pose, quality.score, now_s, self._attempt)
+        view = self._view(face, quality, now_s) if face.detected_now else None
+        if view is not None and not self._is_new(view.pose, now_s):
+            view = None
         instruction = NEXT_INSTRUCTION if self._taken else FIRST_INSTRUCTION
         return Step(HOLD, instruction, self._progress(), (), face.track_id, view)
+
+    @property
+    def _is_moving(self) -> bool:
+        challenge = self._liveness
+        return challenge is not None and challenge.has_begun and not challenge.is_passed
+
+    def _view(self, face: TrackedFace, quality: FaceQuality, now_s: float) -> View | None:
+        if self._is_too_soon(now_s):
+            return None
+        return View(face.landmarks, head_pose(face.landmarks), quality.score, now_s, self._attempt)
 
     def _is_too_soon(self, taken_s: float) -> bool:
         return bool(self._taken) and taken_s - self._taken[-1].taken_s < self.settings.spacing_s
@@ -247,7 +269,7 @@ class LiveEnrolment:
         )
 
     def _progress(self) -> float:
-        views = len(self._views) / self.settings.views
+        views = min(1.0, len(self._views) / self.settings.views)
         if self._liveness is None:
             return (1 - CHECK_SHARE) * views
         return (1 - CHECK_SHARE) * (views + self._liveness.step.progress) / 2

@@ -10,6 +10,9 @@ from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_embedding import Embeddings, OpenSet
 from mmoment_vision.graph_runtime import GraphRunner
 
+# Health and log show the name: whoever relies on a threshold must know that nobody measured it.
+NOT_MEASURED = 'default threshold not measured'
+
 # More faces at once gain nothing and cost memory.
 LARGEST_BATCH = 8
 
@@ -30,7 +33,8 @@ class NetworkEmbedder:
 
     def __init__(self, model: EmbeddingModel, runner: GraphRunner) -> None:
         self.model_id = model.model_id
-        self.name = f'{model.title} ({runner.name})'
+        remark = '' if model.decision.is_measured else f'; {NOT_MEASURED}'
+        self.name = f'{model.title} ({runner.name}{remark})'
         self.dimension = model.dimension
         self.decision = model.decision
         self._face_shape = model.face_shape

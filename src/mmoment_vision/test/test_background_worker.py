@@ -75,6 +75,14 @@ def test_a_result_not_taken_yet_can_be_forgotten(start, gate):
     assert worker.take() is None
 
 
+def test_what_was_not_taken_comes_out_at_the_end(start, gate):
+    gate.open.set()
+    worker = start(gate)
+    worker.give(1)
+    assert worker.wait(WAIT_S)
+    assert worker.close() == 10
+
+
 def test_a_fault_comes_out_where_the_result_would(start):
     def fail(job):
         raise RuntimeError('model broke')

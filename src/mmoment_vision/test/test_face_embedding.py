@@ -13,6 +13,7 @@ def test_auto_is_dlib_where_nothing_was_fetched(tmp_path):
     assert embedder.model_id == 'dlib-resnet-2017'
     assert embedder.name == 'dlib (OpenCV, cpu)'
     assert embedder.dimension == 128
+    assert embedder.decision.is_measured
 
 
 def test_auto_is_facenet_where_its_weights_lie(tmp_path):

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from mmoment_vision.face_embedding import OpenSet
-from mmoment_vision.face_recognition import MOST_AT_ONCE, FaceRecognizer
+from mmoment_vision.face_recognition import (
+    MOST_AT_ONCE,
+    MOST_TEMPLATES,
+    FaceRecognizer,
+    RecognizerClosed,
+)
 from mmoment_vision.face_template import FaceTemplate, TemplateError
 from mmoment_vision.face_tracking import TrackedFace
 
@@ -143,12 +148,14 @@ def test_many_faces_are_looked_at_in_parts(recognizer, embedder):
     assert embedder.batches[1] >= 6 - MOST_AT_ONCE
 
 
-def test_a_new_template_takes_the_place_of_the_old_one(recognizer):
-    recognizer.admit('anna', template(3))
-    recognizer.admit('anna', template(4))
+def test_a_person_is_known_by_the_newest_few_templates(recognizer):
+    for number in range(3, 3 + MOST_TEMPLATES + 1):
+        recognizer.admit('anna', template(number))
     counts = recognizer.counts()
-    assert (counts.people, counts.templates) == (1, 1)
-    assert watch(recognizer, (face(1, 20), 3), (face(2, 120), 4)) == {2: 'anna'}
+    assert (counts.people, counts.templates) == (1, MOST_TEMPLATES)
+    assert watch(recognizer, (face(1, 20), 3)) == {}
+    assert watch(recognizer, (face(2, 20), 4), begin_s=10.0) == {2: 'anna'}
+    assert recognizer.forget('anna') == MOST_TEMPLATES
 
 
 def test_a_template_of_another_model_changes_nothing(recognizer):
@@ -188,8 +195,11 @@ def test_a_stream_can_end_and_begin_again_with_the_same_people(recognizer):
     recognizer.start()
     assert watch(recognizer, (face(1, 20), 3), pictures=1, begin_s=5.0) == {}
     assert watch(recognizer, (face(1, 20), 3), begin_s=5.1) == {1: 'anna'}
-    recognizer.forget_all()
+    recognizer.close()
     assert watch(recognizer, (face(1, 20), 3), begin_s=9.0) == {}
+    with pytest.raises(RecognizerClosed):
+        recognizer.admit('anna', template(3))
+    assert recognizer.counts().templates == 0
 
 
 def test_a_picture_can_be_asked_about_without_a_trace(recognizer):

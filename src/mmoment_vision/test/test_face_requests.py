@@ -77,10 +77,10 @@ class Enrolment:
 class Camera:
     """Shows a picture all the time, in a thread."""
 
-    def __init__(self, world, picture):
+    def __init__(self, world, picture, live=True):
         self.world = world
         self.picture = picture
-        self.live = True
+        self.live = live
         self._is_wanted = True
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -126,6 +126,22 @@ def test_learnt_from_pictures_recognised_live_and_forgotten_in_the_next_picture(
         assert arrays
         assert not any(face.identity for array in arrays for face in array.faces)
     assert call(world, ForgetFace, 'forget_face', identity=ANNA).templates == 0
+
+
+@pytest.mark.parametrize('name', ['biden-1.jpg', 'biden-2.jpg', 'multiface.jpg'])
+def test_a_stranger_is_never_named_also_when_alone(world, media, name):
+    arrays = world.listen(FaceArray, 'faces')
+    world.start(FaceNode, embedder='dlib')
+    pictures = [as_message(read(media, name)) for name in ('obama-1.jpg', 'obama-2.jpg')]
+    assert Enrolment(world, identity=ANNA, pictures=pictures).result().success
+    strangers = read(media, name)
+    answer = call(world, RecognizeFace, 'recognize_face', picture=as_message(strangers))
+    assert answer.faces
+    assert not any(face.identity for face in answer.faces)
+    with Camera(world, strangers):
+        wait_until(lambda: arrays and arrays[-1].faces, 'faces')
+        time.sleep(2.0)
+    assert not any(face.identity for array in arrays for face in array.faces)
 
 
 def test_two_people_in_one_picture_are_refused_with_the_reason(world, media):
@@ -174,8 +190,8 @@ def test_live_enrolment_tells_how_it_goes_and_learns(world, media):
         assert any(one.step == 'hold' and one.face_track_id for one in enrolment.feedback)
         progress = [one.progress for one in enrolment.feedback]
         assert progress == sorted(progress)
-        wait_until(lambda: statuses and not statuses[-1].active, 'the end')
-        assert statuses[-1].step == 'done'
+        wait_until(lambda: statuses[-1].step == 'done', 'the end')
+        assert not statuses[-1].active
         assert ANNA not in str(statuses)
         wait_until(lambda: any(face.identity == ANNA for face in arrays[-1].faces), 'the name')
         answer = call(world, RecognizeFace, 'recognize_face')
@@ -192,8 +208,9 @@ def test_live_enrolment_can_be_cancelled_and_only_one_runs(world):
         assert second.error_code == 'busy'
         first.handle.cancel_goal_async()
         assert first.result().error_code == 'cancelled'
-        wait_until(lambda: statuses and not statuses[-1].active, 'the end')
-        assert statuses[-1].step == 'failed'
+        wait_until(lambda: statuses[-1].step == 'failed', 'the end')
+        assert not statuses[-1].active
+        assert statuses[-1].instruction == 'The enrolment has ended without success.'
 
 
 def test_forgetting_ends_the_enrolment_of_that_person(world):
@@ -205,6 +222,120 @@ def test_forgetting_ends_the_enrolment_of_that_person(world):
         assert not enrolment.outcome.done()
         call(world, ForgetFace, 'forget_face', identity=ANNA)
         assert enrolment.result().error_code == 'cancelled'
+
+
+class HeldFaceNode(FaceNode):
+    """Searches given pictures only when it may; the live ones as always."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.go = threading.Event()
+        self.begun = threading.Event()
+
+    def _open_detector(self):
+        detector = super()._open_detector()
+        if not self.is_running:
+            return detector
+
+        class Held:
+            name, measure = detector.name, None
+
+            def detect(held, picture, known=None, looks_at_known=0):
+                self.begun.set()
+                assert self.go.wait(WAIT_S)
+                return detector.detect(picture)
+
+        return Held()
+
+
+@pytest.mark.parametrize('how', ['cancel', 'forget', 'deactivate'])
+def test_whoever_says_no_in_time_is_not_learnt(world, media, how):
+    node = world.start(HeldFaceNode, embedder='dlib')
+    picture = as_message(read(media, 'obama-1.jpg'))
+    enrolment = Enrolment(world, identity=ANNA, pictures=[picture])
+    assert node.begun.wait(WAIT_S)
+    if how == 'cancel':
+        answer = enrolment.handle.cancel_goal_async()
+        wait_until(answer.done)
+        assert answer.result().goals_canceling
+    elif how == 'forget':
+        assert call(world, ForgetFace, 'forget_face', identity=ANNA).success
+    else:
+        stopping = threading.Thread(target=node.trigger_deactivate)
+        stopping.start()
+        time.sleep(0.3)
+    node.go.set()
+    result = enrolment.result()
+    assert result.error_code == ('stopping' if how == 'deactivate' else 'cancelled')
+    if how == 'deactivate':
+        stopping.join(WAIT_S)
+        assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    answer = call(world, RecognizeFace, 'recognize_face', picture=picture)
+    assert [face.identity for face in answer.faces] == ['']
+    assert node._recognizer.counts().templates == 0
+
+
+def test_what_was_sent_is_not_kept(world, media):
+    node = world.start(FaceNode, embedder='dlib')
+    picture = as_message(read(media, 'obama-1.jpg'))
+    for identity, expected in ((ANNA, ''), ('nobody', 'bad_identity')):
+        enrolment = Enrolment(world, identity=identity, pictures=[picture] * 3)
+        assert enrolment.result().error_code == expected
+    (action,) = node._requests._desk._actions
+    handles = list(action._goal_handles.values())
+    assert handles
+    assert not any(handle.request.pictures for handle in handles)
+
+
+def test_the_node_can_stop_and_start_at_any_moment(world, media):
+    node = world.start(FaceNode, embedder='dlib')
+    with Camera(world, read(media, 'obama-1.jpg')):
+        for number in range(12):
+            enrolment = Enrolment(world, identity=ANNA) if number % 4 == 0 else None
+            time.sleep(0.05 * (number % 3))
+            assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+            if enrolment is not None:
+                assert enrolment.result().error_code in ('stopping', '')
+            assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert node.fault is None
+
+
+def test_asking_in_vain_costs_nothing_later(world, media):
+    node = world.start(FaceNode, embedder='dlib')
+    with Camera(world, grey(480, 640), live=False) as camera:
+        for _ in range(3):
+            answer = call(world, RecognizeFace, 'recognize_face')
+            assert answer.error_code == 'no_picture'
+        assert node._requests._recognition._asked == []
+        camera.live, camera.picture = True, read(media, 'obama-1.jpg')
+        wait_until(lambda: call(world, RecognizeFace, 'recognize_face').success)
+
+
+def test_recognition_in_vain_does_not_wait_for_a_dead_camera_for_ever(world):
+    node = world.start(FaceNode, embedder='dlib')
+    assert call(world, RecognizeFace, 'recognize_face').error_code == 'no_picture'
+    assert node._requests._recognition._asked == []
+
+
+@pytest.mark.parametrize('timeout_s', [float('inf'), float('nan'), -1.0, 1e30])
+def test_no_enrolment_lasts_for_ever(world, timeout_s):
+    world.start(FaceNode, embedder='dlib', enroll_timeout_s=3.0)
+    with Camera(world, grey(480, 640)):
+        enrolment = Enrolment(world, identity=ANNA, timeout_s=timeout_s)
+        if timeout_s == 1e30:
+            wait_until(lambda: enrolment.feedback)
+            enrolment.handle.cancel_goal_async()
+            assert enrolment.result().error_code == 'cancelled'
+        else:
+            assert enrolment.result().error_code == 'timed_out'
+
+
+def test_too_many_pictures_are_refused_before_they_are_opened(world):
+    world.start(FaceNode, embedder='dlib')
+    pictures = [CompressedImage(data=b'no picture')] * 11
+    assert Enrolment(world, identity=ANNA, pictures=pictures).result().error_code == (
+        'too_many_pictures'
+    )
 
 
 def test_without_pictures_an_enrolment_ends_all_the_same(world):

@@ -56,8 +56,9 @@ def embedder(weights):
 def test_embedder_says_what_it_is(embedder):
     assert embedder.model_id == 'facenet-vggface2-2018'
     assert embedder.dimension == 512
-    assert embedder.name == 'FaceNet (VGGFace2) (OpenCV, cpu)'
+    assert embedder.name == 'FaceNet (VGGFace2) (OpenCV, cpu; default threshold not measured)'
     assert 0.5 < embedder.decision.threshold < 1
+    assert not embedder.decision.is_measured
 
 
 def test_face_in_place_is_pressed_to_a_square_and_embedded(embedder, reference, model):
