@@ -2,6 +2,7 @@ import os
 import signal
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 from killed_child import killed_at_line
@@ -139,23 +140,45 @@ def test_killed_at_any_line_there_is_the_old_file_or_the_new_one(folder):
     assert found == sorted(found, key=lambda content: content == NEW)
 
 
-def test_a_power_cut_finds_the_new_file_on_disk_before_it_has_the_name(folder, monkeypatch):
-    path, steps = folder / 'one.key', []
-    fsync, rename = os.fsync, os.replace
+@pytest.fixture
+def steps(monkeypatch):
+    """What was made durable and renamed, in this order."""
+    noted = []
 
-    def noted_fsync(descriptor):
-        fsync(descriptor)
-        steps.append(('synced', os.readlink(f'/proc/self/fd/{descriptor}')))
+    def noting(name, what):
+        original = getattr(os, name)
 
-    def noted_rename(source, target):
-        rename(source, target)
-        steps.append(('renamed', str(source)))
+        def call(first, *more, **named):
+            path = os.readlink(f'/proc/self/fd/{first}') if name == 'fsync' else str(first)
+            original(first, *more, **named)
+            noted.append((what, Path(path).name))
 
-    monkeypatch.setattr(os, 'fsync', noted_fsync)
-    monkeypatch.setattr(os, 'replace', noted_rename)
-    replace(path)
-    new = str(folder / '.one.key.new')
-    assert steps == [('synced', new), ('renamed', new), ('synced', str(folder))]
+        monkeypatch.setattr(os, name, call)
+
+    noting('fsync', 'synced')
+    noting('replace', 'renamed')
+    noting('rename', 'renamed')
+    return noted
+
+
+def test_a_power_cut_finds_the_new_file_on_disk_before_it_has_the_name(folder, steps):
+    steps.clear()
+    replace(folder / 'one.key')
+    new = '.one.key.new'
+    assert steps == [('synced', new), ('renamed', new), ('synced', 'keys')]
+
+
+def test_a_power_cut_finds_the_files_on_disk_before_the_folder_has_its_name(tmp_path, steps):
+    create(tmp_path / 'keys')
+    made = steps[2][1]
+    assert made.startswith('.keys.new-')
+    assert steps == [
+        ('synced', 'one.key'),
+        ('synced', 'two.key'),
+        ('synced', made),
+        ('renamed', made),
+        ('synced', tmp_path.name),
+    ]
 
 
 def test_a_full_disk_leaves_the_old_file(folder):
