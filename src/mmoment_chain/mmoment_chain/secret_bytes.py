@@ -135,8 +135,8 @@ def wipe(*buffers: bytearray | memoryview) -> None:
 def harden_process() -> None:
     """No core dumps of this process, and no other process of the same user looks into its memory.
 
-    For processes that hold secrets, before they do. A user who is not root then cannot open this
-    process's files under /proc either, itself included. Raises OSError if the system refuses.
+    For processes that hold secrets, before they do. Unless it runs as root, the process itself
+    then cannot open /proc/self/environ and its like either. Raises OSError if the system refuses.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # <linux/prctl.h>. A program that pipes core dumps elsewhere gets none either.
