@@ -19,4 +19,9 @@ setup(
     maintainer_email='maintainers@mmoment.dev',
     description='Sessions, wallet sign-in, rights, the vault and the durable store of Mmoment.',
     license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            f'session_node = {PACKAGE}.session_node:main',
+        ],
+    },
 )

@@ -33,6 +33,7 @@ class Admit:
 
     wallet: str
     display_name: str
+    record_id: str  # of the template
     wrapped_key: bytes = field(repr=False)  # empty: the camera keeps the template itself
 
 
@@ -42,6 +43,7 @@ Call = Forget | Admit
 @dataclass(slots=True)
 class _Person:
     display_name: str
+    record_id: str
     wrapped_key: SecretBytes | None
     ends_s: float
     is_known: bool = False
@@ -65,15 +67,20 @@ class FaceAdmissions:
     # --- what is wanted ---------------------------------------------------------------------------
 
     def welcome(
-        self, wallet: str, display_name: str, wrapped_key: bytearray, left_s: float
+        self,
+        wallet: str,
+        display_name: str,
+        record_id: str,
+        wrapped_key: bytearray,
+        left_s: float,
     ) -> None:
-        """Have somebody known for as long as their key is good. `wrapped_key` is wiped."""
+        """Have somebody known for so long, by this template. `wrapped_key` is wiped."""
         key = SecretBytes.taken_from(wrapped_key) if wrapped_key else None
         with self._lock:
             self._drop(wallet)
             self._leaving.pop(wallet, None)
             ends_s = self._clock.elapsed_s() + left_s
-            self._people[wallet] = _Person(display_name, key, ends_s)
+            self._people[wallet] = _Person(display_name, record_id, key, ends_s)
 
     def begin(self, departure: Departure) -> None:
         """Have somebody forgotten who has no session any more."""
@@ -115,6 +122,17 @@ class FaceAdmissions:
         with self._lock:
             person = self._people.get(wallet)
             return '' if person is None else person.refusal
+
+    def is_settled(self, wallet: str) -> bool:
+        """Whether nothing more is to be waited for: taken, refused, or there is no face_node."""
+        with self._lock:
+            person = self._people.get(wallet)
+            return (
+                person is None
+                or person.is_known
+                or person.is_refused
+                or self._gone_since_s is not None
+            )
 
     def is_leaving(self, wallet: str) -> bool:
         """Whether face_node still has to forget somebody."""
@@ -183,7 +201,7 @@ class FaceAdmissions:
                 if not is_settled and person.again_s <= now_s:
                     person.again_s = now_s + RETRY_S
                     key = b'' if person.wrapped_key is None else bytes(person.wrapped_key.view)
-                    return Admit(wallet, person.display_name, key)
+                    return Admit(wallet, person.display_name, person.record_id, key)
         return None
 
     def done(self, call: Call, refusal: str = '') -> bool:

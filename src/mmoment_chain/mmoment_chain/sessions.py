@@ -42,6 +42,9 @@ from mmoment_chain.wall_clock import WallClockWatch
 NOTE_SEEN_S = 15.0
 # A client that renews has requests under way with the token before.
 TOKEN_OVERLAP_S = 30.0
+# No key that a person wraps for a camera is good for longer.
+RECENT_MS = 24 * 3600 * 1000
+MOST_RECENT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,9 @@ class SessionBook:
         'too_many_sessions', but for the owner.
         """
         wallet = answer.wallet
-        self.tick()
+        if self.count() >= self._settings.at_most:
+            # Whoever is over or away leaves before somebody is refused.
+            self.tick()
         token = new_token()
         with self._store.transaction() as tx:
             self._challenges.spend(tx, answer)
@@ -223,6 +228,20 @@ class SessionBook:
                 for session in sessions
                 if session.id in alive and wallet in ('', session.wallet)
             ]
+
+    def count(self) -> int:
+        """How many sessions a token opens."""
+        return len(self._live)
+
+    def recently_gone(self) -> set[str]:
+        """Wallets that had a session within RECENT_MS and have none now."""
+        with self._store.reading() as query:
+            recent = session_records.recent(query, MOST_RECENT)
+        since_ms = self._clock.utc_ms() - RECENT_MS
+        gone = {
+            each.wallet for each in recent if each.ended_ms is not None and each.ended_ms > since_ms
+        }
+        return {wallet for wallet in gone if wallet} - {each.wallet for each in self.live()}
 
     def _as_of_now(self, query: Query, session: Session) -> Session:
         wallet = session.wallet or ''

@@ -82,6 +82,11 @@ class TemplateKeeping:
         with self._store.reading() as query:
             return _newest(query, wallet)
 
+    def get(self, record_id: str) -> TemplateRecord | None:
+        """The template of this record id."""
+        with self._store.reading() as query:
+            return template_records.get(query, record_id)
+
     def for_recognition(
         self, session: Session, wrapped_key: bytes, now_ms: int
     ) -> TemplateRecord | None:

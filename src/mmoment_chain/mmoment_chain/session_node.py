@@ -1,0 +1,262 @@
+"""session_node: who is checked in, with which rights; sign-in, sessions, sealed templates."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
+
+from mmoment_chain import camera_home
+from mmoment_chain.challenges import ChallengeBook
+from mmoment_chain.check_out import Change, ChangeKind
+from mmoment_chain.clock import SystemClock
+from mmoment_chain.erasure import Erasure
+from mmoment_chain.errors import StoreError
+from mmoment_chain.face_admissions import FaceAdmissions
+from mmoment_chain.face_client import FACES_TOPIC, FaceClient
+from mmoment_chain.rights import RECOGNIZE
+from mmoment_chain.secret_bytes import harden_process, lock_problem
+from mmoment_chain.session_messages import event_message, people_message, sessions_message
+from mmoment_chain.session_parameters import (
+    SessionParameters,
+    challenge_settings,
+    session_settings,
+)
+from mmoment_chain.session_requests import Parts, SessionRequests
+from mmoment_chain.sessions import SessionBook
+from mmoment_chain.store import Store
+from mmoment_chain.template_keeping import TemplateKeeping
+from mmoment_chain.wall_clock import WallClockWatch, this_boot
+from mmoment_interfaces.msg import (
+    FaceArray,
+    GestureAction,
+    PersonArray,
+    SessionArray,
+    SessionEvent,
+)
+from mmoment_node.errors import ConfigurationError
+from mmoment_node.managed_node import ManagedNode, run_node
+
+LATCHED_QOS = QoSProfile(
+    depth=1,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    reliability=ReliabilityPolicy.RELIABLE,
+)
+NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Several sessions may change at once, and a reader should miss none.
+EVENTS_QOS = QoSProfile(depth=100)
+ACTIONS_QOS = QoSProfile(depth=10)
+TICK_S = 1.0
+
+
+class SessionNode(ManagedNode[SessionParameters]):
+    """Serves sign-in and sessions; publishes `sessions`, `session_events` and `people`."""
+
+    NAME = 'session_node'
+    PARAMETERS = SessionParameters
+
+    def open(self) -> None:
+        """Open the store and read the keys, which are made at the first start."""
+        harden_process()
+        parameters, clock = self.parameters, SystemClock()
+        try:
+            settings = session_settings(parameters)
+            challenge_rules = challenge_settings(parameters)
+        except ValueError as error:
+            raise ConfigurationError(f'{self.NAME}: parameter {error}') from error
+        self._home = camera_home.open_home(self.get_namespace(), parameters.data_folder)
+        self._identity = camera_home.identity(self._home, clock.utc_ms())
+        self._camera_id = parameters.camera_id or self._identity.camera_id
+        self._lock_problem = lock_problem()
+        self._store = store = Store(self._home.store, clock)
+        self._admissions = admissions = FaceAdmissions(clock)
+        challenges = ChallengeBook(
+            store, self._camera_id, parameters.domains, challenge_rules, clock
+        )
+        watch = WallClockWatch(clock, this_boot())
+        self._book = book = SessionBook(
+            store,
+            challenges,
+            self._camera_id,
+            settings,
+            clock,
+            watch,
+            # The part that keeps photos and clips adds its own when there is one.
+            steps=[admissions],
+            tell=self._tell,
+        )
+        for wallet in book.recently_gone():
+            # Whether it was told before this process was killed, nobody knows.
+            admissions.forget(wallet)
+        self._parts = Parts(
+            book=book,
+            challenges=challenges,
+            keeping=TemplateKeeping(store, self._identity.unsealing_ids),
+            erasure=Erasure(store, book, admissions.forget, self._tell),
+            admissions=admissions,
+            identity=self._identity,
+            camera_id=self._camera_id,
+            clock=clock,
+        )
+        self._store_problem = ''
+
+    def start(self) -> None:
+        """Answer and publish."""
+        self._news = threading.Event()
+        self._is_wanted = True
+        self._sessions = self.create_publisher(SessionArray, 'sessions', LATCHED_QOS)
+        self._people = self.create_publisher(PersonArray, 'people', LATCHED_QOS)
+        self._events = self.create_publisher(SessionEvent, 'session_events', EVENTS_QOS)
+        self._subscriptions_made = [
+            self.create_subscription(FaceArray, FACES_TOPIC, self._on_faces, NEWEST_QOS),
+            self.create_subscription(
+                GestureAction, 'gesture_actions', self._on_action, ACTIONS_QOS
+            ),
+        ]
+        self._faces = FaceClient(self, self._admissions, self._parts.keeping, self._news.set)
+        self._requests = SessionRequests(self, self._parts, self._faces)
+        self._worker = self.spawn(self._work, 'sessions')
+
+    def stop(self) -> None:
+        """Answer no more; sessions go on."""
+        self._is_wanted = False
+        if requests := self.__dict__.pop('_requests', None):
+            requests.close()
+        if worker := self.__dict__.pop('_worker', None):
+            self._news.set()
+            worker.join()
+        if faces := self.__dict__.pop('_faces', None):
+            faces.close()
+        for subscription in self.__dict__.pop('_subscriptions_made', ()):
+            self.destroy_subscription(subscription)
+        for name in ('_sessions', '_people', '_events'):
+            if publisher := self.__dict__.pop(name, None):
+                self.destroy_publisher(publisher)
+
+    def close(self) -> None:
+        """Wipe keys, close the store."""
+        if admissions := self.__dict__.pop('_admissions', None):
+            admissions.close()
+        book = self.__dict__.pop('_book', None)
+        if store := self.__dict__.pop('_store', None):
+            if book is not None:
+                self._guard(book.note_seen)
+            store.close()
+
+    def parameters_changed(self, old: SessionParameters, new: SessionParameters) -> None:
+        """Take new limits at once."""
+        settings = session_settings(new)
+        if book := self.__dict__.get('_book'):
+            book.set_settings(settings)
+
+    def diagnose(self) -> list[DiagnosticStatus]:
+        """Sessions, presence, store and keys."""
+        ok, warn, error = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+        parameters, identity = self.parameters, self._identity
+        waiting, leaving = self._admissions.count_waiting()
+        count = self._book.count()
+        is_full = count >= parameters.sessions_at_most
+        size = self._home.store.stat().st_size if self._home.store.exists() else 0
+        return [
+            self.diagnostic(
+                'sessions',
+                warn if is_full else ok,
+                'full' if is_full else 'open',
+                sessions=count,
+                sessions_at_most=parameters.sessions_at_most,
+            ),
+            self.diagnostic(
+                'presence',
+                ok,
+                'followed',
+                people=len(self._book.presence),
+                to_be_admitted=waiting,
+                to_be_forgotten=leaving,
+            ),
+            self.diagnostic(
+                'store',
+                error if self._store_problem else ok,
+                self._store_problem or 'in order',
+                path=self._home.store,
+                bytes=size,
+            ),
+            self.diagnostic(
+                'keys',
+                warn if self._lock_problem else ok,
+                self._lock_problem or 'in order',
+                camera_id=self._camera_id,
+                signing_key=identity.signing_public.hex(),
+                unsealing_keys=len(identity.unsealing_ids),
+            ),
+        ]
+
+    def _work(self) -> None:
+        """Do what time brings, and publish what has changed."""
+        ticked_s = time.monotonic()
+        self._guard(self._publish)
+        while self._is_wanted:
+            if self._news.wait(max(0.0, ticked_s + TICK_S - time.monotonic())):
+                self._news.clear()
+                self._guard(self._publish)
+            if time.monotonic() - ticked_s >= TICK_S:
+                ticked_s = time.monotonic()
+                self._store_problem = self._guard(self._book.tick)
+                self._guard(self._parts.erasure.clean)
+
+    def _guard(self, step: Any) -> str:
+        """Take a step; a fault of the store is told, and the step taken again another time."""
+        try:
+            step()
+        except StoreError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=60.0)
+            return str(error)
+        return ''
+
+    def _publish(self) -> None:
+        header = self._header()
+        sessions = self._book.live()
+        self._people.publish(people_message(header, sessions))
+        self._sessions.publish(sessions_message(header, sessions, self._admissions.is_known))
+
+    def _tell(self, change: Change) -> None:
+        """Tell what happened, from any thread; also while the book is opened."""
+        self.get_logger().info(f'session {change.session_id or "-"}: {_words(change)}')
+        if change.kind is ChangeKind.RIGHTS_CHANGED and self._lost_recognition(change.wallet):
+            self._admissions.forget(change.wallet)
+        if events := self.__dict__.get('_events'):
+            events.publish(event_message(self._header(), change))
+        if news := self.__dict__.get('_news'):
+            news.set()
+
+    def _lost_recognition(self, wallet: str) -> bool:
+        return any(RECOGNIZE not in each.rights for each in self._book.live(wallet))
+
+    def _on_faces(self, message: FaceArray) -> None:
+        for face in message.faces:
+            if (
+                face.identity
+                and self._book.presence.seen(face.identity)
+                and self._admissions.named(face.identity)
+            ):
+                self._news.set()
+
+    def _on_action(self, message: GestureAction) -> None:
+        if message.outcome == GestureAction.REQUESTED and message.identity:
+            self._book.presence.seen(message.identity)
+
+    def _header(self) -> Header:
+        return Header(stamp=self.get_clock().now().to_msg())
+
+
+def _words(change: Change) -> str:
+    words = change.kind.name.lower().replace('_', ' ')
+    return f'{words} ({change.reason})' if change.reason else words
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the session node."""
+    run_node(SessionNode, args)

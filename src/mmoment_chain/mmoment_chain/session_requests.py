@@ -1,0 +1,271 @@
+"""The services of session_node."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mmoment_chain.camera_home import CameraIdentity
+from mmoment_chain.challenges import Answer, ChallengeBook
+from mmoment_chain.check_out import ASKED, REVOKED
+from mmoment_chain.clock import Clock
+from mmoment_chain.erasure import Erasure
+from mmoment_chain.errors import Refused, StoreError
+from mmoment_chain.face_admissions import FaceAdmissions
+from mmoment_chain.face_client import FaceClient
+from mmoment_chain.rights import ENROLL, in_order
+from mmoment_chain.session_messages import session_message, time_message
+from mmoment_chain.session_records import Session
+from mmoment_chain.sessions import CheckedIn, SessionBook
+from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, wrapped_expiry_ms
+from mmoment_chain.wallet import parse_signature, parse_wallet
+from mmoment_interfaces.srv import (
+    CheckIn,
+    CheckOut,
+    CreateChallenge,
+    ForgetPerson,
+    GetSession,
+    GetTemplate,
+    GrantRights,
+    KeepTemplate,
+    ListSessions,
+    RevokeSession,
+)
+from mmoment_node.managed_node import ManagedNode
+from mmoment_node.request_desk import RequestDesk
+
+# How long a check-in waits to say whether the person will be recognised, and an erasure to say
+# whether they are forgotten. Both go on after that.
+FACE_PATIENCE_S = 3.0
+# base64 of the largest transaction, and far more than any name that is kept.
+LONGEST_TRANSACTION = 1644
+NOT_KEPT = 'not_kept'
+NOT_KEPT_TEXT = 'The camera could not keep this, so it was not done: its log says why'
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the services work with."""
+
+    book: SessionBook
+    challenges: ChallengeBook
+    keeping: TemplateKeeping
+    erasure: Erasure
+    admissions: FaceAdmissions
+    identity: CameraIdentity
+    camera_id: str
+    clock: Clock
+
+
+class SessionRequests:
+    """Answers until `close`. What may wait for others is answered in threads of its own."""
+
+    def __init__(self, node: ManagedNode[Any], parts: Parts, faces: FaceClient) -> None:
+        self._node = node
+        self._parts = parts
+        self._faces = faces
+        self._desk = RequestDesk(node)
+        for kind, name, answer in (
+            (CheckIn, 'check_in', self._check_in),
+            (CheckOut, 'check_out', self._check_out),
+            (GrantRights, 'grant_rights', self._grant),
+            (RevokeSession, 'revoke_session', self._revoke),
+            (KeepTemplate, 'keep_template', self._keep),
+            (ForgetPerson, 'forget_person', self._forget),
+        ):
+            self._desk.serve(kind, name, self._guarded(answer))
+        self._quick = [
+            node.create_service(kind, name, self._guarded(answer))
+            for kind, name, answer in (
+                (CreateChallenge, 'create_challenge', self._challenge),
+                (GetSession, 'get_session', self._get),
+                (GetTemplate, 'get_template', self._template),
+            )
+        ]
+        self._quick.append(node.create_service(ListSessions, 'list_sessions', self._list))
+        self._desk.open()
+
+    def close(self) -> None:
+        """Answer no more."""
+        for service in self._quick:
+            self._node.destroy_service(service)
+        self._desk.close()
+
+    def _guarded(self, answer_to: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
+        """A callback that tells refusals and faults by their codes; nothing secret is in them."""
+
+        def callback(request: Any, answer: Any) -> Any:
+            try:
+                answer_to(request, answer)
+                answer.success = True
+            except Refused as refusal:
+                answer.error_code, answer.message = refusal.code, refusal.text
+                if hasattr(answer, 'retry_after_s'):
+                    answer.retry_after_s = refusal.retry_after_s
+            except StoreError as error:
+                self._node.get_logger().error(str(error))
+                answer.error_code, answer.message = NOT_KEPT, NOT_KEPT_TEXT
+            return answer
+
+        return callback
+
+    # --- signing in -------------------------------------------------------------------------------
+
+    def _challenge(
+        self, request: CreateChallenge.Request, answer: CreateChallenge.Response
+    ) -> None:
+        challenges = self._parts.challenges
+        domain = request.domain or challenges.domains[0]
+        challenge = challenges.issue(request.wallet, domain, request.source)
+        answer.text, answer.nonce = challenge.text, challenge.nonce
+        if request.with_memo:
+            answer.memo_transaction = challenge.memo_transaction
+        answer.issued = time_message(challenge.issued_ms)
+        answer.expires = time_message(challenge.expires_ms)
+        answer.message = 'Have the wallet sign this text as it is.'
+
+    def _check_in(self, request: CheckIn.Request, answer: CheckIn.Response) -> None:
+        proof = self._proof(request)
+        way = 'siws'
+        if request.memo_transaction:
+            way = 'memo'
+        elif proof.is_old_text:
+            way = 'legacy'
+        opened = self._parts.book.check_in(proof, way, request.display_name)
+        trouble = self._let_know(opened, bytearray(request.wrapped_key))
+        answer.token = opened.token
+        answer.session = self._message(opened.session)
+        answer.message = 'Checked in.'
+        if trouble:
+            answer.message = f'Checked in, but you are not recognised: {trouble}'
+
+    def _proof(self, request: CheckIn.Request) -> Answer:
+        challenges = self._parts.challenges
+        if request.memo_transaction:
+            transaction = _transaction(request.memo_transaction)
+            return challenges.check_memo(request.wallet, transaction, request.source)
+        message = request.message.encode('utf-8', 'surrogatepass')
+        signature = parse_signature(request.signature)
+        return challenges.check(request.wallet, message, signature, request.source)
+
+    def _let_know(self, opened: CheckedIn, wrapped_key: bytearray) -> str:
+        """Have face_node know who checked in, if they want; returns why it does not."""
+        session, parts = opened.session, self._parts
+        wallet, now_ms = session.wallet or '', parts.clock.utc_ms()
+        try:
+            record = parts.keeping.for_recognition(session, bytes(wrapped_key), now_ms)
+        except Refused as refusal:
+            return refusal.text
+        if record is None:
+            return ''
+        ends_ms = wrapped_expiry_ms(bytes(wrapped_key), session.expires_ms)
+        left_s = (ends_ms - now_ms) / 1000
+        name = session.display_name or ''
+        parts.admissions.welcome(wallet, name, record.record_id, wrapped_key, left_s)
+        self._faces.wait_until(lambda: parts.admissions.is_settled(wallet), FACE_PATIENCE_S)
+        return parts.admissions.refusal(wallet)
+
+    def _check_out(self, request: CheckOut.Request, answer: CheckOut.Response) -> None:
+        book = self._parts.book
+        if request.token:
+            session = book.session_of(request.token)
+        else:
+            session = book.get(request.session_id)
+        book.end([session.id], ASKED)
+        self._faces.wake()
+        answer.message = 'Checked out.'
+
+    # --- sessions ---------------------------------------------------------------------------------
+
+    def _get(self, request: GetSession.Request, answer: GetSession.Response) -> None:
+        book = self._parts.book
+        if request.renew:
+            renewed = book.renew(request.token, request.right)
+            session, answer.new_token = renewed.session, renewed.token
+        else:
+            session = book.session_of(request.token, request.right)
+        answer.session = self._message(session)
+
+    def _list(
+        self, request: ListSessions.Request, answer: ListSessions.Response
+    ) -> ListSessions.Response:
+        sessions = self._parts.book.live(request.identity)
+        answer.sessions = [self._message(session) for session in sessions]
+        return answer
+
+    def _grant(self, request: GrantRights.Request, answer: GrantRights.Response) -> None:
+        book_rights = self._parts.book.rights
+        if request.revoke:
+            held = book_rights.take_back(request.wallet, request.rights)
+        else:
+            held = book_rights.grant(request.wallet, request.rights, request.hours * 3600.0)
+        answer.message = f'The rights are now: {", ".join(in_order(held)) or "none"}.'
+
+    def _revoke(self, request: RevokeSession.Request, answer: RevokeSession.Response) -> None:
+        book = self._parts.book
+        if request.session_id:
+            ids = [book.get(request.session_id).id]
+        elif request.identity:
+            parse_wallet(request.identity)
+            ids = [session.id for session in book.live(request.identity)]
+        else:
+            ids = []
+        if not ids:
+            raise Refused('no_session')
+        answer.sessions = book.end(ids, REVOKED)
+        self._faces.wake()
+        answer.message = f'Sessions ended: {answer.sessions}.'
+
+    # --- templates, and forgetting ----------------------------------------------------------------
+
+    def _keep(self, request: KeepTemplate.Request, answer: KeepTemplate.Response) -> None:
+        session = self._parts.book.session_of(request.token, ENROLL)
+        template = SealedTemplate(
+            request.record_id, request.model_id, request.custody, bytes(request.envelope)
+        )
+        answer.record_id = self._parts.keeping.keep(session, template, request.consent_version)
+        answer.message = 'The sealed template is kept.'
+
+    def _template(self, request: GetTemplate.Request, answer: GetTemplate.Response) -> None:
+        # Said in any case: who has the envelope elsewhere wraps its key to this camera as well.
+        answer.camera_id = self._parts.camera_id
+        answer.camera_key = self._parts.identity.unsealing_public
+        record = self._parts.keeping.template_of(request.wallet)
+        answer.record_id, answer.model_id = record.record_id, record.model_id
+        answer.custody, answer.envelope = record.custody, record.envelope
+
+    def _forget(self, request: ForgetPerson.Request, answer: ForgetPerson.Response) -> None:
+        parts, wallet = self._parts, request.wallet
+        if request.token:
+            own = parts.book.session_of(request.token).wallet or ''
+            if wallet not in ('', own):
+                raise Refused('wrong_wallet', 'This session is of another wallet')
+            wallet = own
+        erased = parts.erasure.forget(wallet)
+        is_gone = self._faces.wait_until(
+            lambda: not parts.admissions.is_leaving(wallet), FACE_PATIENCE_S
+        )
+        answer.erased = erased.records
+        told = ['Forgotten: template, sessions, consents, grants, and the name in every event.']
+        if not is_gone:
+            told.append('The part that knows faces has not answered yet; it is asked again.')
+        if not erased.is_scrubbed:
+            told.append('Traces in the file of the store are cleaned as soon as nobody reads it.')
+        if request.confirm_media:
+            told.append('No part of this camera that keeps photos and clips was asked: none runs.')
+        answer.message = ' '.join(told)
+
+    def _message(self, session: Session) -> Any:
+        return session_message(session, self._parts.admissions.is_known(session.wallet or ''))
+
+
+def _transaction(text: str) -> bytes:
+    if len(text) > LONGEST_TRANSACTION:
+        raise Refused('malformed')
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise Refused('malformed') from None
