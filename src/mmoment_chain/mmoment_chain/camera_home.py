@@ -13,10 +13,9 @@ from pathlib import Path
 
 from mmoment_chain import device_keys
 from mmoment_chain.device_keys import SigningKey, UnsealingKeys
-from mmoment_chain.places import FOLDER_VARIABLE, STORE_NAME, camera_folder
+from mmoment_chain.places import FOLDER_VARIABLE, KEYS_NAME, STORE_NAME, camera_folder
 from mmoment_node.errors import ConfigurationError
 
-KEYS_NAME = 'keys'
 FOLDER_MODE = 0o700
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 FOLDER_VARIABLE = 'MMOMENT_DATA'
 STORE_NAME = 'store.sqlite3'
+KEYS_NAME = 'keys'
 
 
 def camera_folder(namespace: str, environ: Mapping[str, str] = os.environ) -> Path:

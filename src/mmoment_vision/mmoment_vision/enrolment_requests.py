@@ -12,11 +12,13 @@ from typing import Any
 from rclpy.action.server import ServerGoalHandle
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from mmoment_chain.errors import Refused
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.msg import EnrollmentStatus
 from mmoment_node.managed_node import ManagedNode
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_enrolment import (
+    BAD_KEY,
     BAD_PICTURE,
     CANCELLED,
     MOST_PICTURES,
@@ -30,6 +32,7 @@ from mmoment_vision.face_enrolment import (
 from mmoment_vision.face_liveness import LivenessChallenge
 from mmoment_vision.face_recognition import FaceRecognizer, RecognizerClosed
 from mmoment_vision.face_tracking import TrackedFace
+from mmoment_vision.face_vault import FaceVault, SealedTemplate
 from mmoment_vision.given_pictures import GivenPictures
 from mmoment_vision.live_enrolment import EnrolmentSettings, LiveEnrolment, Step
 from mmoment_vision.live_run import LiveRun
@@ -82,12 +85,14 @@ class EnrolmentRequests:
         node: ManagedNode[Any],
         recognizer: FaceRecognizer,
         given: GivenPictures,
+        vault: FaceVault,
         settings: RequestSettings,
     ) -> None:
         self.settings = settings
         self._node = node
         self._recognizer = recognizer
         self._given = given
+        self._vault = vault
         self._enrolling = threading.Lock()
         self._deciding = threading.Lock()
         self._learnt_identity = ''  # who is being learnt; empty: nobody, or no more
@@ -142,7 +147,7 @@ class EnrolmentRequests:
     def _learn(self, handle: ServerGoalHandle, goal: EnrollFace.Goal) -> EnrollFace.Result:
         try:
             result = (self._from_pictures if goal.pictures else self._live)(handle, goal)
-            self._admit(handle, goal.identity, result)
+            sealed = self._admit(handle, goal, result)
         except EnrolmentRefused as refusal:
             self._tell_end(FAILED)
             handle.canceled() if handle.is_cancel_requested else handle.abort()
@@ -162,16 +167,30 @@ class EnrolmentRequests:
             model_id=result.template.model_id,
             views=result.views,
             liveness_passed=result.liveness_passed,
+            record_id='' if sealed is None else sealed.record_id,
+            envelope=b'' if sealed is None else sealed.envelope,
         )
 
-    def _admit(self, handle: ServerGoalHandle, identity: str, result: EnrolmentResult) -> None:
-        """The one moment in which a person becomes known, unless somebody has said no before it."""
+    def _admit(
+        self, handle: ServerGoalHandle, goal: EnrollFace.Goal, result: EnrolmentResult
+    ) -> SealedTemplate | None:
+        """The one moment in which a person becomes known, unless somebody has said no before it.
+
+        Returns the template for its owner, if they gave a key.
+        """
+        owner_key = bytes(goal.owner_key)
         try:
+            sealed = None
+            if owner_key:
+                sealed = self._vault.seal(result.template, goal.identity, owner_key)
             with self._deciding:
                 if self._is_unwanted(handle):
                     raise EnrolmentRefused(CANCELLED)
-                self._recognizer.admit(identity, result.template)
+                self._recognizer.admit(goal.identity, result.template)
                 self._learnt_identity = ''
+            return sealed
+        except Refused:
+            raise EnrolmentRefused(BAD_KEY) from None
         except RecognizerClosed:
             raise EnrolmentRefused(CANCELLED) from None
         finally:

@@ -34,6 +34,7 @@ from mmoment_vision.face_template import FaceTemplate, mean_embedding
 TIMED_OUT, CANCELLED, NO_GOOD_VIEW = 'timed_out', 'cancelled', 'no_good_view'
 NOT_THE_SAME_PERSON, KNOWN_AS_SOMEBODY_ELSE = 'not_the_same_person', 'known_as_somebody_else'
 BAD_PICTURE, TOO_MANY_PICTURES = 'bad_picture', 'too_many_pictures'
+BAD_KEY = 'bad_key'
 
 # Why an enrolment ends without success. What is in the text itself comes after the sentence.
 ERRORS = {
@@ -45,6 +46,7 @@ ERRORS = {
     KNOWN_AS_SOMEBODY_ELSE: 'This face is already known by another identity.',
     BAD_PICTURE: 'A picture cannot be used.',
     TOO_MANY_PICTURES: 'Too many pictures.',
+    BAD_KEY: 'This is no X25519 public key of 32 bytes that a template may be sealed to.',
     **FAILURES,
 }
 

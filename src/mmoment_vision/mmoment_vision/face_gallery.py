@@ -1,4 +1,4 @@
-"""The faces of the people who are checked in, in memory only, and who of them a face belongs to.
+"""The faces of the people who are checked in, in locked memory, and who of them a face belongs to.
 
 Search is exact. Among few templates each is compared with the query. Of many, most are ruled out
 before: the query is rounded to bytes, as the templates are, and compared with all of them in whole
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmoment_chain.secret_bytes import SecretBytes
 from mmoment_vision.face_template import FaceTemplate, TemplateError
 
 if TYPE_CHECKING:
@@ -69,10 +70,15 @@ class FaceGallery:
         self.model_id = model_id
         self.dimension = dimension
         self.decision = decision
-        self._rows = np.zeros((FIRST_ROOM, dimension), np.int8)
+        self._memory = SecretBytes(FIRST_ROOM * dimension)
+        self._rows = _rows_in(self._memory, dimension)
         self._inverse_lengths = np.zeros(FIRST_ROOM)
-        self._chosen = np.zeros((SCRATCH_ROWS, dimension), np.int8)
-        self._wide = np.zeros((SCRATCH_ROWS, dimension))
+        self._scratch = (
+            SecretBytes(SCRATCH_ROWS * dimension),
+            SecretBytes(SCRATCH_ROWS * dimension * np.dtype(np.float64).itemsize),
+        )
+        self._chosen = _rows_in(self._scratch[0], dimension)
+        self._wide = np.frombuffer(self._scratch[1].view, np.float64).reshape(-1, dimension)
         self._owners: list[str] = []  # of each row
         self._rows_of: dict[str, list[int]] = {}
 
@@ -81,6 +87,11 @@ class FaceGallery:
 
     def __repr__(self) -> str:
         return f'FaceGallery({self.model_id!r}, {len(self)} templates)'
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the system keeps the templates out of its swap space."""
+        return self._memory.locked and all(part.locked for part in self._scratch)
 
     def identities(self) -> list[str]:
         """Everybody who has a template."""
@@ -158,10 +169,12 @@ class FaceGallery:
 
     def _grow(self) -> None:
         """Double the room, and leave no template behind in the old one."""
-        old_rows, old_lengths = self._rows, self._inverse_lengths
-        self._rows = np.concatenate([old_rows, np.zeros_like(old_rows)])
+        old_memory, old_rows, old_lengths = self._memory, self._rows, self._inverse_lengths
+        self._memory = SecretBytes(2 * old_rows.size)
+        self._rows = _rows_in(self._memory, self.dimension)
+        self._rows[: len(old_rows)] = old_rows
         self._inverse_lengths = np.concatenate([old_lengths, np.zeros_like(old_lengths)])
-        old_rows.fill(0)
+        old_memory.close()
         old_lengths.fill(0)
 
     def _match(self, query: NDArray[np.float64]) -> Match:
@@ -216,3 +229,8 @@ class FaceGallery:
         second = float(similarities.max())
         similarities[rows] = kept
         return max(second, OPPOSITE)
+
+
+def _rows_in(memory: SecretBytes, dimension: int) -> NDArray[np.int8]:
+    """Rows of templates that stand in locked memory."""
+    return np.frombuffer(memory.view, np.int8).reshape(-1, dimension)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,8 @@ from rclpy.qos import QoSProfile
 
 from mmoment_camera.frame_ring import FrameOverwritten
 from mmoment_camera.frame_topic import Frame, FrameSubscriber
+from mmoment_chain.places import FOLDER_VARIABLE, KEYS_NAME, camera_folder
+from mmoment_chain.secret_bytes import harden_process, lock_problem
 from mmoment_interfaces.msg import FaceArray
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
@@ -30,6 +33,7 @@ from mmoment_vision.face_pipeline import FacePipeline, SearchSettings
 from mmoment_vision.face_recognition import FaceRecognizer
 from mmoment_vision.face_requests import FaceRequests, NoFaceRequests
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
+from mmoment_vision.face_vault import FaceVault
 from mmoment_vision.mtcnn import MtcnnSettings
 from mmoment_vision.mtcnn_runtime import DeviceError
 from mmoment_vision.mtcnn_weights import WeightsError
@@ -142,17 +146,17 @@ class FaceNode(ManagedNode[FaceParameters]):
             detections=pipeline.detections,
             late_detections=pipeline.late_detections,
         )
-        return [self._reporter.diagnostic(), detector, self._diagnose_recognition()]
+        return [self._reporter.diagnostic(), detector, *self._diagnose_recognition()]
 
-    def _diagnose_recognition(self) -> DiagnosticStatus:
+    def _diagnose_recognition(self) -> list[DiagnosticStatus]:
         recognizer = self._recognizer
         if recognizer is None:
             level = DiagnosticStatus.OK
             if self.parameters.embedder != 'none':
                 level = DiagnosticStatus.WARN
-            return self.diagnostic('recognition', level, f'off: {self._why_unrecognised}')
+            return [self.diagnostic('recognition', level, f'off: {self._why_unrecognised}')]
         counts = recognizer.counts()
-        return self.diagnostic(
+        recognition = self.diagnostic(
             'recognition',
             DiagnosticStatus.OK,
             recognizer.embedder.name,
@@ -171,6 +175,10 @@ class FaceNode(ManagedNode[FaceParameters]):
             names_given=counts.keeper.names_given,
             names_withdrawn=counts.keeper.names_withdrawn,
         )
+        memory = self.diagnostic('memory', DiagnosticStatus.OK, 'templates are locked in memory')
+        if not counts.is_locked:
+            memory = self.diagnostic('memory', DiagnosticStatus.WARN, lock_problem())
+        return [recognition, memory]
 
     def _open_detector(self) -> FaceDetector:
         parameters = self.parameters
@@ -203,7 +211,10 @@ class FaceNode(ManagedNode[FaceParameters]):
         if self._recognizer is None:
             return NoFaceRequests(self, self._why_unrecognised)
         settings = _request_settings(self.parameters)
-        return FaceRequests(self, self._recognizer, self._open_detector, settings)
+        folder = self.parameters.data_folder
+        environ = {**os.environ, FOLDER_VARIABLE: folder} if folder else os.environ
+        vault = FaceVault(camera_folder(self.get_namespace(), environ) / KEYS_NAME)
+        return FaceRequests(self, self._recognizer, self._open_detector, vault, settings)
 
     def _open_embedder(self) -> FaceEmbedder:
         parameters = self.parameters
@@ -291,4 +302,5 @@ def _request_settings(parameters: FaceParameters) -> RequestSettings:
 
 def main(args: list[str] | None = None) -> None:
     """Run the face node."""
+    harden_process()
     run_node(FaceNode, args)

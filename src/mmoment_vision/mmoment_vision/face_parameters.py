@@ -41,6 +41,12 @@ class FaceParameters:
         'Folder of fetched models; empty: $MMOMENT_MODELS or ~/.local/share/mmoment/models',
         read_only=True,
     )
+    data_folder: str = parameter(
+        '',
+        'Folder with the keys of the camera, as for session_node; empty: $MMOMENT_DATA or '
+        '~/.local/share/mmoment',
+        read_only=True,
+    )
     similarity_threshold: float = parameter(
         0.0,
         'Cosine similarity from which a face counts as known, 0.3 or more; 0: that of the model',

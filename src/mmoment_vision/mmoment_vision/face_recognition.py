@@ -57,6 +57,7 @@ class RecognitionCounts:
     embedded: int  # faces, since the start
     embed_ms_p50: float  # per face, over the last ones; 0 before the first
     embed_ms_p99: float
+    is_locked: bool  # templates are kept out of the swap space
     waiting: int  # faces that wanted a look in the last picture and did not get it yet
     keeper: KeeperCounts
 
@@ -193,6 +194,14 @@ class FaceRecognizer:
             self._gallery.add_newest(identity, template, MOST_TEMPLATES)
             self._keeper.gallery_changed()
 
+    def admit_alone(self, identity: str, template: FaceTemplate) -> None:
+        """Know a person by this template instead of those before. Raises like `admit`."""
+        with self._knowledge:
+            if self._is_closed:
+                raise RecognizerClosed
+            self._gallery.add_newest(identity, template, most=1)
+            self._keeper.gallery_changed()
+
     def forget(self, identity: str) -> int:
         """Know a person no more; returns how many templates were wiped."""
         with self._knowledge:
@@ -216,6 +225,7 @@ class FaceRecognizer:
                 embedded=self._embedded,
                 embed_ms_p50=float(np.quantile(times_ms, 0.5)),
                 embed_ms_p99=float(np.quantile(times_ms, 0.99)),
+                is_locked=self._gallery.is_locked,
                 waiting=self._waiting,
                 keeper=self._keeper.counts(),
             )

@@ -74,14 +74,17 @@ class FaceTemplate:
         wide = self.values.astype(np.float32)
         return np.asarray(wide / np.linalg.norm(wide), np.float32)
 
-    def to_bytes(self) -> bytes:
-        """Template in the layout above: what is to be sealed."""
+    def to_bytes(self) -> bytearray:
+        """Template in the layout above: what is to be sealed. The caller wipes it."""
         name = self.model_id.encode('ascii')
         header = HEADER.pack(MAGIC, LAYOUT_VERSION, len(name), self.dimension, self.scale)
-        return header + name + self.values.tobytes()
+        content = bytearray(header + name) + bytearray(self.dimension)
+        # No copy of the values but the one that the caller wipes.
+        np.frombuffer(content, np.int8, self.dimension, len(header + name))[:] = self.values
+        return content
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> FaceTemplate:
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> FaceTemplate:
         """Template that `to_bytes` wrote. Raises TemplateError for anything else."""
         if len(data) < HEADER.size:
             raise TemplateError(f'{len(data)} bytes are too few for a face template')
@@ -97,7 +100,7 @@ class FaceTemplate:
         if len(data) != expected:
             raise TemplateError(f'a face template of {expected} bytes came with {len(data)}')
         try:
-            model_id = data[HEADER.size : HEADER.size + name_length].decode('ascii')
+            model_id = bytes(data[HEADER.size : HEADER.size + name_length]).decode('ascii')
         except UnicodeDecodeError:
             # `from None`: the fault would carry the bytes.
             raise TemplateError('the model id of a face template is not ASCII') from None

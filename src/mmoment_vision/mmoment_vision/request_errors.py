@@ -2,6 +2,7 @@
 
 BUSY, NO_MODEL, BAD_IDENTITY, NO_PICTURE = 'busy', 'no_model', 'bad_identity', 'no_picture'
 TOO_MANY_REQUESTS, STOPPING = 'too_many_requests', 'stopping'
+BAD_RECORD, NO_KEYS = 'bad_record', 'no_keys'
 
 REQUEST_ERRORS = {
     BUSY: 'Another enrolment is under way: wait until it ends.',
@@ -10,4 +11,6 @@ REQUEST_ERRORS = {
     NO_PICTURE: 'There is no live picture: see camera_status.',
     TOO_MANY_REQUESTS: 'Other pictures are being looked at: ask again in a moment.',
     STOPPING: 'The camera is being stopped.',
+    BAD_RECORD: 'Wallet, model or record of the template is not written as it must be.',
+    NO_KEYS: 'The keys of this camera cannot be used.',
 }
