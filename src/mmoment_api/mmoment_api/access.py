@@ -26,9 +26,13 @@ PEERS_AT_MOST = 1024
 
 
 class Access(str, Enum):
-    """What a caller needs for a route; the rights in the middle are those of a session."""
+    """What a caller needs for a route; the rights in the middle are those of a session.
+
+    session: to be somebody at all, whatever their rights.
+    """
 
     PUBLIC = 'public'
+    SESSION = 'session'
     VIEW = 'view'
     CAPTURE = 'capture'
     RECORD = 'record'
@@ -38,7 +42,8 @@ class Access(str, Enum):
     OWNER = 'owner'
 
 
-RIGHTS = frozenset(Access) - {Access.PUBLIC, Access.OWNER}
+ANYBODYS = frozenset({Access.PUBLIC, Access.SESSION})
+RIGHTS = frozenset(Access) - ANYBODYS - {Access.OWNER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Principal:
 
     def may(self, access: Access) -> bool:
         """Whether this caller has what a route needs; the owner has everything."""
-        return self.is_owner or access is Access.PUBLIC or access in self.rights
+        return self.is_owner or access in ANYBODYS or access in self.rights
 
     def speaks_for(self, identity: str) -> bool:
         """Whether what is known of this person is this caller's to know, to change and to wipe.

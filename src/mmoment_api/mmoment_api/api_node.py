@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 import time
@@ -19,8 +20,10 @@ from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.health import why_no_picture
 from mmoment_api.mjpeg_hub import LiveHub
+from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
-from mmoment_api.services import Services, Settings
+from mmoment_api.services import Services, Settings, timestamp_ms
+from mmoment_api.session_topics import SessionTopics
 from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
 from mmoment_node.errors import ConfigurationError
@@ -59,8 +62,14 @@ class ApiParameters:
         (), "Other sites whose pages may call, as 'https://example.org'", read_only=True
     )
     nodes: tuple[str, ...] = parameter(
-        ('camera_node', 'face_node', 'gesture_node', 'overlay_node'),
+        ('camera_node', 'face_node', 'gesture_node', 'overlay_node', 'session_node'),
         'Nodes that must be heard for the camera to be in order',
+        read_only=True,
+    )
+    trusted_proxies: tuple[str, ...] = parameter(
+        (),
+        'Addresses of proxies that are believed when they say whose request it is and that it '
+        'came encrypted; the end of the tunnel, if nothing else on its machine can call',
         read_only=True,
     )
     viewers_at_most: int = parameter(
@@ -108,7 +117,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._server: WebServer | None = None
         self._health_timer: Any = None
         self._link_service: Any = None
+        self._session_topics: SessionTopics | None = None
         _check_origins(parameters.allowed_origins)
+        _check_proxies(parameters.trusted_proxies)
         self._forward_log()
         # Taken now, so that a port in use is the first thing a person is told.
         self._listener = bind(parameters.host, parameters.port, parameters.stalled_viewer_s)
@@ -116,6 +127,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         state, events = GraphState(time.monotonic), EventHub()
         self._bridge = Bridge(self, state, events)
         self._bridge.open()
+        sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
+        self._session_topics = SessionTopics(self, sessions, events)
+        self._session_topics.open()
         self._web = Services(
             settings=Settings(
                 parameters.camera_name,
@@ -125,6 +139,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 parameters.allowed_origins,
                 parameters.nodes,
                 self.get_namespace(),
+                parameters.trusted_proxies,
             ),
             state=state,
             control=self._bridge,
@@ -140,6 +155,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 lambda: self.parameters.jpeg_quality,
                 lambda _: why_no_picture(state, parameters.nodes),
             ),
+            sessions=sessions,
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)
         self._health_timer = self.create_timer(HEALTH_PERIOD_S, self._publish_health)
@@ -181,6 +197,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         if self._link_service is not None:
             self.destroy_service(self._link_service)
             self._link_service = None
+        if self._session_topics is not None:
+            self._session_topics.close()
+            self._session_topics = None
         if self._bridge is not None:
             self._bridge.close()
             self._bridge = None
@@ -265,6 +284,16 @@ def _check_origins(origins: tuple[str, ...]) -> None:
                 f"api_node: '{origin}' in allowed_origins is no origin, write it as "
                 "'https://example.org', without a path; '*' is not offered"
             )
+
+
+def _check_proxies(addresses: tuple[str, ...]) -> None:
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ConfigurationError(
+                f"api_node: '{address}' in trusted_proxies is no address, write it as '127.0.0.1'"
+            ) from None
 
 
 def main(args: list[str] | None = None) -> None:

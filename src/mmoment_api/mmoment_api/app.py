@@ -26,7 +26,9 @@ from mmoment_api.routes import (
     legacy,
     live,
     pages,
+    person,
     root,
+    session,
     sign_in,
     status,
     stream,
@@ -47,6 +49,8 @@ ROUTERS = (
     gesture,
     visualization,
     events,
+    session,
+    person,
     sign_in,
     pages,
     legacy,
@@ -89,7 +93,7 @@ def guarded(app: FastAPI) -> ASGIApp:
         inner = CORSMiddleware(
             app,
             allow_origins=list(settings.allowed_origins),
-            allow_methods=['GET', 'POST', 'DELETE'],
+            allow_methods=['GET', 'POST', 'PUT', 'DELETE'],
             allow_headers=['Authorization', 'Content-Type'],
             allow_credentials=True,
         )

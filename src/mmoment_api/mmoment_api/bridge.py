@@ -33,6 +33,7 @@ from mmoment_api.goal_run import GoalRun
 from mmoment_api.graph_state import GraphState
 from mmoment_api.graph_topics import GraphTopics
 from mmoment_api.mjpeg_encoder import Picture
+from mmoment_api.session_messages import SessionCalls
 from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.srv import ForgetFace, RecognizeFace, SetSource
@@ -66,6 +67,7 @@ class Bridge:
         self._node = node
         self._state = state
         self._topics = GraphTopics(node, state, events)
+        self.session_calls = SessionCalls(node, self._call)
         self._clients: list[Client] = []
         self._enroll: ActionClient | None = None
         self._is_paused = True
@@ -87,6 +89,7 @@ class Bridge:
             self._forget,
         ]
         self._enroll = ActionClient(node, EnrollFace, 'enroll_face')
+        self.session_calls.open()
 
     def resume(self) -> None:
         """From now on entities are made and destroyed by the executor."""
@@ -103,6 +106,7 @@ class Bridge:
         for client in self._clients:
             self._node.destroy_client(client)
         self._clients = []
+        self.session_calls.close()
         if self._enroll is not None:
             self._enroll.destroy()
             self._enroll = None

@@ -202,6 +202,7 @@ def enrolment_goal(wish: EnrolmentWish) -> EnrollFace.Goal:
         pictures=[_compressed(picture) for picture in wish.pictures],
         with_liveness=wish.with_liveness,
         timeout_s=wish.timeout_s,
+        owner_key=array('B', wish.owner_key),
     )
 
 
@@ -217,6 +218,8 @@ def enrolment_outcome(message: EnrollFace.Result) -> EnrolmentOutcome:
         model_id=message.model_id,
         views=message.views,
         liveness_passed=message.liveness_passed,
+        record_id=message.record_id,
+        envelope=bytes(message.envelope),
     )
 
 

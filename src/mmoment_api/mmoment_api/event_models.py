@@ -100,6 +100,18 @@ class EnrollmentData(BaseModel):
     face_track_id: int | None
 
 
+class SessionData(BaseModel):
+    """`sessions`: something happened to a session; null where it is not the caller's to know."""
+
+    change: Literal[
+        'checked_in', 'checked_out', 'renewed', 'rights_changed', 'revoked', 'forgotten'
+    ]
+    sequence: int = Field(description='Of the event log')
+    identity: str | None
+    session: str | None = Field(description='Public name of the session; opens nothing')
+    reason: str | None = Field(description='asked, absent, expired, revoked or forgotten')
+
+
 class CameraData(BaseModel):
     """`camera`: the picture source."""
 
@@ -118,6 +130,7 @@ EVENT_MODELS: dict[str, type[BaseModel]] = {
     'gestures': GestureData,
     'gesture_action': GestureActionData,
     'enrollment': EnrollmentData,
+    'sessions': SessionData,
     'camera': CameraData,
     'health': HealthAnswer,
 }

@@ -28,6 +28,7 @@ EVENT_TYPES: dict[str, bool] = {
     'gestures': False,
     'gesture_action': False,
     'enrollment': True,
+    'sessions': False,
     'camera': True,
     'health': True,
 }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from mmoment_api.encodings import PublicKey
 from mmoment_api.given_pictures import PICTURES_AT_MOST
 from mmoment_api.models import Box
 from mmoment_api.wallet import LONGEST, SHORTEST, is_wallet_address
@@ -28,7 +29,12 @@ PictureText = Annotated[str, Field(description='JPEG, PNG or WebP; base64 or a d
 class EnrollRequest(BaseModel):
     """Whose face to learn. Without pictures: from the live picture, with instructions as events."""
 
-    wallet_address: WalletAddress
+    wallet_address: WalletAddress | None = Field(
+        default=None, description='Null: whoever is checked in'
+    )
+    owner_key: PublicKey = Field(
+        default='', description='Seal the template to this key; empty: keep nothing'
+    )
     pictures: list[PictureText] = Field(default=[], max_length=PICTURES_AT_MOST)
     image: PictureText | None = Field(
         default=None, description='One more picture, as older clients send it'
@@ -64,6 +70,8 @@ class EnrollAnswer(BaseModel):
     model: str
     views: int
     liveness_passed: bool
+    record_id: str | None = Field(description='Of the sealed template; null: none was made')
+    envelope: str | None = Field(description='The sealed template, base64: ciphertext')
     message: str
 
 

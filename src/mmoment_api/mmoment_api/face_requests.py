@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmoment_api.errors import ApiError
@@ -27,12 +27,14 @@ class EnrolmentWish:
     """Whose face to learn, and from what; no pictures: from the live picture.
 
     timeout_s: seconds to find good views in; 0: as long as `face_node` is configured to.
+    owner_key: X25519 public key to seal the template to; empty: it is not to leave `face_node`.
     """
 
     identity: str
     pictures: tuple[GivenPicture, ...] = ()
     with_liveness: bool = False
     timeout_s: float = 0.0
+    owner_key: bytes = b''
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class EnrolmentOutcome:
     model_id: str
     views: int
     liveness_passed: bool
+    record_id: str = ''
+    envelope: bytes = field(default=b'', repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 NAME = 'identity'
 # What would tell that there is a name, without telling it.
-BESIDE_A_NAME = ('similarity',)
+BESIDE_A_NAME = ('similarity', 'session')
 
 MayKnow = Callable[[str], bool]
 

@@ -152,6 +152,14 @@ class VisionAnswer(BaseModel):
     overlay: VisionStage
 
 
+class SessionHealth(BaseModel):
+    """Whether people can check in, and how many have."""
+
+    running: bool = Field(description='Without it, only the owner of a sign-in link gets in')
+    active: int = Field(description='Live sessions, as last heard')
+    faces_known: int | None = Field(default=None, description='For the owner only')
+
+
 class HealthAnswer(BaseModel):
     """How the camera is. `status` is ok, degraded or error (no live picture)."""
 
@@ -164,6 +172,7 @@ class HealthAnswer(BaseModel):
     parts: dict[str, str] = Field(
         description='State of each part: ok, starting, degraded, error or silent'
     )
+    session: SessionHealth
     vision: VisionAnswer
     detail: HealthDetail | None = Field(default=None, description='For the owner only')
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app
@@ -14,7 +14,9 @@ from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFace
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
 from mmoment_api.mjpeg_hub import LiveHub, PictureSource
+from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
+from mmoment_api.session_control import SessionControl
 
 
 def description() -> dict[str, Any]:
@@ -30,6 +32,7 @@ def description() -> dict[str, Any]:
         sign_in=SignIn(lambda: 0.0, 1.0, 1.0),
         events=EventHub(),
         live=LiveHub(no_source, 0, lambda: 0, lambda annotated: ''),
+        sessions=PersonSessions(cast(SessionControl, None), lambda: 0.0, lambda: 0),
     )
     return create_app(services).openapi()
 

@@ -19,6 +19,7 @@ from mmoment_api.face_requests import (
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
 from mmoment_api.mjpeg_hub import LiveHub
+from mmoment_api.person_sessions import PersonSessions
 
 VERSION = '0.1.0'
 
@@ -30,6 +31,7 @@ class Settings:
     allowed_hosts: further names by which the camera may be called, beside addresses and localhost.
     allowed_origins: other sites whose pages may call, as 'https://example.org'.
     nodes: the parts that have to be there for the camera to be in order.
+    trusted_proxies: addresses whose word counts about where a request comes from.
     namespace: of the camera's nodes, as ROS writes it.
     """
 
@@ -37,13 +39,25 @@ class Settings:
     port: int = 5002
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
-    nodes: tuple[str, ...] = ('camera_node', 'face_node', 'gesture_node', 'overlay_node')
+    nodes: tuple[str, ...] = (
+        'camera_node',
+        'face_node',
+        'gesture_node',
+        'overlay_node',
+        'session_node',
+    )
     namespace: str = '/mmoment'
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def cookie_name(self) -> str:
         """Browsers share cookies between the ports of a host: the port keeps cameras apart."""
         return f'mmoment_session_{self.port}'
+
+    @property
+    def person_cookie_name(self) -> str:
+        """Of somebody who checked in; a browser that is the owner's as well keeps both."""
+        return f'mmoment_person_{self.port}'
 
 
 class GraphControl(Protocol):
@@ -78,6 +92,7 @@ class Services:
     sign_in: SignIn
     events: EventHub
     live: LiveHub
+    sessions: PersonSessions
     enrolments: Enrolments = field(default_factory=Enrolments)
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic

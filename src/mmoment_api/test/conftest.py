@@ -20,7 +20,16 @@ from mmoment_api.events import EventHub
 from mmoment_api.face_requests import EnrolmentOutcome, FoundFaces
 from mmoment_api.graph_state import CameraState, GraphState
 from mmoment_api.mjpeg_hub import LiveHub
+from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
+from mmoment_api.session_control import (
+    Challenge,
+    OpenedSession,
+    SealedTemplate,
+    SessionRecord,
+    refused_by_session,
+    token_refused,
+)
 from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
 
@@ -114,6 +123,124 @@ class FakeControl:
         return True, ''
 
 
+class FakeSessionControl:
+    """A session_node that lets everybody in who signs 'signed', unless it is said to be away."""
+
+    def __init__(self):
+        self.is_away = False
+        self.refusal = None
+        self.asked = []
+        self.opened = {}
+        self.kept = {}
+        self.utc_ms = 1_700_000_000_000
+
+    def open(self, wallet, rights=('view', 'enroll', 'recognize'), **changes):
+        """A session, as if its person had checked in."""
+        number = len(self.opened) + 1
+        token = f'{number:02d}' + 41 * 't'
+        record = SessionRecord(
+            session_id=f's{number}',
+            identity=wallet,
+            rights=frozenset(rights),
+            source='siws',
+            created_ms=self.utc_ms,
+            expires_ms=self.utc_ms + 3_600_000,
+            last_seen_ms=self.utc_ms,
+        )
+        self.opened[token] = replace(record, **changes)
+        return OpenedSession(token, self.opened[token])
+
+    def _ask(self, *question):
+        self.asked.append(question)
+        if self.is_away:
+            raise part_not_running('session_node')
+        if self.refusal:
+            raise self.refusal
+
+    def asked_for(self, name):
+        return [question for question in self.asked if question[0] == name]
+
+    def _record(self, token):
+        if token not in self.opened:
+            raise token_refused('bad_token', 'This token opens no session')
+        return self.opened[token]
+
+    async def create_challenge(self, wallet, domain, source, with_memo):
+        self._ask('create_challenge', wallet, domain, source, with_memo)
+        text = f'{domain} wants {wallet} to sign'
+        memo = 'bWVtbw==' if with_memo else ''
+        return Challenge(text, 'nonce', memo, self.utc_ms, self.utc_ms + 300_000)
+
+    async def check_in(self, wish):
+        self._ask('check_in', wish)
+        if 'signed' not in (wish.signature, wish.memo_transaction):
+            raise refused_by_session('bad_signature', 'Not that of this wallet')
+        return self.open(wish.wallet, display_name=wish.display_name)
+
+    async def check_out(self, token):
+        self._ask('check_out', token)
+        self._record(token)
+        del self.opened[token]
+
+    async def get_session(self, token, right):
+        self._ask('get_session', token, right)
+        record = self._record(token)
+        if right and right not in record.rights and 'admin' not in record.rights:
+            raise token_refused('missing_right', 'Not yours')
+        return record
+
+    async def renew_session(self, token):
+        self._ask('renew_session', token)
+        record = self._record(token)
+        del self.opened[token]
+        new_token = 'n' + token[:-1]
+        self.opened[new_token] = record
+        return OpenedSession(new_token, record)
+
+    async def list_sessions(self):
+        self._ask('list_sessions')
+        return list(self.opened.values())
+
+    async def revoke_sessions(self, session_id, identity):
+        self._ask('revoke_sessions', session_id, identity)
+        ended = [
+            token
+            for token, record in self.opened.items()
+            if record.session_id == session_id or record.identity == identity
+        ]
+        for token in ended:
+            del self.opened[token]
+        return len(ended)
+
+    async def grant_rights(self, wallet, rights, hours, revoke):
+        self._ask('grant_rights', wallet, rights, hours, revoke)
+
+    async def keep_template(self, token, template, consent_version):
+        self._ask('keep_template', token, template, consent_version)
+        wallet = self._record(token).identity
+        self.kept[wallet] = SealedTemplate(
+            template.record_id,
+            template.model_id,
+            template.custody,
+            template.envelope,
+            b'k' * 32,
+            'camera',
+        )
+        return template.record_id
+
+    async def get_template(self, wallet):
+        self._ask('get_template', wallet)
+        if wallet not in self.kept:
+            raise refused_by_session('no_template', 'None is kept')
+        return self.kept[wallet]
+
+    async def forget_person(self, token, wallet, confirm_media):
+        self._ask('forget_person', token, wallet, confirm_media)
+        gone = self._record(token).identity if token else wallet
+        self.opened = {key: item for key, item in self.opened.items() if item.identity != gone}
+        return 3
+
+
 @dataclass
 class FakePicture:
     """A picture that somebody may have overwritten."""
@@ -194,6 +321,11 @@ class Caller:
         """The same caller with the owner's cookie."""
         value = self.services.sign_in.exchange(self.services.sign_in.new_token(), 'test')
         self.cookie = f'{self.services.settings.cookie_name}={value}'
+        return self
+
+    def checked_in(self, opened):
+        """The same caller with the cookie of a person's session."""
+        self.cookie = f'{self.services.settings.person_cookie_name}={opened.token}'
         return self
 
 
@@ -301,12 +433,17 @@ def clock():
 
 
 @pytest.fixture
+def session_control():
+    return FakeSessionControl()
+
+
+@pytest.fixture
 def sources():
     return FakeSources()
 
 
 @pytest.fixture
-def make_services(clock, sources):
+def make_services(clock, sources, session_control):
     def make(viewers_at_most=4, **settings):
         return Services(
             settings=Settings(**settings),
@@ -315,6 +452,7 @@ def make_services(clock, sources):
             sign_in=SignIn(clock, 1800.0, 3600.0),
             events=EventHub(listeners_at_most=2),
             live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),
+            sessions=PersonSessions(session_control, clock, lambda: session_control.utc_ms),
             clock=clock,
         )
 

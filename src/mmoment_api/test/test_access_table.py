@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoment_api.access import OWNER, Access, Principal
+from mmoment_api.access import OWNER, Access
 from mmoment_api.access_table import ACCESS, access_of
 from mmoment_api.openapi_file import text
 from mmoment_api.routes import later
@@ -25,13 +25,22 @@ PUBLIC = {
     'POST /api/session/connect',
     'POST /connect',
     'POST /api/checkin',
+    'GET /check-in',
 }
+ANY_SESSION = {route for route, access in ACCESS.items() if access is Access.SESSION}
+# These go on and on; `test_session_streams.py` has them.
+ENDLESS = {'GET /api/events', 'GET /mjpeg-stream', 'GET /stream'}
+ANN = 'So11111111111111111111111111111111111111112'
 LATER = {route for routes in later.PARTS.values() for route in routes}
 
 
 def described():
     paths = json.loads(COMMITTED.read_text())['paths']
     return {f'{method.upper()} {path}' for path, methods in paths.items() for method in methods}
+
+
+def filled(path):
+    return path.replace('{name}', 'style.css').replace('{wallet}', ANN)
 
 
 def calls():
@@ -59,7 +68,7 @@ def test_what_is_not_listed_is_for_the_owner():
 @pytest.mark.parametrize('route', calls())
 def test_every_other_route_answers_401_to_strangers(caller, route):
     method, path = route.split(' ')
-    answer = caller(method, path.replace('{name}', 'style.css'))
+    answer = caller(method, filled(path))
     if route in PUBLIC:
         assert answer.status_code not in (401, 403)
     else:
@@ -67,15 +76,51 @@ def test_every_other_route_answers_401_to_strangers(caller, route):
         assert answer.json()['error'] == 'not_signed_in'
 
 
-@pytest.mark.parametrize('route', [route for route in calls() if route not in PUBLIC])
-def test_a_session_without_the_right_is_refused(caller, monkeypatch, route):
-    nobody_special = Principal('somebody')
-    monkeypatch.setattr(type(caller.services.sign_in), 'principal', lambda *_: nobody_special)
+@pytest.mark.parametrize('route', [route for route in calls() if route not in PUBLIC | ANY_SESSION])
+def test_a_session_without_the_right_is_refused(caller, session_control, route):
+    caller.checked_in(session_control.open(ANN, rights=()))
     method, path = route.split(' ')
-    answer = caller(method, path)
+    answer = caller(method, filled(path))
     assert answer.status_code == 403
     assert answer.json()['error'] == 'forbidden'
     assert OWNER.may(Access(answer.json()['right']))
+
+
+@pytest.mark.parametrize('route', sorted(set(calls()) - PUBLIC - ENDLESS))
+def test_a_session_with_the_right_gets_there_and_others_are_the_owners(
+    caller, services, session_control, route
+):
+    access = ACCESS[route]
+    rights = () if access in (Access.SESSION, Access.OWNER) else (access.value,)
+    caller.checked_in(session_control.open(ANN, rights=rights))
+    services.control.is_away = True
+    method, path = route.split(' ')
+    answer = caller(method, filled(path))
+    if access is Access.OWNER:
+        assert (answer.status_code, answer.json()['right']) == (403, 'owner')
+    else:
+        assert answer.status_code not in (401, 403), answer.text
+        # Whoever asks, the right was asked for of the session's own keeper.
+        right = '' if access is Access.SESSION else access.value
+        assert session_control.asked_for('get_session')[0][2] == right
+
+
+@pytest.mark.parametrize('route', sorted(set(calls()) - PUBLIC - ENDLESS))
+def test_the_owner_gets_everywhere_without_session_node(owner, services, session_control, route):
+    services.control.is_away = True
+    session_control.is_away = True
+    method, path = route.split(' ')
+    assert owner(method, filled(path)).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize('route', sorted(set(calls()) - PUBLIC - ENDLESS))
+def test_without_session_node_sessions_are_told_so(caller, session_control, route):
+    caller.checked_in(session_control.open(ANN))
+    session_control.is_away = True
+    method, path = route.split(' ')
+    answer = caller(method, filled(path))
+    assert (answer.status_code, answer.json()['error']) == (503, 'part_not_running')
+    assert answer.json()['part'] == 'session_node'
 
 
 def test_only_what_works_is_announced(owner):

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from mmoment_api.access import Access, Principal
 from mmoment_api.face_requests import PICTURE_REQUESTS_AT_MOST, FoundFace, FoundFaces, face_id
 from mmoment_api.graph_state import DiagnosticState, StageState
 
@@ -25,11 +24,9 @@ FACES = (
 
 
 @pytest.fixture
-def ann(caller, monkeypatch):
+def ann(caller, session_control):
     """Somebody whose session has all rights that people have."""
-    session = Principal(ANN, frozenset({Access.VIEW, Access.ENROLL, Access.RECOGNIZE}))
-    monkeypatch.setattr(type(caller.services.sign_in), 'principal', lambda *_: session)
-    return caller
+    return caller.checked_in(session_control.open(ANN))
 
 
 def test_a_face_is_learned_from_the_live_picture(owner, services):
@@ -44,6 +41,8 @@ def test_a_face_is_learned_from_the_live_picture(owner, services):
         'model': 'model-1',
         'views': 5,
         'liveness_passed': True,
+        'record_id': None,
+        'envelope': None,
         'message': 'Known from now on',
     }
     (wish,) = services.control.wishes

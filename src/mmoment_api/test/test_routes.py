@@ -5,7 +5,7 @@ import pytest
 from mmoment_api.graph_state import GestureState, Hands, StageState
 from mmoment_api.routes.later import PARTS
 
-STAGES = ('face_node', 'gesture_node', 'overlay_node')
+STAGES = ('face_node', 'gesture_node', 'overlay_node', 'session_node')
 
 
 def stage(name, heard_s=1000.0):
@@ -211,8 +211,8 @@ def test_the_ten_addresses_of_the_specification_answer(running, owner):
         ('GET', '/api/health'),
         ('POST', '/api/capture'),
     ):
-        # Enrolment wants to know whose face it is.
-        expected = (422,) if path == '/enroll_face' else (200, 503)
+        # Both want to know who it is.
+        expected = (422,) if path in ('/connect', '/enroll_face') else (200, 503)
         assert owner(method, path).status_code in expected, path
 
 

@@ -12,7 +12,11 @@ from mmoment_api.vision import embedder_model_id
 
 router = APIRouter(tags=['camera'])
 
-CAPABILITY_OF = {'face_node': 'face_detection', 'gesture_node': 'gesture_detection'}
+CAPABILITY_OF = {
+    'face_node': 'face_detection',
+    'gesture_node': 'gesture_detection',
+    'session_node': 'sessions',
+}
 WORKING = ('ok', 'degraded')
 
 
@@ -27,7 +31,7 @@ async def get_camera_info(services: ServicesOf) -> CameraInfoAnswer:
     capabilities['face_recognition'] = (
         capabilities.get('face_detection', False) and embedder_model_id(services.state) is not None
     )
-    for later in ('photo', 'video', 'streaming', 'sessions'):
+    for later in ('photo', 'video', 'streaming'):
         capabilities[later] = False
     return CameraInfoAnswer(
         type='camera',

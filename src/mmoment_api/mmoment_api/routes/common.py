@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
@@ -15,9 +16,13 @@ from mmoment_api.access import Access, Principal
 from mmoment_api.access_table import access_of
 from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.services import Services
-from mmoment_api.web_guard import ORIGIN_NOT_ALLOWED, is_embedded_elsewhere
+from mmoment_api.session_control import SessionRecord
+from mmoment_api.web_guard import BODY_AT_MOST, ORIGIN_NOT_ALLOWED, is_embedded_elsewhere
 
 JSON = 'application/json'
+# What is offered instead is a secret, so it is never the protocol that is chosen.
+EVENTS_PROTOCOL = 'mmoment.events'
+TOKEN_PROTOCOL = 'mmoment.token.'
 
 Model = TypeVar('Model', bound=BaseModel)
 Result = TypeVar('Result')
@@ -29,42 +34,124 @@ def get_services(connection: HTTPConnection) -> Services:
     return services
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is checked in, and the secret that proves it."""
+
+    token: str = field(repr=False)
+    record: SessionRecord
+
+
 def get_session(connection: HTTPConnection) -> str | None:
-    """The token of the session this call came with: of a program as Bearer, else the cookie."""
-    scheme, _, token = connection.headers.get('authorization', '').partition(' ')
-    if scheme.lower() == 'bearer':
-        return token.strip()
+    """The token of the owner's session: of a program as Bearer, else the cookie."""
+    bearer = get_bearer(connection)
+    if bearer is not None:
+        return bearer
     return connection.cookies.get(get_services(connection).settings.cookie_name)
 
 
-def get_principal(connection: HTTPConnection) -> Principal | None:
+def get_bearer(connection: HTTPConnection) -> str | None:
+    """The token that a program sends; a page's WebSocket can only offer it as a subprotocol."""
+    scheme, _, token = connection.headers.get('authorization', '').partition(' ')
+    if scheme.lower() == 'bearer':
+        return token.strip()
+    for name in connection.headers.get('sec-websocket-protocol', '').split(','):
+        if name.strip().startswith(TOKEN_PROTOCOL):
+            return name.strip().removeprefix(TOKEN_PROTOCOL)
+    return None
+
+
+async def get_person(connection: HTTPConnection) -> Person | None:
+    """Who is checked in with what this call came with, whether or not it is the owner's as well."""
+    return await _person(connection, Access.SESSION)
+
+
+async def get_principal(connection: HTTPConnection) -> Principal | None:
     """Who calls; None: nobody who proved who they are."""
-    services = get_services(connection)
-    return services.sign_in.principal(get_session(connection))
+    access = _access(connection)
+    try:
+        return await _principal(connection, access)
+    except ApiError:
+        # Whom everybody may ask, nobody has to be known to.
+        if access is Access.PUBLIC:
+            return None
+        raise
 
 
 async def authorise(connection: HTTPConnection) -> None:
     """Refuse a call that lacks what its route needs; every route of the app depends on it."""
-    method = connection.scope.get('method', 'WEBSOCKET')
-    access = access_of(method, connection.scope['route'].path)
+    access = _access(connection)
     if access is Access.PUBLIC:
         return
     if is_embedded_elsewhere(connection.headers, get_services(connection).settings.allowed_origins):
         raise ApiError(403, *ORIGIN_NOT_ALLOWED)
-    principal = get_principal(connection)
+    principal = await _principal(connection, access)
     if principal is None:
         raise ApiError(401, *HTTP_ERRORS[401])
     if not principal.may(access):
         raise ApiError(403, *HTTP_ERRORS[403], right=access.value)
 
 
-def get_welcome(connection: HTTPConnection) -> Callable[[], bool]:
-    """Whether the session that this call came with still lasts; for answers without end."""
+async def get_welcome(connection: HTTPConnection) -> Callable[[], bool]:
+    """Whether what this call was allowed by still lasts; for answers without end."""
+    services, token = get_services(connection), get_session(connection)
+    if services.sign_in.principal(token) is not None:
+        return lambda: services.sign_in.principal(token) is not None
+    person, access = await get_person(connection), _access(connection)
 
     def is_welcome() -> bool:
-        return get_principal(connection) is not None
+        return person is not None and services.sessions.is_live(person.record, access)
 
     return is_welcome
+
+
+def _access(connection: HTTPConnection) -> Access:
+    method = connection.scope.get('method', 'WEBSOCKET')
+    return access_of(method, connection.scope['route'].path)
+
+
+async def _principal(connection: HTTPConnection, access: Access) -> Principal | None:
+    services = get_services(connection)
+    owner = services.sign_in.principal(get_session(connection))
+    if owner is not None:
+        return owner
+    person = await _person(connection, access)
+    return person.record.principal() if person is not None else None
+
+
+async def _person(connection: HTTPConnection, access: Access) -> Person | None:
+    """Raises `ApiError` if the right is missing, or if nobody can tell whose token it is."""
+    services = get_services(connection)
+    token = get_bearer(connection)
+    if token is None:
+        token = connection.cookies.get(services.settings.person_cookie_name)
+    wallet = None
+    if token is None and isinstance(connection, Request) and access is not Access.PUBLIC:
+        wallet, token = await _in_body(connection)
+    if not token or services.sign_in.principal(token) is not None:
+        return None
+    record = await services.sessions.session(token, access)
+    if record is None or (wallet is not None and wallet != record.identity):
+        return None
+    return Person(token, record)
+
+
+async def _in_body(request: Request) -> tuple[str | None, str | None]:
+    """Wallet and token as older clients send them. Large bodies are not read to find out."""
+    kind = request.headers.get('content-type', '').partition(';')[0].strip().lower()
+    length = request.headers.get('content-length', '')
+    if kind != JSON or not length.isdecimal() or int(length) > BODY_AT_MOST:
+        return None, None
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(body, dict):
+        return None, None
+    wallet, token = body.get('wallet_address'), body.get('session_id')
+    if not isinstance(wallet, str) or not isinstance(token, str):
+        return None, None
+    return wallet, token
 
 
 async def read_model(request: Request, model: type[Model]) -> Model:
@@ -85,11 +172,10 @@ def understood(body: bytes, model: type[Model]) -> Model:
     try:
         return model.model_validate(json.loads(body))
     except ValidationError as error:
-        field = (
-            '.'.join(str(step) for step in error.errors(include_input=False)[0]['loc']) or 'body'
-        )
-        message = f'{field} is missing, or not of the type or value it has to be'
-        raise ApiError(422, 'invalid', message, field=field) from None
+        steps = error.errors(include_input=False)[0]['loc']
+        name = '.'.join(str(step) for step in steps) or 'body'
+        message = f'{name} is missing, or not of the type or value it has to be'
+        raise ApiError(422, 'invalid', message, field=name) from None
     except (ValueError, RecursionError):
         raise ApiError(400, *HTTP_ERRORS[400]) from None
 
@@ -120,6 +206,14 @@ async def _until_disconnected(request: Request) -> None:
         pass
 
 
+def require_person(person: Person | None) -> Person:
+    """Whoever is checked in; raises `ApiError` for an owner who is not."""
+    if person is None:
+        raise ApiError(404, 'no_session', 'Nobody is checked in here: this needs a wallet')
+    return person
+
+
 ServicesOf = Annotated[Services, Depends(get_services)]
 PrincipalOf = Annotated[Principal | None, Depends(get_principal)]
+PersonOf = Annotated[Person | None, Depends(get_person)]
 WelcomeOf = Annotated[Callable[[], bool], Depends(get_welcome)]

@@ -17,7 +17,7 @@ from mmoment_api.errors import ApiError
 from mmoment_api.event_models import event_schema
 from mmoment_api.events import EVENT_TYPES, EventHub, Listener, TooManyListeners
 from mmoment_api.identities import nobody
-from mmoment_api.routes.common import PrincipalOf, ServicesOf, WelcomeOf
+from mmoment_api.routes.common import EVENTS_PROTOCOL, PrincipalOf, ServicesOf, WelcomeOf
 from mmoment_api.services import Services
 
 router = APIRouter(tags=['events'])
@@ -60,10 +60,15 @@ async def websocket_events(
     is_welcome: WelcomeOf,
     types: Types = None,
 ) -> None:
-    """The same as text messages."""
+    """The same as text messages.
+
+    Pages of other sites offer the subprotocols `mmoment.events` and `mmoment.token.` with their
+    token behind it.
+    """
     listener = _listen(services, types, principal, is_welcome)
     try:
-        await websocket.accept()
+        offered = websocket.scope.get('subprotocols', [])
+        await websocket.accept(EVENTS_PROTOCOL if EVENTS_PROTOCOL in offered else None)
         tasks = [
             asyncio.ensure_future(_send_all(websocket, listener)),
             asyncio.ensure_future(_read_to_end(websocket)),

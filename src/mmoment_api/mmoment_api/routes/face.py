@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from mmoment_api.access import Principal
+from mmoment_api.encodings import decoded, encoded
 from mmoment_api.errors import HTTP_ERRORS, ApiError, refused_by_part
 from mmoment_api.face_models import (
     CancelAnswer,
@@ -35,6 +36,7 @@ from mmoment_api.face_requests import (
 from mmoment_api.given_pictures import PICTURES_AT_MOST, GivenPicture, decode_picture
 from mmoment_api.models import Box
 from mmoment_api.routes.common import (
+    PersonOf,
     PrincipalOf,
     ServicesOf,
     body_of,
@@ -53,19 +55,26 @@ PICTURE_BODY = body_of(PictureRequest, is_required=False)
 
 @router.post('/api/face/enroll', openapi_extra=ENROLL_BODY)
 async def post_enroll(
-    request: Request, services: ServicesOf, principal: PrincipalOf
+    request: Request, services: ServicesOf, principal: PrincipalOf, person: PersonOf
 ) -> EnrollAnswer:
     """Learn a face from given pictures or, without any, from the live picture.
 
-    Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
+    People enrol themselves only, the owner anybody. With `owner_key`, the answer has the template
+    sealed to it, for its owner to keep. Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
     by `/api/face/enroll/cancel`, or when the client closes the connection. One at a time.
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
-        identity = body.wallet_address
+        identity = body.wallet_address or (person.record.identity if person is not None else '')
+        if not identity:
+            raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
         _check_speaks_for(principal, identity)
         wish = EnrolmentWish(
-            identity, await asyncio.to_thread(_pictures, body), body.liveness, body.timeout_s
+            identity,
+            await asyncio.to_thread(_pictures, body),
+            body.liveness,
+            body.timeout_s,
+            decoded(body.owner_key),
         )
     enrolment = services.enrolments.run(identity, lambda: services.control.enroll(wish))
     outcome = await while_connected(request, enrolment)
@@ -85,6 +94,8 @@ async def post_enroll(
         model=outcome.model_id,
         views=outcome.views,
         liveness_passed=outcome.liveness_passed,
+        record_id=outcome.record_id or None,
+        envelope=encoded(outcome.envelope) or None,
         message=outcome.message,
     )
 

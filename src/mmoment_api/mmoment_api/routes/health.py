@@ -15,10 +15,12 @@ from mmoment_api.models import (
     HealthDetail,
     LiveDetail,
     PartDetail,
+    SessionHealth,
     SourceDetail,
 )
 from mmoment_api.routes.common import PrincipalOf, ServicesOf
 from mmoment_api.services import Services, timestamp_ms
+from mmoment_api.session_control import SESSIONS
 from mmoment_api.vision import vision_answer
 
 router = APIRouter(tags=['health'])
@@ -46,12 +48,21 @@ def health_answer(services: Services, is_owner: bool) -> HealthAnswer:
             target_fps=_rounded(camera.target_fps) if camera else None,
         ),
         buffer_fps=_rounded(camera.fps) if camera and camera.is_live else 0.0,
-        # Nobody can check in before there is a session node.
-        active_sessions=0,
+        active_sessions=len(services.sessions.live),
         timestamp=timestamp_ms(),
         parts={name: part.state for name, part in health.parts.items()},
+        session=_session(services, is_owner),
         vision=vision_answer(services.state, is_owner),
         detail=_detail(services, health, camera) if is_owner else None,
+    )
+
+
+def _session(services: Services, is_owner: bool) -> SessionHealth:
+    live = services.sessions.live
+    return SessionHealth(
+        running=services.state.is_heard(SESSIONS),
+        active=len(live),
+        faces_known=sum(record.face_known for record in live) if is_owner else None,
     )
 
 

@@ -13,15 +13,6 @@ from mmoment_api.errors import part_not_running
 router = APIRouter(include_in_schema=False)
 
 PARTS: dict[str, tuple[str, ...]] = {
-    'session_node': (
-        'GET /api/session/challenge',
-        'POST /api/session/connect',
-        'POST /connect',
-        'POST /api/checkin',
-        'POST /api/session/disconnect',
-        'POST /disconnect',
-        'POST /api/checkout',
-    ),
     'stream_node': (
         'GET /api/stream/status',
         'GET /api/stream/livepeer/status',

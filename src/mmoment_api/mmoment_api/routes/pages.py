@@ -27,10 +27,18 @@ SERVICE = b'{service}'
 ASSETS = (
     'style.css',
     'page.js',
+    'check-in.js',
+    'consent.js',
+    'demo-wallet.js',
+    'device-store.js',
     'page-common.js',
     'page-detections.js',
     'page-people.js',
     'page-picture.js',
+    'page-session.js',
+    'page-vault.js',
+    'siws.js',
+    'vault.js',
     'sign-in.js',
     'docs.js',
     'icon.svg',
@@ -43,6 +51,12 @@ async def get_asset(name: str) -> Response:
     if name not in ASSETS:
         raise ApiError(404, *HTTP_ERRORS[404])
     return page(name)
+
+
+@router.get('/check-in', response_class=Response)
+async def get_check_in() -> Response:
+    """Check in with a wallet, for everybody."""
+    return page('check-in.html')
 
 
 @router.get('/test-page', response_class=Response)

@@ -23,6 +23,24 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         'POST /api/face/detect',
         'DELETE /api/face',
     ),
+    'session': (
+        'GET /api/session/challenge',
+        'POST /api/session/connect',
+        'POST /api/checkin',
+        'GET /api/session',
+        'GET /api/session/status/{wallet}',
+        'POST /api/session/renew',
+        'POST /api/session/disconnect',
+        'POST /api/checkout',
+        'GET /api/sessions',
+        'POST /api/sessions/revoke',
+        'POST /api/grants',
+    ),
+    'person': (
+        'GET /api/face/template',
+        'PUT /api/face/template',
+        'POST /api/person/forget',
+    ),
     'gesture': ('GET /api/gesture/current',),
     'visualization': (
         'GET /api/visualization',
@@ -32,7 +50,13 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     ),
     'events': ('GET /api/events', 'WEBSOCKET /api/events'),
 }
-LINKS = {'page': '/test-page', 'docs': '/docs', 'openapi': '/openapi.json', 'sign_in': '/sign-in'}
+LINKS = {
+    'page': '/test-page',
+    'check_in': '/check-in',
+    'docs': '/docs',
+    'openapi': '/openapi.json',
+    'sign_in': '/sign-in',
+}
 
 
 @router.get('/')

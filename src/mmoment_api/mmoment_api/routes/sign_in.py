@@ -20,6 +20,7 @@ from mmoment_api.models import SignInAnswer, SignInRequest, Success
 from mmoment_api.routes import pages
 from mmoment_api.routes.common import ServicesOf, get_session
 from mmoment_api.services import Services
+from mmoment_api.web_origin import is_encrypted, source_of
 
 router = APIRouter(tags=['sign-in'])
 
@@ -48,7 +49,7 @@ async def post_sign_in(request: Request, services: ServicesOf) -> Response:
     """
     is_form = request.headers.get('content-type', '').split(';')[0].strip() == FORM
     wanted = _wanted(await request.body(), is_form)
-    peer = request.client.host if request.client else ''
+    peer = source_of(request, services)
     try:
         session = services.sign_in.exchange(wanted.token, peer)
     except SignInRefused as error:
@@ -106,5 +107,5 @@ def _set_cookie(response: Response, request: Request, services: Services, cookie
         max_age=int(services.sign_in.session_lifetime_s),
         httponly=True,
         samesite='strict',
-        secure=request.url.scheme == 'https',
+        secure=is_encrypted(request, services),
     )

@@ -25,7 +25,7 @@ async def get_status(services: ServicesOf) -> StatusAnswer:
         is_streaming=False,
         is_recording=False,
         last_seen=last_seen,
-        active_session_count=0,
+        active_session_count=len(services.sessions.live),
         stream_info=StreamSummary(),
         recording_info=RecordingSummary(),
         supported_formats={'live': ['mjpeg'], 'photo': [], 'video': []},

@@ -1,0 +1,174 @@
+"""Whose session a token opens, asked of `session_node` and remembered for a moment.
+
+A live view asks for every part of a page at once: what was true a second ago is true enough, unless
+`session_node` says that the session is over. Then it is over here as well, at once, also for streams
+that go on.
+
+What is heard comes from the executor's thread, what is asked from the event loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mmoment_api.access import RIGHTS, Access
+from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_api.face_requests import Gate
+from mmoment_api.session_control import SessionControl, SessionRecord
+
+REMEMBERED_S = 2.0
+REMEMBERED_AT_MOST = 1024
+ENDED_AT_MOST = 4096
+# Guessed tokens would otherwise keep `session_node` from its work.
+QUESTIONS_AT_MOST = 64
+# What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
+TOKEN = re.compile(r'[A-Za-z0-9_-]{43,128}', re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    record: SessionRecord
+    until_s: float
+
+
+class PersonSessions:
+    """The sessions of people at this camera."""
+
+    def __init__(
+        self, control: SessionControl, clock: Callable[[], float], utc_ms: Callable[[], int]
+    ) -> None:
+        self.control = control
+        self._clock = clock
+        self._utc_ms = utc_ms
+        self._gate = Gate(QUESTIONS_AT_MOST)
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
+        # Ended in the meantime: an answer that is still on its way is not to revive them.
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._live: dict[str, SessionRecord] | None = None
+        self._live_at_ms = 0
+
+    # --- event loop -----------------------------------------------------------------------
+
+    async def session(self, token: str, access: Access) -> SessionRecord | None:
+        """The session that this token opens; None: it opens nothing.
+
+        Raises `ApiError`: 403 if the session lacks the right, 503 if `session_node` is away.
+        """
+        if TOKEN.fullmatch(token) is None:
+            return None
+        digest = hashlib.sha256(token.encode()).digest()
+        remembered = self._remembered(digest)
+        if remembered is not None and remembered.principal().may(access):
+            return remembered
+        right = access.value if access in RIGHTS else ''
+        with self._gate.entered():
+            try:
+                record = await self.control.get_session(token, right)
+            except ApiError as error:
+                if error.status == 401:
+                    self._forget(digest)
+                    return None
+                if error.status == 403:
+                    raise ApiError(403, *HTTP_ERRORS[403], right=right) from None
+                raise
+        return record if self._remember(digest, record) else None
+
+    def drop(self, token: str) -> None:
+        """Ask anew next time."""
+        self._forget(hashlib.sha256(token.encode('utf-8', 'surrogatepass')).digest())
+
+    def is_live(self, record: SessionRecord, access: Access) -> bool:
+        """Whether the session goes on with this right, by what was heard; for answers without end.
+
+        While `session_node` is away nobody can end a session but time.
+        """
+        with self._lock:
+            newest = self._live.get(record.session_id) if self._live is not None else None
+            newest = newest or record
+            return (
+                record.session_id not in self._ended
+                and self._utc_ms() < newest.expires_ms
+                and newest.principal().may(access)
+            )
+
+    @property
+    def live(self) -> tuple[SessionRecord, ...]:
+        """All live sessions as last heard."""
+        sessions = self._live
+        return () if sessions is None else tuple(sessions.values())
+
+    def _remembered(self, digest: bytes) -> SessionRecord | None:
+        with self._lock:
+            answer = self._answers.get(digest)
+            if answer is None:
+                return None
+            if (
+                answer.until_s <= self._clock()
+                or answer.record.expires_ms <= self._utc_ms()
+                or answer.record.session_id in self._ended
+            ):
+                del self._answers[digest]
+                return None
+            return answer.record
+
+    def _remember(self, digest: bytes, record: SessionRecord) -> bool:
+        with self._lock:
+            if record.session_id in self._ended:
+                return False
+            self._answers[digest] = _Answer(record, self._clock() + REMEMBERED_S)
+            self._answers.move_to_end(digest)
+            while len(self._answers) > REMEMBERED_AT_MOST:
+                self._answers.popitem(last=False)
+            return True
+
+    def _forget(self, digest: bytes) -> None:
+        with self._lock:
+            self._answers.pop(digest, None)
+
+    # --- executor's thread ----------------------------------------------------------------
+
+    def hear_sessions(self, records: Sequence[SessionRecord], stamp_ms: int) -> None:
+        """Take the list of all live sessions as it was at `stamp_ms`."""
+        with self._lock:
+            if stamp_ms < self._live_at_ms:
+                return
+            live = {record.session_id: record for record in records}
+            # An event may have been lost, or `session_node` have started anew meanwhile.
+            gone = (self._live or {}).keys() - live.keys()
+            known = {answer.record.session_id: answer.record for answer in self._answers.values()}
+            gone |= {
+                name
+                for name, record in known.items()
+                if name not in live and record.created_ms < stamp_ms
+            }
+            for name in gone:
+                self._end(name)
+            self._live, self._live_at_ms = live, stamp_ms
+            for digest, answer in self._answers.items():
+                newest = live.get(answer.record.session_id)
+                if newest is not None:
+                    self._answers[digest] = _Answer(newest, answer.until_s)
+
+    def hear_change(self, session_id: str, identity: str, *, is_over: bool) -> None:
+        """Take what happened to a session; without its name, to all of this person."""
+        with self._lock:
+            if is_over and session_id:
+                self._end(session_id)
+            for digest, answer in list(self._answers.items()):
+                record = answer.record
+                if record.session_id == session_id or (identity and record.identity == identity):
+                    del self._answers[digest]
+
+    def _end(self, session_id: str) -> None:
+        self._ended[session_id] = None
+        self._ended.move_to_end(session_id)
+        while len(self._ended) > ENDED_AT_MOST:
+            self._ended.popitem(last=False)
+        if self._live is not None and session_id in self._live:
+            self._live = {name: item for name, item in self._live.items() if name != session_id}

@@ -1,0 +1,223 @@
+"""Calls of `session_node`'s services, and its messages as what the web side works with."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rclpy.client import Client
+from rclpy.node import Node
+
+from mmoment_api.graph_state import Json
+from mmoment_api.session_control import (
+    SESSIONS,
+    Challenge,
+    CheckInWish,
+    GivenTemplate,
+    OpenedSession,
+    SealedTemplate,
+    SessionRecord,
+    refused_by_session,
+    token_refused,
+)
+from mmoment_interfaces.msg import Session, SessionEvent
+from mmoment_interfaces.srv import (
+    CheckIn,
+    CheckOut,
+    CreateChallenge,
+    ForgetPerson,
+    GetSession,
+    GetTemplate,
+    GrantRights,
+    KeepTemplate,
+    ListSessions,
+    RevokeSession,
+)
+
+SERVICES = {
+    'create_challenge': CreateChallenge,
+    'check_in': CheckIn,
+    'check_out': CheckOut,
+    'get_session': GetSession,
+    'list_sessions': ListSessions,
+    'revoke_session': RevokeSession,
+    'grant_rights': GrantRights,
+    'keep_template': KeepTemplate,
+    'get_template': GetTemplate,
+    'forget_person': ForgetPerson,
+}
+CHANGES = {
+    SessionEvent.CHECKED_IN: 'checked_in',
+    SessionEvent.CHECKED_OUT: 'checked_out',
+    SessionEvent.RENEWED: 'renewed',
+    SessionEvent.RIGHTS_CHANGED: 'rights_changed',
+    SessionEvent.REVOKED: 'revoked',
+    SessionEvent.FORGOTTEN: 'forgotten',
+}
+ENDINGS = frozenset({SessionEvent.CHECKED_OUT, SessionEvent.REVOKED, SessionEvent.FORGOTTEN})
+# What wipes templates, media and log entries may wait for the disk and for other nodes.
+FORGET_WAIT_S = 15.0
+Call = Callable[[Client, Any, str, float | None], Awaitable[Any]]
+
+
+class SessionCalls:
+    """See `SessionControl`. `call` asks a service of a node, or raises `ApiError`."""
+
+    def __init__(self, node: Node, call: Call) -> None:
+        self._node = node
+        self._call = call
+        self._clients: dict[str, Client] = {}
+
+    def open(self) -> None:
+        """Prepare the services."""
+        self._clients = {
+            name: self._node.create_client(kind, name) for name, kind in SERVICES.items()
+        }
+
+    def close(self) -> None:
+        """Give them back."""
+        for client in self._clients.values():
+            self._node.destroy_client(client)
+        self._clients = {}
+
+    async def create_challenge(
+        self, wallet: str, domain: str, source: str, with_memo: bool
+    ) -> Challenge:
+        """See `SessionControl`."""
+        request = CreateChallenge.Request(
+            wallet=wallet, domain=domain, source=source, with_memo=with_memo
+        )
+        answer = await self._ask('create_challenge', request)
+        if not answer.success:
+            raise refused_by_session(
+                answer.error_code, answer.message, answer.retry_after_s, otherwise=403
+            )
+        return Challenge(
+            answer.text,
+            answer.nonce,
+            answer.memo_transaction,
+            milliseconds_of(answer.issued),
+            milliseconds_of(answer.expires),
+        )
+
+    async def check_in(self, wish: CheckInWish) -> OpenedSession:
+        """See `SessionControl`."""
+        request = CheckIn.Request(
+            wallet=wish.wallet,
+            message=wish.message,
+            signature=wish.signature,
+            memo_transaction=wish.memo_transaction,
+            display_name=wish.display_name,
+            source=wish.source,
+        )
+        request.wrapped_key = array('B', wish.wrapped_key)
+        answer = await self._ask('check_in', request)
+        if not answer.success:
+            raise refused_by_session(answer.error_code, answer.message, answer.retry_after_s)
+        return OpenedSession(answer.token, session_record(answer.session), answer.message)
+
+    async def check_out(self, token: str) -> None:
+        """See `SessionControl`."""
+        _check(await self._ask('check_out', CheckOut.Request(token=token)))
+
+    async def get_session(self, token: str, right: str) -> SessionRecord:
+        """See `SessionControl`."""
+        answer = await self._ask('get_session', GetSession.Request(token=token, right=right))
+        if not answer.success:
+            raise token_refused(answer.error_code, answer.message)
+        return session_record(answer.session)
+
+    async def renew_session(self, token: str) -> OpenedSession:
+        """See `SessionControl`."""
+        answer = await self._ask('get_session', GetSession.Request(token=token, renew=True))
+        if not answer.success:
+            raise token_refused(answer.error_code, answer.message)
+        return OpenedSession(answer.new_token, session_record(answer.session))
+
+    async def list_sessions(self) -> list[SessionRecord]:
+        """See `SessionControl`."""
+        answer = await self._ask('list_sessions', ListSessions.Request())
+        return [session_record(item) for item in answer.sessions]
+
+    async def revoke_sessions(self, session_id: str, identity: str) -> int:
+        """See `SessionControl`."""
+        request = RevokeSession.Request(session_id=session_id, identity=identity)
+        return int(_check(await self._ask('revoke_session', request), 409).sessions)
+
+    async def grant_rights(
+        self, wallet: str, rights: list[str], hours: float, revoke: bool
+    ) -> None:
+        """See `SessionControl`."""
+        request = GrantRights.Request(wallet=wallet, rights=rights, hours=hours, revoke=revoke)
+        _check(await self._ask('grant_rights', request), 422)
+
+    async def keep_template(self, token: str, template: GivenTemplate, consent_version: str) -> str:
+        """See `SessionControl`."""
+        request = KeepTemplate.Request(
+            token=token,
+            record_id=template.record_id,
+            model_id=template.model_id,
+            custody=template.custody,
+            consent_version=consent_version,
+        )
+        request.envelope = array('B', template.envelope)
+        record_id: str = _check(await self._ask('keep_template', request)).record_id
+        return record_id
+
+    async def get_template(self, wallet: str) -> SealedTemplate:
+        """See `SessionControl`."""
+        answer = _check(await self._ask('get_template', GetTemplate.Request(wallet=wallet)), 404)
+        return SealedTemplate(
+            answer.record_id,
+            answer.model_id,
+            answer.custody,
+            bytes(answer.envelope),
+            bytes(answer.camera_key),
+            answer.camera_id,
+        )
+
+    async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> int:
+        """See `SessionControl`."""
+        request = ForgetPerson.Request(token=token, wallet=wallet, confirm_media=confirm_media)
+        return int(_check(await self._ask('forget_person', request, FORGET_WAIT_S)).erased)
+
+    async def _ask(self, name: str, request: Any, wait_s: float | None = None) -> Any:
+        return await self._call(self._clients[name], request, SESSIONS, wait_s)
+
+
+def session_record(message: Session) -> SessionRecord:
+    """One live session."""
+    return SessionRecord(
+        session_id=message.session_id,
+        identity=message.identity,
+        display_name=message.display_name,
+        rights=frozenset(message.rights),
+        source=message.source,
+        created_ms=milliseconds_of(message.created),
+        expires_ms=milliseconds_of(message.expires),
+        last_seen_ms=milliseconds_of(message.last_seen),
+        face_known=message.face_known,
+    )
+
+
+def session_event(message: SessionEvent) -> Json:
+    """What happened to a session; without a person it names none."""
+    return {
+        'change': CHANGES.get(message.kind, 'unknown'),
+        'sequence': message.sequence,
+        'identity': message.identity or None,
+        'session': (message.session_id or None) if message.identity else None,
+        'reason': message.reason or None,
+    }
+
+
+def milliseconds_of(stamp: Any) -> int:
+    """A time of a message in ms since 1970."""
+    return int(stamp.sec) * 1000 + int(stamp.nanosec) // 1_000_000
+
+
+def _check(answer: Any, otherwise: int = 401) -> Any:
+    if not answer.success:
+        raise refused_by_session(answer.error_code, answer.message, otherwise=otherwise)
+    return answer
