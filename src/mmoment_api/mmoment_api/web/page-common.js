@@ -6,10 +6,12 @@ export const PART_NAMES = {
   face_node: 'Faces',
   gesture_node: 'Hands',
   overlay_node: 'Overlay',
+  session_node: 'Sessions',
 };
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;
 const NAME_ENDS = 4;
+const SURE_MS = 4000;
 
 export const state = {
   faces: null,
@@ -21,6 +23,7 @@ export const state = {
   movement: null,
   connected: false,
   pictureArrived: false,
+  me: null,
 };
 
 export const $ = (id) => document.getElementById(id);
@@ -84,6 +87,42 @@ export function post(path, body) {
   return send('POST', path, body);
 }
 
+/* --- who looks at this page ---------------------------------------------------------------- */
+
+export function isOwner() {
+  return Boolean(state.me?.owner);
+}
+
+// What this person may not do is not shown: data-needs names a right, owner, or link (of the owner).
+export async function showWhatIsMine() {
+  state.me = await call('/api/session');
+  const { owner, link, rights } = state.me;
+  const may = (need) => (need === 'link' ? link : owner || rights.includes(need));
+  for (const node of document.querySelectorAll('[data-needs]')) node.hidden = !may(node.dataset.needs);
+}
+
+// What cannot be undone takes two clicks, the second within a few seconds.
+export function askTwice(button, action) {
+  const text = button.textContent;
+  let timer = 0;
+  const calm = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.classList.remove('sure');
+    setText(button, text);
+  };
+  button.addEventListener('click', () => {
+    if (timer) {
+      calm();
+      action();
+    } else {
+      timer = setTimeout(calm, SURE_MS);
+      button.classList.add('sure');
+      setText(button, 'Really forget?');
+    }
+  });
+}
+
 /* --- banner and log ------------------------------------------------------------------------ */
 
 export function banner(text) {
@@ -92,7 +131,7 @@ export function banner(text) {
 }
 
 export function signedOut() {
-  banner('Signed out. Open a new sign-in link, then reload this page.');
+  banner('Signed out. Check in again, or open a new sign-in link.');
 }
 
 export function log(text) {

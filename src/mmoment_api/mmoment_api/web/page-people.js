@@ -1,8 +1,8 @@
 // People: learn a face with live feedback, list who is known and in view, forget.
 
-import { $, element, freshFaces, log, post, send, setText, shortName, state, words } from './page-common.js';
-
-const SURE_MS = 4000;
+import {
+  $, askTwice, element, freshFaces, isOwner, log, post, send, setText, shortName, state, words,
+} from './page-common.js';
 
 // Only the enrolment that this page asked for can be cancelled here.
 let isMine = false;
@@ -37,23 +37,31 @@ function say(text, tone) {
   setText(message, text);
 }
 
-async function enrol(event) {
-  event.preventDefault();
-  const identity = $('enrol-wallet').value.trim();
-  const wish = { wallet_address: identity, liveness: $('enrol-liveness').checked };
-  say('', '');
+// Shows how it goes, until it has ended; throws what the camera refused.
+export async function runEnrolment(wish) {
   isMine = true;
   showEnrollment();
   try {
-    const answer = await post('/api/face/enroll', wish);
-    say(`${shortName(identity)} is known now: ${answer.views} views, quality ${answer.quality.rating}`, 'ok');
-    $('enrol-wallet').value = '';
+    return await post('/api/face/enroll', wish);
   } catch (error) {
     const reasons = error.answer?.reasons || [];
-    say(reasons.length ? `${error.message} (${reasons.map(words).join(', ')})` : error.message, 'bad');
+    throw reasons.length ? new Error(`${error.message} (${reasons.map(words).join(', ')})`) : error;
   } finally {
     isMine = false;
     showEnrollment();
+  }
+}
+
+async function enrol(event) {
+  event.preventDefault();
+  const identity = $('enrol-wallet').value.trim();
+  say('', '');
+  try {
+    const answer = await runEnrolment({ wallet_address: identity, liveness: $('enrol-liveness').checked });
+    say(`${shortName(identity)} is known now: ${answer.views} views, quality ${answer.quality.rating}`, 'ok');
+    $('enrol-wallet').value = '';
+  } catch (error) {
+    say(error.message, 'bad');
   }
 }
 
@@ -68,28 +76,6 @@ async function forget(identity) {
   } catch (error) {
     say(error.message, 'bad');
   }
-}
-
-// What cannot be undone takes two clicks, the second within a few seconds.
-function askTwice(button, action) {
-  const text = button.textContent;
-  let timer = 0;
-  const calm = () => {
-    clearTimeout(timer);
-    timer = 0;
-    button.classList.remove('sure');
-    setText(button, text);
-  };
-  button.addEventListener('click', () => {
-    if (timer) {
-      calm();
-      action();
-    } else {
-      timer = setTimeout(calm, SURE_MS);
-      button.classList.add('sure');
-      setText(button, 'Really forget?');
-    }
-  });
 }
 
 /* --- who is in view ------------------------------------------------------------------------ */
@@ -119,6 +105,7 @@ function addRow(identity) {
   button.type = 'button';
   button.setAttribute('aria-description', `of ${identity}`);
   askTwice(button, () => forget(identity));
+  button.hidden = !isOwner();
   item.append(name, element('span', 'what', ''), button);
   rows.set(identity, item);
   $('known').append(item);

@@ -1,12 +1,13 @@
 // The page: events come in here, and each part of the page is told what concerns it.
 
 import {
-  $, PART_NAMES, banner, call, element, log, setText, signedOut, state,
+  $, PART_NAMES, banner, call, element, isOwner, log, setText, showWhatIsMine, signedOut, state,
 } from './page-common.js';
 import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
 import {
   renderPeople, showEnrollment, showVision, startPeople, takeEnrollment,
 } from './page-people.js';
+import { showSession, startSession, takeSession } from './page-session.js';
 import {
   retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
 } from './page-picture.js';
@@ -79,9 +80,10 @@ const TAKE = {
   gesture_action: takeGestureAction,
   enrollment: takeEnrollment,
   camera: takeCamera,
+  sessions: takeSession,
   health: (data) => {
     showHealth(data);
-    showDetail().catch(() => {});
+    if (isOwner()) showDetail().catch(() => {});
     const overlayBack = data.parts.overlay_node === 'ok';
     if (overlayBack && document.querySelector('[data-layer]:disabled')) showSwitches();
   },
@@ -112,6 +114,7 @@ function connected() {
   retryMs = RETRY_FIRST_MS;
   banner('');
   log('Connected');
+  showSession().catch(() => {});
   showPicture();
   showSwitches();
 }
@@ -124,7 +127,7 @@ function lost() {
   banner('Connection to the camera lost. Trying again…');
   retryPicture();
   // Tells being signed out, for instance by a restart, from a camera that is not there.
-  fetch('/api/visualization', { cache: 'no-store' })
+  fetch('/api/session', { cache: 'no-store' })
     .then((response) => { if (response.status === 401) signedOut(); })
     .catch(() => {});
   setTimeout(connect, retryMs * (0.75 + Math.random() / 2));
@@ -148,12 +151,14 @@ function render() {
 async function start() {
   startPicture();
   startPeople();
+  startSession();
   $('sign-out').addEventListener('click', async () => {
     await fetch('/sign-out', { method: 'POST' });
     location.reload();
   });
   setInterval(render, RENDER_MS);
   setInterval(watch, 1000);
+  await showWhatIsMine();
   connect();
   const { name } = await call('/');
   setText($('camera-name'), name);

@@ -1,0 +1,115 @@
+// Checking in with a wallet: on the page for it, and in the card of the main page.
+
+import { $, setText } from './page-common.js';
+import { demoWallet } from './demo-wallet.js';
+import { get, put } from './device-store.js';
+import { fetchTemplate, keyForVisit, keyOf, knownTemplate } from './page-vault.js';
+import { connect, signIn, watchWallets } from './siws.js';
+
+const DEMO = 'demo';
+const wallets = new Map();
+
+async function ask(path, options) {
+  const response = await fetch(path, { cache: 'no-store', ...options });
+  const answer = await response.json();
+  if (!response.ok) throw Object.assign(new Error(answer.message), { answer });
+  return answer;
+}
+
+function tell(path, body) {
+  const headers = { 'Content-Type': 'application/json' };
+  return ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+function say(text, tone = 'bad') {
+  $('check-in-message').dataset.tone = tone;
+  setText($('check-in-message'), text);
+}
+
+function offer(id, label) {
+  const option = document.createElement('option');
+  option.value = id;
+  option.textContent = label;
+  $('wallet-choice').append(option);
+}
+
+function showHint() {
+  $('demo-hint').hidden = $('wallet-choice').value !== DEMO;
+  $('by-transaction').hidden = $('wallet-choice').value === DEMO;
+}
+
+// Whoever is checked in, with what signs for them in this browser.
+export async function walletOf(address) {
+  const last = await get('demo', 'last');
+  if (last?.address !== address) return null;
+  const wallet = last.id === DEMO ? await demoWallet() : wallets.get(last.id);
+  if (!wallet) return null;
+  const account = await connect(wallet);
+  return account.address === address ? { wallet, account } : null;
+}
+
+// The session that the camera opens; its token stays in a cookie that no script reads.
+export async function checkInWith(wallet, account, { name = '', byTransaction = false } = {}) {
+  const { address } = account;
+  const question = new URLSearchParams({ wallet_address: address, memo: byTransaction ? '1' : '0' });
+  const challenge = await ask(`/api/session/challenge?${question}`);
+  const signed = await signIn(wallet, account, challenge, { byTransaction });
+  const wrapped = await keyForVisit(address, challenge.issued_at);
+  const wish = { ...signed, display_name: name || null, wrapped_key: wrapped, cookie: true };
+  return tell('/api/session/connect', wish);
+}
+
+// In a browser that knows nothing of the template, or an older one, the first check-in fetches it,
+// and a second one hands over its key.
+export async function checkIn(wallet, account, options) {
+  const before = await knownTemplate(account.address);
+  const session = await checkInWith(wallet, account, options);
+  const now = await fetchTemplate(account.address).catch(() => null);
+  if (!now || isSame(before, now) || !(await keyOf(account.address))) return session;
+  await tell('/api/session/disconnect', {});
+  return checkInWith(wallet, account, options);
+}
+
+function isSame(before, now) {
+  return ['record_id', 'camera_id', 'camera_key'].every((name) => before?.[name] === now[name]);
+}
+
+async function submit(event, done) {
+  event.preventDefault();
+  const id = $('wallet-choice').value;
+  $('check-in-button').disabled = true;
+  say('Waiting for the wallet…', 'ok');
+  try {
+    const wallet = id === DEMO ? await demoWallet() : wallets.get(id);
+    const account = await connect(wallet);
+    await put('demo', 'last', { id, address: account.address });
+    const name = $('display-name').value.trim();
+    const session = await checkIn(wallet, account, { name, byTransaction: $('memo-switch').checked });
+    say('', 'ok');
+    done(session);
+  } catch (error) {
+    say(error.message);
+  } finally {
+    $('check-in-button').disabled = false;
+  }
+}
+
+export function startCheckIn(done) {
+  if (!globalThis.isSecureContext) {
+    say('Browsers offer wallets and keys on https:// and on this machine only.');
+    $('check-in-button').disabled = true;
+    return;
+  }
+  watchWallets((wallet) => {
+    const id = `wallet ${wallet.name}`;
+    if (!wallets.has(id)) offer(id, wallet.name);
+    wallets.set(id, wallet);
+  });
+  offer(DEMO, 'Demo key of this browser');
+  showHint();
+  $('wallet-choice').addEventListener('change', showHint);
+  $('wallet-form').addEventListener('submit', (event) => submit(event, done));
+}
+
+// On the page of its own, this is all there is.
+if (document.querySelector('main.note')) startCheckIn(() => location.assign('/test-page'));
