@@ -132,6 +132,12 @@ def set_last_seen(tx: Transaction, last_seen_ms: Mapping[str, int]) -> None:
         )
 
 
+def move_last_seen(tx: Transaction, shift_ms: int) -> None:
+    """Follow a clock that was set by so much, for the open sessions."""
+    sql = 'UPDATE sessions SET last_seen_ms = last_seen_ms + ? WHERE ended_ms IS NULL'
+    tx.change(sql, shift_ms)
+
+
 def set_expiry(tx: Transaction, session_id: str, expires_ms: int) -> None:
     """Set when the session ends by itself."""
     tx.change('UPDATE sessions SET expires_ms = ? WHERE id = ?', expires_ms, session_id)

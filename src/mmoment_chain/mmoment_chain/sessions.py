@@ -329,10 +329,11 @@ class SessionBook:
         longest_ms = round(self._settings.session_s * 1000)
         with self._store.reading() as query:
             shift_ms = self._watch.shift_ms(query)
+            is_same_boot = self._watch.is_known(query)
             sessions = session_records.open_sessions(query)
         for session in sessions:
             # A clock that is behind after a start of the machine gives nobody more time.
-            since_ms = max(now_ms, session.last_seen_ms + shift_ms)
+            since_ms = now_ms if is_same_boot else max(now_ms, session.last_seen_ms)
             left_ms = min(session.expires_ms + shift_ms - since_ms, longest_ms)
             live = _Live(session.wallet or '', now_s + left_ms / 1000)
             if session.previous_token_hash is not None:
@@ -361,4 +362,5 @@ class SessionBook:
                 session_records.set_expiry(tx, session_id, expires_ms)
             if shift_ms:
                 move_grants(tx, shift_ms)
+                session_records.move_last_seen(tx, shift_ms)
             self._watch.note(tx)

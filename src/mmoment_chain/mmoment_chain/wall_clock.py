@@ -25,6 +25,11 @@ class WallClockWatch:
         self._clock = clock
         self._boot_id = boot_id
 
+    def is_known(self, query: Query) -> bool:
+        """Whether a note was taken since this start of the machine."""
+        row = query.one('SELECT boot_id FROM clock_note')
+        return row is not None and row['boot_id'] == self._boot_id
+
     def shift_ms(self, query: Query) -> int:
         """By how much the clock was set since `note`; 0 if nothing is known or nothing happened."""
         row = query.one('SELECT boot_id, offset_ms FROM clock_note')

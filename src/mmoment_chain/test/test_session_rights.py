@@ -1,0 +1,87 @@
+import dataclasses
+
+import pytest
+from book_world import ANNA, BEN, OWNER, BookWorld
+
+from mmoment_chain.check_out import ChangeKind
+from mmoment_chain.errors import Refused
+from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
+
+DEFAULTS = frozenset(DEFAULT_RIGHTS)
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = BookWorld(tmp_path, owner_wallet=OWNER, session_s=86_400, absent_s=86_400)
+    yield world
+    world.close()
+
+
+def code(function, *arguments):
+    with pytest.raises(Refused) as caught:
+        function(*arguments)
+    return caught.value.code
+
+
+def held(world, token):
+    return world.book.session_of(token).rights
+
+
+def test_a_grant_counts_at_once_and_until_it_is_taken_back(world):
+    token = world.check_in().token
+    assert world.book.rights.grant(ANNA, ['stream'], 0) == DEFAULTS | {'stream'}
+    assert held(world, token) == DEFAULTS | {'stream'}
+    assert world.changes[-1].kind is ChangeKind.RIGHTS_CHANGED
+    world.restart(off_s=3600)
+    assert held(world, token) == DEFAULTS | {'stream'}
+    assert world.book.rights.take_back(ANNA, ['stream']) == DEFAULTS
+    assert held(world, token) == DEFAULTS
+
+
+def test_a_grant_before_the_check_in_counts_too(world):
+    world.book.rights.grant(ANNA, ['admin'], 0)
+    assert held(world, world.check_in().token) == frozenset(RIGHTS)
+    assert held(world, world.check_in(BEN).token) == DEFAULTS
+
+
+def test_a_grant_ends_with_its_time_whatever_the_clock_on_the_wall_says(world):
+    token = world.check_in().token
+    world.book.rights.grant(ANNA, ['stream'], 600)
+    world.wait(300)
+    for jump_ms in (10**9, -2 * 10**9):
+        world.clock.set_wall(world.clock.utc_ms() + jump_ms)
+        world.wait(1)
+        assert 'stream' in held(world, token)
+    world.wait(297)
+    assert 'stream' in held(world, token)
+    world.clock.advance(1)
+    assert 'stream' not in held(world, token)
+    count = len(world.changes)
+    world.book.tick()
+    assert [one.kind for one in world.changes[count:]] == [ChangeKind.RIGHTS_CHANGED]
+
+
+def test_taking_all_back_leaves_what_everybody_has(world):
+    world.book.rights.grant(ANNA, ['stream', 'admin'], 0)
+    assert world.book.rights.take_back(ANNA, []) == DEFAULTS
+
+
+def test_the_owner_has_all_and_nothing_takes_it(world):
+    token = world.check_in(OWNER).token
+    assert world.book.rights.take_back(OWNER, []) == frozenset(RIGHTS)
+    assert held(world, token) == frozenset(RIGHTS)
+
+
+def test_other_defaults_reach_those_who_are_there(world):
+    token = world.check_in().token
+    world.book.set_settings(dataclasses.replace(world.settings, default_rights=frozenset({'view'})))
+    assert held(world, token) == {'view'}
+    world.wait(1)
+    assert world.changes[-1].kind is ChangeKind.RIGHTS_CHANGED
+
+
+def test_what_makes_no_sense_is_refused(world):
+    assert code(world.book.rights.grant, 'anna', ['view'], 0) == 'bad_wallet'
+    assert code(world.book.rights.grant, ANNA, ['fly'], 0) == 'unknown_right'
+    assert code(world.book.rights.grant, ANNA, [], 0) == 'unknown_right'
+    assert code(world.book.rights.take_back, ANNA, ['fly']) == 'unknown_right'
