@@ -1,0 +1,429 @@
+"""Somebody without the owner's link checks in, is enrolled, comes back and is forgotten: in a real
+browser, against the real api_node and session_node. Of the rest of the camera, only what they need
+of face_node is played: it seals what it has learnt, and opens what it is handed.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import pytest
+import rclpy
+from rclpy.action import ActionServer
+from rclpy.executors import MultiThreadedExecutor
+
+from mmoment_chain import camera_home, vault
+from mmoment_chain.device_keys import UnsealingKeys
+from mmoment_chain.envelope import Envelope, Record, WrappedKey
+from mmoment_interfaces.action import EnrollFace
+from mmoment_interfaces.msg import FaceArray, StageStatus
+from mmoment_interfaces.srv import AdmitFace, ForgetFace
+from mmoment_node.spare_domain import spare_domain
+
+pytestmark = pytest.mark.graph
+
+webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
+exceptions = pytest.importorskip('selenium.common.exceptions')
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+DRIVER = shutil.which('chromedriver')
+if not CHROMIUM or not DRIVER:
+    pytest.skip('there is no Chromium with its driver', allow_module_level=True)
+
+FLAGS = (
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-dev-shm-usage',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--window-size=1360,1500',
+)
+WAIT_S = 40.0
+TEMPLATE = b'a template that nobody else may read' * 10
+MODEL = 'model-1'
+RECORD = 'record-1'
+
+
+def until(condition, timeout_s=WAIT_S):
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        with suppress(
+            exceptions.NoSuchElementException,
+            exceptions.StaleElementReferenceException,
+            exceptions.ElementNotInteractableException,
+        ):
+            if value := condition():
+                return value
+        assert time.monotonic() < deadline_s, 'it never came true'
+        time.sleep(0.05)
+
+
+class PlayedFaceNode:
+    """Learns one template, sealed to who owns it; opens what session_node hands over."""
+
+    def __init__(self, camera):
+        self.camera = camera
+        self.node = rclpy.create_node(
+            'face_node', namespace=camera.namespace, context=camera.context
+        )
+        self.node.create_service(AdmitFace, 'admit_face', self._admit)
+        self.node.create_service(ForgetFace, 'forget_face', self._forget)
+        self.node.create_publisher(FaceArray, 'faces', 1)
+        self.action = ActionServer(self.node, EnrollFace, 'enroll_face', self._enroll)
+        self.stage = self.node.create_publisher(StageStatus, 'stage_status', 5)
+        self.node.create_timer(0.5, lambda: self.stage.publish(StageStatus(stage='face_node')))
+        self.opened = []
+        self.forgotten = []
+
+    def _enroll(self, handle):
+        goal = handle.request
+        record = Record(goal.identity, MODEL, RECORD)
+        envelope = vault.seal(TEMPLATE, bytes(goal.owner_key), record)
+        handle.succeed()
+        result = EnrollFace.Result(success=True, quality=0.9, quality_rating='good', views=5)
+        result.model_id, result.record_id = MODEL, RECORD
+        result.envelope = envelope.to_bytes()
+        return result
+
+    def _admit(self, request, answer):
+        home = camera_home.open_home(self.camera.namespace, str(self.camera.folder))
+        with UnsealingKeys.load(home.keys) as keys:
+            template = vault.open_wrapped(
+                Envelope.from_bytes(bytes(request.envelope)),
+                WrappedKey.from_bytes(bytes(request.wrapped_key)),
+                Record(request.identity, request.model_id, request.record_id),
+                camera_home.identity(home, 0).camera_id,
+                keys,
+                time.time_ns() // 1_000_000,
+            )
+            with template:
+                self.opened.append((request.identity, bytes(template.view)))
+        answer.success = True
+        return answer
+
+    def _forget(self, request, answer):
+        self.forgotten.append(request.identity)
+        answer.success = True
+        return answer
+
+
+class Camera:
+    """Two real nodes, a played one, and a browser."""
+
+    def __init__(self, folder, driver):
+        self.folder, self.driver = folder, driver
+        self.namespace = f'test_page_session_{os.getpid()}'
+        domain = spare_domain()
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            self.port = probe.getsockname()[1]
+        self.url = f'http://127.0.0.1:{self.port}'
+        self.lines = []
+        environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
+        self.processes = [
+            self._start('mmoment_api.api_node', environment, f'port:={self.port}'),
+            self._start(
+                'mmoment_chain.session_node',
+                environment,
+                f'data_folder:={folder}',
+                f"domains:=['127.0.0.1:{self.port}']",
+            ),
+        ]
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context, domain_id=domain)
+        self.faces = PlayedFaceNode(self)
+        self.executor = MultiThreadedExecutor(2, context=self.context)
+        self.executor.add_node(self.faces.node)
+        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self.thread.start()
+
+    def _start(self, module, environment, *parameters):
+        program = f'from {module} import main; main()'
+        arguments = [item for parameter in parameters for item in ('-p', parameter)]
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                '-c',
+                program,
+                '--ros-args',
+                '-r',
+                f'__ns:=/{self.namespace}',
+                *arguments,
+            ],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._read, args=(process,), daemon=True).start()
+        return process
+
+    def _read(self, process):
+        self.lines.extend(process.stdout)
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
+        self.executor.shutdown()
+        self.thread.join(10)
+        self.faces.action.destroy()
+        self.faces.node.destroy_node()
+        self.context.try_shutdown()
+
+    def find(self, name):
+        return self.driver.find_element('id', name)
+
+    def shows(self, name):
+        return self.find(name).is_displayed()
+
+    def text(self, name):
+        return self.find(name).text
+
+    def is_at(self, path):
+        return self.driver.current_url == f'{self.url}{path}'
+
+    def open_check_in(self):
+        def loaded():
+            with suppress(exceptions.WebDriverException):
+                self.driver.get(f'{self.url}/check-in')
+                return self.find('wallet-choice')
+
+        until(loaded)
+
+    def check_in(self, name=''):
+        """With the demo key; until the card of the session is shown."""
+        until(lambda: 'Demo key' in self.find('wallet-choice').text)
+        self.find('display-name').send_keys(name)
+
+        def gone_on():
+            if self.is_at('/check-in') and self.find('check-in-button').is_enabled():
+                self.find('check-in-button').click()
+            return self.is_at('/test-page')
+
+        until(gone_on)
+        until(lambda: self.shows('session'))
+
+
+@contextmanager
+def browser(profile):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f'--user-data-dir={profile}'):
+        options.add_argument(flag)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope='module')
+def camera(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('camera') / 'data'
+    with browser(tmp_path_factory.mktemp('browser')) as driver:
+        running = Camera(folder, driver)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def picture(camera, name):
+    if folder := os.environ.get('MMOMENT_TEST_PICTURES'):
+        camera.driver.save_screenshot(f'{folder}/{name}.png')
+
+
+def test_a_stranger_is_led_to_the_check_in(camera):
+    camera.open_check_in()
+    camera.driver.get(f'{camera.url}/test-page')
+    assert 'not signed in' in camera.driver.page_source
+    picture(camera, 'stranger')
+    camera.driver.find_element('partial link text', 'check in').click()
+    until(lambda: camera.is_at('/check-in'))
+    until(lambda: camera.shows('demo-hint'))
+    picture(camera, 'check-in')
+
+
+def test_checked_in_they_see_what_their_rights_allow(camera):
+    camera.check_in('Ann <b>')
+    assert camera.text('session-name') == 'Ann <b>'
+    rights = {item.text for item in camera.driver.find_elements('css selector', '.right')}
+    assert {'view', 'enroll', 'recognize'} <= rights
+    assert 'admin' not in rights
+    assert 'Until' in camera.text('session-expiry')
+    for owners in ('source-form', 'parts', 'enrol-form', 'sign-out'):
+        assert not camera.shows(owners)
+    until(lambda: 'Connected' in camera.text('log'))
+    picture(camera, 'session')
+
+
+def test_without_consent_nothing_is_enrolled(camera):
+    camera.find('consent-enrol').click()
+    time.sleep(0.5)
+    assert camera.text('session-message') == ''
+    assert 'no template' in camera.text('template-state')
+
+
+def test_with_consent_the_sealed_template_is_kept(camera):
+    camera.driver.find_element('css selector', '#consent summary').click()
+    assert camera.text('consent-version') in camera.text('consent-form')
+    camera.find('consent-switch').click()
+    camera.find('consent-enrol').click()
+    until(lambda: 'is kept' in camera.text('session-message'))
+    assert 'Check in again' in camera.text('template-state')
+    picture(camera, 'enrolled')
+
+
+def test_renewed_it_is_the_same_session(camera):
+    before = camera.driver.get_cookies()
+    camera.find('session-renew').click()
+    until(lambda: camera.text('session-message') == 'Renewed')
+    assert [item['value'] for item in camera.driver.get_cookies()] != [
+        item['value'] for item in before
+    ]
+    assert camera.shows('session')
+
+
+def test_at_the_next_check_in_the_camera_is_handed_the_key(camera):
+    camera.find('check-out-button').click()
+    until(lambda: camera.is_at('/check-in'))
+    camera.check_in()
+    ((wallet, template),) = until(lambda: camera.faces.opened)
+    assert template == TEMPLATE
+    assert wallet == camera.find('session-wallet').get_attribute('title')
+    until(lambda: 'recognises you' in camera.text('template-state'))
+    picture(camera, 'recognised')
+
+
+def test_a_browser_that_forgot_the_template_fetches_it_first(camera):
+    script = """
+        const done = arguments[0];
+        indexedDB.open('mmoment').onsuccess = ({ target }) => {
+          const wipe = target.result.transaction('templates', 'readwrite');
+          wipe.objectStore('templates').clear();
+          wipe.oncomplete = () => { target.result.close(); done(); };
+        };
+    """
+    camera.driver.execute_async_script(script)
+    del camera.faces.opened[:]
+    camera.find('check-out-button').click()
+    until(lambda: camera.is_at('/check-in'))
+    camera.check_in()
+    until(lambda: camera.faces.opened)
+    until(lambda: 'recognises you' in camera.text('template-state'))
+
+
+def test_no_script_reads_the_keys_or_the_token(camera):
+    script = """
+        const done = arguments[0];
+        indexedDB.open('mmoment').onsuccess = ({ target }) => {
+          const names = ['demo', 'keys'];
+          const reading = target.result.transaction(names);
+          const asked = names.map((name) => reading.objectStore(name).getAll());
+          reading.oncomplete = () => {
+            const kept = asked.flatMap(({ result }) => result).map((item) => item.key ?? item);
+            target.result.close();
+            done(kept.filter((item) => item.privateKey).map((item) => item.privateKey.extractable));
+          };
+        };
+    """
+    assert camera.driver.execute_async_script(script) == [False, False]
+    assert camera.driver.execute_script('return document.cookie') == ''
+    assert all(cookie['httpOnly'] for cookie in camera.driver.get_cookies())
+
+
+def test_two_clicks_and_they_are_forgotten(camera):
+    wallet = camera.find('session-wallet').get_attribute('title')
+    button = camera.find('forget-me')
+    button.click()
+    assert button.text == 'Really forget?'
+    assert camera.shows('session')
+    button.click()
+    until(lambda: camera.is_at('/check-in'))
+    assert wallet in until(lambda: camera.faces.forgotten)
+    camera.check_in()
+    until(lambda: 'no template' in camera.text('template-state'))
+
+
+def test_a_key_behind_a_passphrase_comes_back_with_its_backup(camera, tmp_path):
+    camera.driver.execute_cdp_cmd(
+        'Page.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(tmp_path)}
+    )
+    camera.driver.find_element('css selector', '[name="custody"][value="passphrase"]').click()
+    camera.find('passphrase').send_keys('correct horse battery')
+    camera.find('consent-switch').click()
+    camera.find('consent-enrol').click()
+    until(lambda: 'is kept' in camera.text('session-message'))
+    backup = until(lambda: list(tmp_path.glob('*.json')))[0]
+    assert json.loads(backup.read_text())['format'] == 'mmoment-key-backup'
+    picture(camera, 'passphrase')
+    camera.driver.execute_async_script(
+        """
+        const done = arguments[0];
+        indexedDB.open('mmoment').onsuccess = ({ target }) => {
+          const wipe = target.result.transaction('keys', 'readwrite');
+          wipe.objectStore('keys').clear();
+          wipe.oncomplete = () => { target.result.close(); done(); };
+        };
+        """
+    )
+    del camera.faces.opened[:]
+    camera.driver.refresh()
+    until(lambda: 'lacks the key' in camera.text('template-state'))
+    camera.driver.find_element('css selector', '[name="custody"][value="passphrase"]').click()
+    camera.find('passphrase').send_keys('correct horse battery')
+    camera.find('backup-file').send_keys(str(backup))
+    ((_, template),) = until(lambda: camera.faces.opened)
+    assert template == TEMPLATE
+    until(lambda: 'recognises you' in camera.text('template-state'))
+
+
+def test_the_owner_ends_a_session_and_the_page_says_so(camera):
+    link = next(line for line in camera.lines if '/sign-in?token=' in line)
+    token = link.rpartition('token=')[2].strip()
+    script = """
+        const [token, done] = arguments;
+        const tell = (path, body, headers = {}) => fetch(path, {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers: { 'Content-Type': 'application/json', ...headers },
+        }).then((answer) => answer.json());
+        tell('/sign-in', { token, bearer: true }).then(({ session_token: bearer }) => {
+          const headers = { Authorization: `Bearer ${bearer}` };
+          const wallet = document.getElementById('session-wallet').title
+            || document.getElementById('session-name').title;
+          return tell('/api/sessions/revoke', { wallet_address: wallet }, headers);
+        }).then(done, (error) => done(String(error)));
+    """
+    answer = camera.driver.execute_async_script(script, token)
+    assert answer['sessions'] >= 1, answer
+    until(lambda: 'Signed out' in camera.text('banner'))
+    picture(camera, 'revoked')
+
+
+def test_nothing_was_refused_or_thrown_and_no_secret_was_logged(camera):
+    severe = [
+        entry['message']
+        for entry in camera.driver.get_log('browser')
+        # What was refused on purpose, and streams that ended with their session.
+        if entry['level'] == 'SEVERE'
+        and not any(known in entry['message'] for known in ('401', '404', 'WebSocket', '503'))
+    ]
+    assert severe == []
+    text = ''.join(camera.lines)
+    for cookie in camera.driver.get_cookies():
+        assert cookie['value'] not in text
+    assert 'Traceback' not in text
+    assert text.count('token=') == 1
