@@ -17,6 +17,7 @@ import pytest
 import rclpy
 from rclpy.action import ActionServer
 from rclpy.executors import MultiThreadedExecutor
+from std_srvs.srv import Trigger
 
 from mmoment_chain import camera_home, vault
 from mmoment_chain.device_keys import UnsealingKeys
@@ -193,6 +194,19 @@ class Camera:
     def is_at(self, path):
         return self.driver.current_url == f'{self.url}{path}'
 
+    def links(self):
+        """Those printed so far."""
+        found = (line.partition('Open ')[2].strip() for line in self.lines)
+        return [link for link in found if '/sign-in?token=' in link]
+
+    def new_link(self):
+        """Ask for one, as the command does."""
+        count = len(self.links())
+        client = self.faces.node.create_client(Trigger, 'sign_in_link')
+        assert client.wait_for_service(WAIT_S)
+        client.call_async(Trigger.Request())
+        return until(lambda: self.links()[count:])[0]
+
     def open_check_in(self):
         def loaded():
             with suppress(exceptions.WebDriverException):
@@ -282,7 +296,8 @@ def test_with_consent_the_sealed_template_is_kept(camera):
     camera.find('consent-switch').click()
     camera.find('consent-enrol').click()
     until(lambda: 'is kept' in camera.text('session-message'))
-    assert 'Check in again' in camera.text('template-state')
+    assert 'recognises you' in camera.text('template-state')
+    assert not camera.shows('custody')
     picture(camera, 'enrolled')
 
 
@@ -368,6 +383,7 @@ def test_a_key_behind_a_passphrase_comes_back_with_its_backup(camera, tmp_path):
     until(lambda: 'is kept' in camera.text('session-message'))
     backup = until(lambda: list(tmp_path.glob('*.json')))[0]
     assert json.loads(backup.read_text())['format'] == 'mmoment-key-backup'
+    assert camera.shows('backup-save')
     picture(camera, 'passphrase')
     camera.driver.execute_async_script(
         """
@@ -391,8 +407,6 @@ def test_a_key_behind_a_passphrase_comes_back_with_its_backup(camera, tmp_path):
 
 
 def test_the_owner_ends_a_session_and_the_page_says_so(camera):
-    link = next(line for line in camera.lines if '/sign-in?token=' in line)
-    token = link.rpartition('token=')[2].strip()
     script = """
         const [token, done] = arguments;
         const tell = (path, body, headers = {}) => fetch(path, {
@@ -407,10 +421,28 @@ def test_the_owner_ends_a_session_and_the_page_says_so(camera):
           return tell('/api/sessions/revoke', { wallet_address: wallet }, headers);
         }).then(done, (error) => done(String(error)));
     """
-    answer = camera.driver.execute_async_script(script, token)
+    answer = camera.driver.execute_async_script(script, camera.links()[0].partition('token=')[2])
     assert answer['sessions'] >= 1, answer
-    until(lambda: 'Signed out' in camera.text('banner'))
+    until(lambda: 'Signed out' in camera.text('banner') and camera.shows('banner-link'))
+    assert 'revoked' in camera.text('log')
+    assert not camera.shows('session')
     picture(camera, 'revoked')
+
+
+def test_the_owner_checks_in_beside_the_link_and_keeps_everything(camera):
+    camera.driver.get(camera.new_link())
+    until(lambda: camera.is_at('/test-page'))
+    for owners in ('source-form', 'parts', 'enrol-form', 'sign-out', 'wallet-form'):
+        until(lambda name=owners: camera.shows(name))
+    picture(camera, 'owner')
+    camera.find('check-in-button').click()
+    until(lambda: camera.shows('session'))
+    assert camera.shows('source-form')
+    picture(camera, 'owner-checked-in')
+    camera.find('check-out-button').click()
+    until(lambda: camera.shows('wallet-form'))
+    assert camera.is_at('/test-page')
+    assert camera.shows('source-form')
 
 
 def test_nothing_was_refused_or_thrown_and_no_secret_was_logged(camera):
@@ -426,4 +458,4 @@ def test_nothing_was_refused_or_thrown_and_no_secret_was_logged(camera):
     for cookie in camera.driver.get_cookies():
         assert cookie['value'] not in text
     assert 'Traceback' not in text
-    assert text.count('token=') == 1
+    assert text.count('token=') == len(camera.links()) == 2

@@ -128,10 +128,14 @@ export function askTwice(button, action) {
 export function banner(text) {
   $('banner').hidden = !text;
   setText($('banner-text'), text || '');
+  $('banner-link').hidden = true;
 }
 
 export function signedOut() {
-  banner('Signed out. Check in again, or open a new sign-in link.');
+  state.me = null;
+  $('session').hidden = true;
+  banner('Signed out. Open a new sign-in link, then reload this page, or check in with a wallet:');
+  $('banner-link').hidden = false;
 }
 
 export function log(text) {

@@ -7,7 +7,7 @@ import {
 } from './page-common.js';
 import { runEnrolment } from './page-people.js';
 import {
-  fetchTemplate, forgetAll, keep, keyOf, makePassphraseKey, makeWalletKey, restoreKey,
+  fetchTemplate, forgetAll, hasBackup, keep, keyOf, makePassphraseKey, makeWalletKey, restoreKey,
   saveBackupAgain,
 } from './page-vault.js';
 import { messageSigner } from './siws.js';
@@ -19,6 +19,9 @@ function say(text, tone = 'bad') {
   $('session-message').dataset.tone = tone;
   setText($('session-message'), text);
 }
+
+// The session in which this page had the face learnt: from then on it is known.
+let learntIn = '';
 
 // Runs one thing at a time that a person asked for; what went wrong is said.
 let isBusy = false;
@@ -66,9 +69,13 @@ async function showTemplate() {
   const { session } = state.me;
   const template = await fetchTemplate(session.wallet_address);
   const hasKey = Boolean(await keyOf(session.wallet_address));
-  $('key-restore').hidden = !template || hasKey;
+  $('custody').hidden = hasKey;
+  $('passphrase-row').hidden = hasKey || !wantsPassphrase();
+  $('passphrase').disabled = $('passphrase-row').hidden;
+  $('key-restore').hidden = !template || hasKey || template.custody !== 'user';
+  $('backup-save').hidden = !(await hasBackup(session.wallet_address));
   let text = 'The camera keeps no template of your face.';
-  if (session.face_known) text = 'The camera recognises you until you check out.';
+  if (session.face_known || learntIn === session.id) text = 'The camera recognises you until you check out.';
   else if (template && hasKey) text = 'Your sealed template is kept here. Check in again to be recognised.';
   else if (template) text = 'Your sealed template is kept here, but this browser lacks the key to it.';
   setText($('template-state'), text);
@@ -76,7 +83,7 @@ async function showTemplate() {
 
 export function takeSession(event) {
   const who = event.identity ? shortName(event.identity) : 'Somebody';
-  const why = event.reason ? ` (${words(event.reason)})` : '';
+  const why = event.reason && event.reason !== event.change ? ` (${words(event.reason)})` : '';
   log(`${who}: ${words(event.change)}${why}`);
   const mine = state.me?.session;
   if (!mine || event.session !== mine.id) return;
@@ -115,6 +122,7 @@ async function enrol() {
   const enrolled = await runEnrolment(wish);
   if (!enrolled.envelope) throw new Error('The camera made no sealed template');
   await keep(wallet, enrolled, CONSENT_VERSION);
+  learntIn = state.me.session.id;
   await showSession();
   say('Your face is known, and the sealed template is kept', 'ok');
 }
@@ -167,7 +175,7 @@ export function startSession() {
     await leave();
   }));
   for (const input of document.querySelectorAll('[name="custody"]')) {
-    input.addEventListener('change', () => { $('passphrase-row').hidden = !wantsPassphrase(); });
+    input.addEventListener('change', () => run(showTemplate));
   }
   $('consent-form').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -182,8 +190,7 @@ export function startSession() {
     target.value = '';
   }));
   $('backup-save').addEventListener('click', () => run(async () => {
-    const saved = await saveBackupAgain(state.me.session.wallet_address);
-    if (!saved) throw new Error('This browser has no key behind a passphrase');
+    await saveBackupAgain(state.me.session.wallet_address);
   }));
   askTwice($('forget-me'), () => run(forgetMe));
 }

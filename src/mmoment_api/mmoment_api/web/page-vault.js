@@ -40,10 +40,13 @@ export async function restoreKey(text, passphrase) {
   return wallet;
 }
 
+export async function hasBackup(wallet) {
+  return Boolean((await get('keys', wallet))?.backup);
+}
+
 export async function saveBackupAgain(wallet) {
-  const known = await get('keys', wallet);
-  if (known?.backup) saveFile(`mmoment-key-${wallet.slice(0, 4)}.json`, known.backup);
-  return Boolean(known?.backup);
+  const { backup } = await get('keys', wallet);
+  saveFile(`mmoment-key-${wallet.slice(0, 4)}.json`, backup);
 }
 
 // enrolled: the camera's answer to an enrolment with this person's public key.
