@@ -1,0 +1,283 @@
+"""Calls of session_node and what it publishes, between two real nodes of one process."""
+
+import asyncio
+import json
+import os
+import threading
+import time
+
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import Header
+
+from mmoment_api.access import Access
+from mmoment_api.bridge import Bridge
+from mmoment_api.errors import ApiError
+from mmoment_api.events import EventHub
+from mmoment_api.graph_state import GraphState
+from mmoment_api.person_sessions import PersonSessions
+from mmoment_api.session_control import CheckInWish, GivenTemplate, SessionRecord
+from mmoment_api.session_messages import CHANGES, SERVICES, session_event
+from mmoment_api.session_topics import SessionTopics
+from mmoment_interfaces.msg import Session, SessionArray, SessionEvent, StageStatus
+from mmoment_node.spare_domain import spare_domain
+
+pytestmark = pytest.mark.graph
+
+WAIT_S = 10.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+ANN = 'So11111111111111111111111111111111111111112'
+NOW_S = 1_700_000_000
+TOKEN = 't' * 43
+
+
+def ann(**changes):
+    message = Session(session_id='s1', identity=ANN, display_name='Ann', source='siws')
+    message.rights = ['view', 'enroll']
+    message.created = Time(sec=NOW_S, nanosec=5_000_000)
+    message.expires = Time(sec=NOW_S + 3600)
+    message.last_seen = Time(sec=NOW_S)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+RECORD = SessionRecord(
+    session_id='s1',
+    identity=ANN,
+    display_name='Ann',
+    rights=frozenset({'view', 'enroll'}),
+    source='siws',
+    created_ms=NOW_S * 1000 + 5,
+    expires_ms=(NOW_S + 3600) * 1000,
+    last_seen_ms=NOW_S * 1000,
+)
+
+
+class TwoNodes:
+    """The web node's side, and a session_node that answers what a test tells it to."""
+
+    def __init__(self):
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context, domain_id=spare_domain())
+        namespace = f'test_session_messages_{os.getpid()}'
+        self.own, self.other = (
+            rclpy.create_node(name, namespace=namespace, context=self.context)
+            for name in ('api_node', 'session_node')
+        )
+        self.asked, self.answers = {}, {}
+        for name, kind in SERVICES.items():
+            self.other.create_service(kind, name, self._answering(name))
+        self.stage = self.other.create_publisher(StageStatus, 'stage_status', 5)
+        self.other.create_timer(0.2, lambda: self.stage.publish(StageStatus(stage='session_node')))
+        self.sessions = self.other.create_publisher(SessionArray, 'sessions', LATCHED)
+        self.events = self.other.create_publisher(SessionEvent, 'session_events', 10)
+        self.state, self.hub = GraphState(time.monotonic), EventHub()
+        self.bridge = Bridge(self.own, self.state, self.hub)
+        self.bridge.open()
+        self.people = PersonSessions(
+            self.bridge.session_calls, time.monotonic, lambda: NOW_S * 1000
+        )
+        self.topics = SessionTopics(self.own, self.people, self.hub)
+        self.topics.open()
+        self._ended = threading.Event()
+        self._threads = []
+        for node in (self.own, self.other):
+            executor = SingleThreadedExecutor(context=self.context)
+            executor.add_node(node)
+            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self.bridge.resume()
+
+    def _answering(self, name):
+        def answer_to(request, answer):
+            self.asked[name] = request
+            for field, value in self.answers[name].items():
+                setattr(answer, field, value)
+            return answer
+
+        return answer_to
+
+    def _spin(self, executor):
+        while not self._ended.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    def call(self, method, *arguments, **answer):
+        """Await a call that is answered like this; session_node is discovered first."""
+        service = {
+            'renew_session': 'get_session',
+            'revoke_sessions': 'revoke_session',
+        }.get(method, method)
+        self.answers[service] = (
+            answer if service == 'list_sessions' else {'success': True, **answer}
+        )
+        until(lambda: self.state.is_heard('session_node'))
+
+        async def body():
+            return await getattr(self.bridge.session_calls, method)(*arguments)
+
+        return asyncio.run(body()), self.asked[service]
+
+    def close(self):
+        self.bridge.pause()
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self.topics.close()
+        self.bridge.close()
+        for node in (self.own, self.other):
+            node.destroy_node()
+        self.context.try_shutdown()
+
+
+def until(condition):
+    deadline_s = time.monotonic() + WAIT_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline_s, 'it never came true'
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture(scope='module')
+def graph():
+    nodes = TwoNodes()
+    yield nodes
+    nodes.close()
+
+
+def test_a_challenge(graph):
+    challenge, asked = graph.call(
+        'create_challenge',
+        *(ANN, 'host:1', '10.0.0.1', True),
+        text='sign this',
+        nonce='n',
+        memo_transaction='m',
+        issued=Time(sec=NOW_S),
+        expires=Time(sec=NOW_S + 300),
+    )
+    assert (asked.wallet, asked.domain, asked.source, asked.with_memo) == (
+        *(ANN, 'host:1', '10.0.0.1', True),
+    )
+    assert (challenge.text, challenge.nonce, challenge.memo_transaction) == ('sign this', 'n', 'm')
+    assert (challenge.issued_ms, challenge.expires_ms) == (NOW_S * 1000, (NOW_S + 300) * 1000)
+
+
+def test_a_check_in_a_renewal_and_a_look(graph):
+    wish = CheckInWish(ANN, 'text', 'signature', 'memo', 'Ann', '10.0.0.1', b'wrapped')
+    opened, asked = graph.call('check_in', wish, token=TOKEN, session=ann(), message='Welcome')
+    assert (opened.token, opened.record, opened.message) == (TOKEN, RECORD, 'Welcome')
+    assert (asked.wallet, asked.message, asked.signature) == (ANN, 'text', 'signature')
+    assert (asked.memo_transaction, asked.display_name) == ('memo', 'Ann')
+    assert (asked.source, bytes(asked.wrapped_key)) == ('10.0.0.1', b'wrapped')
+    record, asked = graph.call('get_session', TOKEN, 'view', session=ann())
+    assert (record, asked.token, asked.right, asked.renew) == (RECORD, TOKEN, 'view', False)
+    opened, asked = graph.call('renew_session', TOKEN, new_token='new', session=ann())
+    assert (opened.token, opened.record, asked.token, asked.renew) == ('new', RECORD, TOKEN, True)
+
+
+def test_what_the_owner_asks_for(graph):
+    sessions, _ = graph.call('list_sessions', sessions=[ann()])
+    assert sessions == [RECORD]
+    ended, asked = graph.call('revoke_sessions', 's1', '', sessions=2)
+    assert (ended, asked.session_id, asked.identity) == (2, 's1', '')
+    _, asked = graph.call('grant_rights', ANN, ['view'], 1.5, True)
+    assert (asked.wallet, asked.rights, asked.hours, asked.revoke) == (ANN, ['view'], 1.5, True)
+
+
+def test_what_is_kept_and_erased(graph):
+    given = GivenTemplate('r1', 'model', 'user', b'sealed')
+    record_id, asked = graph.call('keep_template', TOKEN, given, '1', record_id='r1')
+    assert (record_id, asked.token, asked.record_id, asked.model_id) == (
+        *('r1', TOKEN),
+        'r1',
+        'model',
+    )
+    assert (bytes(asked.envelope), asked.custody, asked.consent_version) == (b'sealed', 'user', '1')
+    kept, asked = graph.call(
+        'get_template',
+        ANN,
+        record_id='r1',
+        model_id='model',
+        custody='user',
+        envelope=b'sealed',
+        camera_key=b'k' * 32,
+        camera_id='camera',
+    )
+    assert (kept.envelope, kept.camera_key, kept.camera_id) == (b'sealed', b'k' * 32, 'camera')
+    erased, asked = graph.call('forget_person', TOKEN, '', True, erased=4)
+    assert (erased, asked.token, asked.wallet, asked.confirm_media) == (4, TOKEN, '', True)
+    _, asked = graph.call('check_out', TOKEN)
+    assert (asked.token, asked.session_id) == (TOKEN, '')
+
+
+@pytest.mark.parametrize(
+    ('method', 'arguments', 'code', 'status', 'told'),
+    [
+        ('create_challenge', (ANN, 'd', 's', False), 'too_many', 429, 'too_many'),
+        ('create_challenge', (ANN, 'd', 's', False), 'wrong_domain', 403, 'wrong_domain'),
+        ('check_in', (CheckInWish(ANN),), 'wrong_domain', 401, 'wrong_domain'),
+        ('check_in', (CheckInWish(ANN),), 'not_kept', 503, 'not_kept'),
+        ('check_out', (TOKEN,), 'bad_token', 401, 'bad_token'),
+        ('get_session', (TOKEN, ''), 'session_over', 401, 'not_signed_in'),
+        ('get_session', (TOKEN, 'view'), 'missing_right', 403, 'missing_right'),
+        ('renew_session', (TOKEN,), 'bad_token', 401, 'not_signed_in'),
+        ('revoke_sessions', ('s1', ''), 'no_session', 404, 'no_session'),
+        ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),
+        ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 403, 'no_consent'),
+        ('get_template', (ANN,), 'no_template', 404, 'no_template'),
+        ('forget_person', ('', ANN, False), 'bad_wallet', 422, 'bad_wallet'),
+        ('check_out', (TOKEN,), '', 503, 'part_not_running'),
+    ],
+)  # fmt: skip
+def test_refusals(graph, method, arguments, code, status, told):
+    answer = {'success': False, 'error_code': code, 'message': 'Why'}
+    if code == 'too_many':
+        answer['retry_after_s'] = 2.5
+    with pytest.raises(ApiError) as refusal:
+        graph.call(method, *arguments, **answer)
+    assert (refusal.value.status, refusal.value.code) == (status, told)
+    if code == 'too_many':
+        assert refusal.value.headers == {'Retry-After': '3'}
+
+
+def test_who_is_checked_in_is_heard_also_when_it_was_said_before(graph):
+    header = Header(stamp=Time(sec=NOW_S + 1))
+    graph.sessions.publish(SessionArray(header=header, sessions=[ann()]))
+    until(lambda: graph.people.live == (RECORD,))
+    header = Header(stamp=Time(sec=NOW_S + 2))
+    graph.sessions.publish(SessionArray(header=header))
+    until(lambda: graph.people.live == ())
+    assert not graph.people.is_live(RECORD, Access.VIEW)
+
+
+def test_what_happens_is_told(graph):
+    async def scenario():
+        graph.hub.bind(asyncio.get_running_loop())
+        listener = graph.hub.listen(['sessions'], lambda identity: identity == ANN)
+        ending = SessionEvent(kind=SessionEvent.REVOKED, session_id='s2', identity=ANN)
+        ending.sequence, ending.reason = 7, 'revoked'
+        graph.events.publish(ending)
+        event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
+        assert event['data'] == {
+            'change': 'revoked',
+            'sequence': 7,
+            'identity': ANN,
+            'session': 's2',
+            'reason': 'revoked',
+        }
+        graph.hub.leave(listener)
+        graph.hub.bind(None)
+
+    asyncio.run(scenario())
+    ended = SessionRecord('s2', ANN, rights=frozenset({'view'}), expires_ms=NOW_S * 2000)
+    assert not graph.people.is_live(ended, Access.VIEW)
+
+
+def test_whoever_is_forgotten_is_not_named_by_their_session():
+    event = session_event(SessionEvent(kind=SessionEvent.FORGOTTEN, session_id='s1'))
+    assert (event['change'], event['identity'], event['session']) == ('forgotten', None, None)
+    assert len(CHANGES) == 6
