@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from mmoment_chain import camera_home
 from mmoment_chain.challenges import ChallengeBook
 from mmoment_chain.check_out import Change, ChangeKind
-from mmoment_chain.clock import SystemClock
+from mmoment_chain.clock import Clock, SystemClock
 from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
@@ -59,10 +59,13 @@ class SessionNode(ManagedNode[SessionParameters]):
     NAME = 'session_node'
     PARAMETERS = SessionParameters
 
+    def clock(self) -> Clock:
+        """Where the time comes from."""
+        return SystemClock()
+
     def open(self) -> None:
         """Open the store and read the keys, which are made at the first start."""
-        harden_process()
-        parameters, clock = self.parameters, SystemClock()
+        parameters, clock = self.parameters, self.clock()
         try:
             settings = session_settings(parameters)
             challenge_rules = challenge_settings(parameters)
@@ -258,5 +261,6 @@ def _words(change: Change) -> str:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the session node."""
+    """Run the session node, in a process whose memory nobody else gets to see."""
+    harden_process()
     run_node(SessionNode, args)

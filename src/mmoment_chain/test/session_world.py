@@ -99,10 +99,10 @@ class SessionWorld:
         self._thread = threading.Thread(target=self.executor.spin, daemon=True)
         self._thread.start()
 
-    def start(self, **parameters):
+    def start(self, node_class=SessionNode, **parameters):
         values = {'data_folder': str(self.folder), **parameters}
         overrides = [Parameter(name, value=value) for name, value in values.items()]
-        node = SessionNode(
+        node = node_class(
             context=self.context, namespace=self.namespace, parameter_overrides=overrides
         )
         self._nodes.append(node)
