@@ -103,7 +103,7 @@ class WebGuard:
         is_websocket = scope['type'] == 'websocket'
         if not is_websocket and scope['method'] in SAFE_METHODS:
             return
-        if not self._is_own(headers, host):
+        if not (bears_token(headers) or self._is_own(headers, host)):
             raise ApiError(403, *ORIGIN_NOT_ALLOWED)
         if not is_websocket:
             _check_length(headers, BODY_AT_MOST_OF.get(scope['path'], BODY_AT_MOST))
@@ -137,6 +137,14 @@ class WebGuard:
         return urlsplit(origin).netloc.lower() == host.lower() != ''
 
 
+def bears_token(headers: Headers) -> bool:
+    """Whether a secret came that no browser adds by itself: nobody made it call unknowingly.
+
+    Pages of other sites cannot send it either, unless they are allowed to.
+    """
+    return headers.get('authorization', '').lower().startswith('bearer ')
+
+
 def is_embedded_elsewhere(headers: Headers, allowed_origins: Iterable[str]) -> bool:
     """Whether a page of another site, or of another port of this host, asks for it by itself.
 
@@ -144,7 +152,7 @@ def is_embedded_elsewhere(headers: Headers, allowed_origins: Iterable[str]) -> b
     camera's picture. A link that a person follows is no such thing, and neither are programs and
     older browsers, which do not say where a request comes from.
     """
-    if headers.get('sec-fetch-site', 'none') in ('none', 'same-origin'):
+    if bears_token(headers) or headers.get('sec-fetch-site', 'none') in ('none', 'same-origin'):
         return False
     if headers.get('sec-fetch-dest') == 'document':
         return False

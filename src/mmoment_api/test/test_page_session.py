@@ -49,6 +49,55 @@ FLAGS = (
     '--window-size=1360,1500',
 )
 WAIT_S = 40.0
+# Its key lasts as long as a tab; what it makes of other texts than sign-ins is random.
+WALLET = """
+(() => {
+  const usage = ['sign', 'verify'];
+  const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+  const base58 = (bytes) => {
+    let number = bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    let text = '';
+    for (; number > 0n; number /= 58n) text = digits[Number(number % 58n)] + text;
+    return text;
+  };
+  const load = async () => {
+    const kept = sessionStorage.getItem('odd');
+    if (kept) return JSON.parse(kept);
+    const pair = await crypto.subtle.generateKey('Ed25519', true, usage);
+    const made = await crypto.subtle.exportKey('jwk', pair.privateKey);
+    sessionStorage.setItem('odd', JSON.stringify(made));
+    return made;
+  };
+  const connect = async () => {
+    const jwk = await load();
+    const text = jwk.x.replaceAll('-', '+').replaceAll('_', '/');
+    const publicKey = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const address = base58(publicKey);
+    return { accounts: [{ address, publicKey, chains: ['solana:mainnet'], features: [] }] };
+  };
+  const signMessage = async ({ message }) => {
+    const isSignIn = new TextDecoder().decode(message).includes('wants you to sign in');
+    if (!isSignIn) {
+      return [{ signedMessage: message, signature: crypto.getRandomValues(new Uint8Array(64)) }];
+    }
+    const key = await crypto.subtle.importKey('jwk', await load(), 'Ed25519', false, ['sign']);
+    const signature = new Uint8Array(await crypto.subtle.sign('Ed25519', key, message));
+    return [{ signedMessage: message, signature }];
+  };
+  const wallet = {
+    version: '1.0.0',
+    name: 'Odd wallet',
+    chains: ['solana:mainnet'],
+    accounts: [],
+    features: {
+      'standard:connect': { version: '1.0.0', connect },
+      'solana:signMessage': { version: '1.0.0', signMessage },
+    },
+  };
+  const register = (api) => api.register(wallet);
+  window.addEventListener('wallet-standard:app-ready', ({ detail }) => register(detail));
+})();
+"""
 TEMPLATE = b'a template that nobody else may read' * 10
 MODEL = 'model-1'
 RECORD = 'record-1'
@@ -443,6 +492,28 @@ def test_the_owner_checks_in_beside_the_link_and_keeps_everything(camera):
     until(lambda: camera.shows('wallet-form'))
     assert camera.is_at('/test-page')
     assert camera.shows('source-form')
+
+
+def test_a_wallet_of_the_browser_checks_in(camera):
+    """By the Wallet Standard; this one signs texts, but never twice the same."""
+    added = camera.driver.execute_cdp_cmd(
+        'Page.addScriptToEvaluateOnNewDocument', {'source': WALLET}
+    )
+    try:
+        camera.driver.delete_all_cookies()
+        camera.open_check_in()
+        until(lambda: 'Odd wallet' in camera.find('wallet-choice').text)
+        camera.find('wallet-choice').send_keys('Odd wallet')
+        assert not camera.shows('demo-hint')
+        picture(camera, 'wallet')
+        camera.find('check-in-button').click()
+        until(lambda: camera.is_at('/test-page'))
+        until(lambda: camera.shows('session'))
+        camera.find('consent-switch').click()
+        camera.find('consent-enrol').click()
+        until(lambda: 'take a passphrase' in camera.text('session-message'))
+    finally:
+        camera.driver.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', added)
 
 
 def test_nothing_was_refused_or_thrown_and_no_secret_was_logged(camera):

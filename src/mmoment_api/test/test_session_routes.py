@@ -245,6 +245,17 @@ def test_the_owner_of_the_link_may_be_checked_in_as_well(owner, services, sessio
     assert (answer['owner'], answer['wallet_address']) == (True, None)
 
 
+def test_the_owners_link_works_without_session_node(owner, services, session_control):
+    opened = session_control.open(ANN)
+    owner.cookie += f'; {services.settings.person_cookie_name}={opened.token}'
+    session_control.is_away = True
+    answer = owner.get('/api/session')
+    assert (answer.status_code, answer.json()['wallet_address']) == (200, None)
+    assert owner.get('/test-page').status_code == 200
+    assert owner.post('/api/face/enroll', json={'wallet_address': BEN}).status_code == 200
+    assert owner.post('/api/session/disconnect').json()['part'] == 'session_node'
+
+
 def test_a_session_that_is_over_is_told_so(ann, session_control):
     session_control.opened.clear()
     answer = ann.get('/api/session')

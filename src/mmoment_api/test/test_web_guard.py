@@ -48,6 +48,20 @@ def test_a_hidden_origin_is_foreign_unless_it_is_the_same(owner, site):
     assert answer.status_code == 403
 
 
+def test_whoever_brings_a_token_was_not_made_to_call(caller, owner, session_control):
+    headers = {'Origin': 'null', 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors'}
+    opened = session_control.open('So11111111111111111111111111111111111111112')
+    bearer = {'Authorization': f'Bearer {opened.token}', **headers}
+    assert caller.post('/api/visualization/face', headers=bearer).status_code == 200
+    assert caller.get('/api/gesture/current', headers=bearer).status_code == 200
+    # The cookie that a browser adds by itself does not count beside a token.
+    wrong = {'Authorization': f'Bearer {"x" * 43}', **headers}
+    assert owner.post('/api/visualization/face', headers=wrong).status_code == 401
+    cookie = {'Cookie': caller.checked_in(opened).cookie, **headers}
+    caller.cookie = None
+    assert caller.post('/api/visualization/face', headers=cookie).status_code == 403
+
+
 def test_the_own_page_and_programs_may(owner):
     for headers in (
         {'Origin': OWN},

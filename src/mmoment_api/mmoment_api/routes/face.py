@@ -36,10 +36,10 @@ from mmoment_api.face_requests import (
 from mmoment_api.given_pictures import PICTURES_AT_MOST, GivenPicture, decode_picture
 from mmoment_api.models import Box
 from mmoment_api.routes.common import (
-    PersonOf,
     PrincipalOf,
     ServicesOf,
     body_of,
+    get_person,
     read_model,
     while_connected,
 )
@@ -55,19 +55,19 @@ PICTURE_BODY = body_of(PictureRequest, is_required=False)
 
 @router.post('/api/face/enroll', openapi_extra=ENROLL_BODY)
 async def post_enroll(
-    request: Request, services: ServicesOf, principal: PrincipalOf, person: PersonOf
+    request: Request, services: ServicesOf, principal: PrincipalOf
 ) -> EnrollAnswer:
     """Learn a face from given pictures or, without any, from the live picture.
 
     People enrol themselves only, the owner anybody. With `owner_key`, the answer has the template
-    sealed to it, for its owner to keep. Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
+    sealed to it, for its owner to keep.
+
+    Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
     by `/api/face/enroll/cancel`, or when the client closes the connection. One at a time.
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
-        identity = body.wallet_address or (person.record.identity if person is not None else '')
-        if not identity:
-            raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
+        identity = body.wallet_address or await _own_wallet(request)
         _check_speaks_for(principal, identity)
         wish = EnrolmentWish(
             identity,
@@ -154,6 +154,13 @@ async def delete_face(
     _check_speaks_for(principal, wallet_address)
     templates = await services.control.forget(wallet_address)
     return ForgetAnswer(wallet_address=wallet_address, templates=templates)
+
+
+async def _own_wallet(request: Request) -> str:
+    person = await get_person(request)
+    if person is None:
+        raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
+    return person.record.identity
 
 
 async def _look(request: Request, services: Services) -> FoundFaces:

@@ -20,6 +20,7 @@ from mmoment_api.routes.common import (
     PrincipalOf,
     ServicesOf,
     body_of,
+    get_person,
     get_session,
     read_model,
     require_person,
@@ -120,16 +121,22 @@ async def post_checkout(services: ServicesOf, person: PersonOf) -> Response:
 
 
 @router.get('/api/session')
-async def get_who(
-    request: Request, services: ServicesOf, principal: PrincipalOf, person: PersonOf
-) -> WhoAnswer:
+async def get_who(request: Request, services: ServicesOf, principal: PrincipalOf) -> WhoAnswer:
     """Who calls, and what they may."""
+    has_link = services.sign_in.principal(get_session(request)) is not None
+    try:
+        person = await get_person(request)
+    except ApiError:
+        # The owner's link needs no session_node.
+        if not has_link:
+            raise
+        person = None
     is_owner = principal is not None and principal.is_owner
     rights = RIGHTS if principal is None or is_owner else principal.rights
     names = {right.value for right in rights} | ({ADMIN} if is_owner else set())
     return WhoAnswer(
         owner=is_owner,
-        link=services.sign_in.principal(get_session(request)) is not None,
+        link=has_link,
         wallet_address=person.record.identity if person is not None else None,
         rights=sorted(names),
         session=session_answer(person.record) if person is not None else None,

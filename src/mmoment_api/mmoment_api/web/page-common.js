@@ -68,7 +68,7 @@ export async function call(path, options = {}) {
   const response = await fetch(path, { cache: 'no-store', ...options });
   if (response.status === 401) {
     signedOut();
-    throw new Error('Signed out');
+    throw Object.assign(new Error('Signed out'), { isSignedOut: true });
   }
   const answer = await response.json();
   if (!response.ok) throw Object.assign(new Error(answer.message), { answer });
@@ -134,6 +134,7 @@ export function banner(text) {
 export function signedOut() {
   state.me = null;
   $('session').hidden = true;
+  setText($('session-title'), 'Checked out');
   banner('Signed out. Open a new sign-in link, then reload this page, or check in with a wallet:');
   $('banner-link').hidden = false;
 }

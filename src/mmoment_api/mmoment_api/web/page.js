@@ -148,6 +148,20 @@ function render() {
   renderPeople();
 }
 
+// Whether somebody's session lasts, only the part for sessions knows; until it is back, ask again.
+async function untilKnown() {
+  for (;;) {
+    try {
+      await showWhatIsMine();
+      return;
+    } catch (error) {
+      if (error.isSignedOut) throw error;
+      banner(error.message);
+      await new Promise((resolve) => { setTimeout(resolve, RETRY_LAST_MS / 4); });
+    }
+  }
+}
+
 async function start() {
   startPicture();
   startPeople();
@@ -158,11 +172,11 @@ async function start() {
   });
   setInterval(render, RENDER_MS);
   setInterval(watch, 1000);
-  await showWhatIsMine();
+  await untilKnown();
   connect();
   const { name } = await call('/');
   setText($('camera-name'), name);
   document.title = name;
 }
 
-start().catch((error) => banner(error.message));
+start().catch((error) => { if (!error.isSignedOut) banner(error.message); });
