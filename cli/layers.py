@@ -19,6 +19,9 @@ EDGE_MODULES = (
     'src/*/*/*_messages.py',
     # Services and actions of a node.
     'src/mmoment_vision/mmoment_vision/*_requests.py',
+    'src/mmoment_chain/mmoment_chain/session_requests.py',
+    # Calls the services of another node.
+    'src/mmoment_chain/mmoment_chain/face_client.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
     'src/mmoment_node/mmoment_node/request_desk.py',

@@ -16,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,9 +104,15 @@ class Graph:
         self._segments: set[str] = set()
 
     def __enter__(self) -> Graph:
+        # Sessions and keys of a test are nobody's data.
+        self._data = tempfile.TemporaryDirectory(prefix='mmoment-')
         self.process = subprocess.Popen(
             self.command,
-            env={**os.environ, 'ROS_DOMAIN_ID': str(self.domain)},
+            env={
+                **os.environ,
+                'ROS_DOMAIN_ID': str(self.domain),
+                'MMOMENT_DATA': self._data.name,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -132,6 +139,7 @@ class Graph:
         self.process.wait()
         for reader in self._readers:
             reader.join(PATIENCE_S)
+        self._data.cleanup()
         if error is not None:
             tail = '\n'.join([*self.lines[-SHOWN_LINES:], *self.error_lines])
             raise AssertionError(f'{error}\n--- output of the graph ---\n{tail}') from error
