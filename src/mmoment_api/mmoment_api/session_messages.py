@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.client import Client
 from rclpy.node import Node
 
+from mmoment_api.encodings import encoded
 from mmoment_api.graph_state import Json
 from mmoment_api.session_control import (
     SESSIONS,
@@ -167,7 +168,13 @@ class SessionCalls:
 
     async def get_template(self, wallet: str) -> SealedTemplate:
         """See `SessionControl`."""
-        answer = _check(await self._ask('get_template', GetTemplate.Request(wallet=wallet)), 404)
+        answer = await self._ask('get_template', GetTemplate.Request(wallet=wallet))
+        if not answer.success:
+            error = refused_by_session(answer.error_code, answer.message, otherwise=404)
+            # Whom to seal to, if a person wants the camera to be the keeper.
+            error.details['camera_key'] = encoded(bytes(answer.camera_key))
+            error.details['camera_id'] = answer.camera_id
+            raise error
         return SealedTemplate(
             answer.record_id,
             answer.model_id,

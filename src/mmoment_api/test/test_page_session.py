@@ -21,7 +21,7 @@ from std_srvs.srv import Trigger
 
 from mmoment_chain import camera_home, vault
 from mmoment_chain.device_keys import UnsealingKeys
-from mmoment_chain.envelope import Envelope, Record, WrappedKey
+from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey, new_record_id
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.msg import FaceArray, StageStatus
 from mmoment_interfaces.srv import AdmitFace, ForgetFace
@@ -100,7 +100,6 @@ WALLET = """
 """
 TEMPLATE = b'a template that nobody else may read' * 10
 MODEL = 'model-1'
-RECORD = 'record-1'
 
 
 def until(condition, timeout_s=WAIT_S):
@@ -136,29 +135,40 @@ class PlayedFaceNode:
 
     def _enroll(self, handle):
         goal = handle.request
-        record = Record(goal.identity, MODEL, RECORD)
-        envelope = vault.seal(TEMPLATE, bytes(goal.owner_key), record)
+        record = Record(goal.identity, MODEL, new_record_id())
+        owner_key = bytes(goal.owner_key)
+        with self._keys() as keys:
+            custody = Custody.CAMERA if owner_key == keys.public else Custody.USER
+        envelope = vault.seal(TEMPLATE, owner_key, record, custody)
         handle.succeed()
         result = EnrollFace.Result(success=True, quality=0.9, quality_rating='good', views=5)
-        result.model_id, result.record_id = MODEL, RECORD
+        result.model_id, result.record_id = MODEL, record.record_id
         result.envelope = envelope.to_bytes()
         return result
 
     def _admit(self, request, answer):
-        home = camera_home.open_home(self.camera.namespace, str(self.camera.folder))
-        with UnsealingKeys.load(home.keys) as keys:
-            template = vault.open_wrapped(
-                Envelope.from_bytes(bytes(request.envelope)),
-                WrappedKey.from_bytes(bytes(request.wrapped_key)),
-                Record(request.identity, request.model_id, request.record_id),
-                camera_home.identity(home, 0).camera_id,
-                keys,
-                time.time_ns() // 1_000_000,
-            )
+        envelope = Envelope.from_bytes(bytes(request.envelope))
+        record = Record(request.identity, request.model_id, request.record_id)
+        with self._keys() as keys:
+            if request.wrapped_key:
+                wrapped = WrappedKey.from_bytes(bytes(request.wrapped_key))
+                camera_id, now_ms = self._identity(), time.time_ns() // 1_000_000
+                template = vault.open_wrapped(envelope, wrapped, record, camera_id, keys, now_ms)
+            else:
+                template = vault.open_in_custody(envelope, record, keys)
             with template:
                 self.opened.append((request.identity, bytes(template.view)))
         answer.success = True
         return answer
+
+    def _home(self):
+        return camera_home.open_home(self.camera.namespace, str(self.camera.folder))
+
+    def _keys(self):
+        return UnsealingKeys.load(self._home().keys)
+
+    def _identity(self):
+        return camera_home.identity(self._home(), 0).camera_id
 
     def _forget(self, request, answer):
         self.forgotten.append(request.identity)
@@ -512,6 +522,23 @@ def test_a_wallet_of_the_browser_checks_in(camera):
         camera.find('consent-switch').click()
         camera.find('consent-enrol').click()
         until(lambda: 'take a passphrase' in camera.text('session-message'))
+        del camera.faces.opened[:]
+        version = camera.text('consent-version')
+        camera.driver.find_element('css selector', '[name="custody"][value="camera"]').click()
+        until(lambda: camera.text('consent-version') != version)
+        # What was agreed to before was another text.
+        assert not camera.find('consent-switch').is_selected()
+        camera.find('consent-switch').click()
+        camera.find('consent-enrol').click()
+        until(lambda: 'is kept' in camera.text('session-message'))
+        picture(camera, 'custody-camera')
+        camera.find('check-out-button').click()
+        until(lambda: camera.is_at('/check-in'))
+        until(lambda: 'Odd wallet' in camera.find('wallet-choice').text)
+        camera.find('wallet-choice').send_keys('Odd wallet')
+        camera.find('check-in-button').click()
+        ((_, template),) = until(lambda: camera.faces.opened)
+        assert template == TEMPLATE
     finally:
         camera.driver.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', added)
 

@@ -235,11 +235,15 @@ def test_what_is_kept_and_erased(graph):
 )  # fmt: skip
 def test_refusals(graph, method, arguments, code, status, told):
     answer = {'success': False, 'error_code': code, 'message': 'Why'}
+    if code == 'no_template':
+        answer.update(camera_key=b'kkk', camera_id='camera')
     if code == 'too_many':
         answer['retry_after_s'] = 2.5
     with pytest.raises(ApiError) as refusal:
         graph.call(method, *arguments, **answer)
     assert (refusal.value.status, refusal.value.code) == (status, told)
+    if code == 'no_template':
+        assert refusal.value.details == {'camera_key': 'a2tr', 'camera_id': 'camera'}
     if code == 'too_many':
         assert refusal.value.headers == {'Retry-After': '3'}
 

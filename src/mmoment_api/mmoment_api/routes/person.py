@@ -33,7 +33,11 @@ router = APIRouter(tags=['person'])
 
 @router.get('/api/face/template')
 async def get_template(services: ServicesOf, person: PersonOf) -> TemplateAnswer:
-    """One's own sealed template, and whom to wrap its key to at the next check-in."""
+    """One's own sealed template, and whom to wrap its key to at the next check-in.
+
+    404 `no_template` has `camera_key` and `camera_id` as well: what is sealed to that key when it
+    is enrolled can be kept with custody `camera`, if the person agrees.
+    """
     wallet = require_person(person).record.identity
     kept = await services.sessions.control.get_template(wallet)
     return TemplateAnswer(

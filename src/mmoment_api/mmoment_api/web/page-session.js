@@ -1,14 +1,14 @@
 // The card of whoever is checked in: rights, expiry, renewal, being recognised, being forgotten.
 
 import { checkIn, startCheckIn, walletOf } from './check-in.js';
-import { CONSENT_TEXT, CONSENT_VERSION } from './consent.js';
+import { CONSENTS } from './consent.js';
 import {
   $, askTwice, element, log, post, setText, shortName, showWhatIsMine, state, words,
 } from './page-common.js';
 import { runEnrolment } from './page-people.js';
 import {
-  fetchTemplate, forgetAll, hasBackup, keep, keyOf, makePassphraseKey, makeWalletKey, restoreKey,
-  saveBackupAgain,
+  cameraKey, custodyOf, fetchTemplate, forgetAll, keep, keyOf, makePassphraseKey, makeWalletKey,
+  restoreKey, saveBackupAgain,
 } from './page-vault.js';
 import { messageSigner } from './siws.js';
 import { isSupported, toBase64 } from './vault.js';
@@ -68,15 +68,18 @@ function showExpiry() {
 async function showTemplate() {
   const { session } = state.me;
   const template = await fetchTemplate(session.wallet_address);
-  const hasKey = Boolean(await keyOf(session.wallet_address));
-  $('custody').hidden = hasKey;
-  $('passphrase-row').hidden = hasKey || !wantsPassphrase();
+  const own = await custodyOf(session.wallet_address);
+  const isCameras = template?.custody === 'camera';
+  $('custody').hidden = Boolean(own);
+  $('passphrase-row').hidden = Boolean(own) || chosenCustody() !== 'passphrase';
   $('passphrase').disabled = $('passphrase-row').hidden;
-  $('key-restore').hidden = !template || hasKey || template.custody !== 'user';
-  $('backup-save').hidden = !(await hasBackup(session.wallet_address));
+  $('key-restore').hidden = Boolean(own) || template?.custody !== 'user';
+  $('backup-save').hidden = own !== 'passphrase';
+  showConsent(own ?? chosenCustody());
   let text = 'The camera keeps no template of your face.';
   if (session.face_known || learntIn === session.id) text = 'The camera recognises you until you check out.';
-  else if (template && hasKey) text = 'Your sealed template is kept here. Check in again to be recognised.';
+  else if (isCameras) text = 'The camera keeps your template and its key. Check in again to be recognised.';
+  else if (template && own) text = 'Your sealed template is kept here. Check in again to be recognised.';
   else if (template) text = 'Your sealed template is kept here, but this browser lacks the key to it.';
   setText($('template-state'), text);
 }
@@ -98,16 +101,17 @@ async function leave() {
 
 /* --- being recognised ---------------------------------------------------------------------- */
 
-function wantsPassphrase() {
-  return document.querySelector('[name="custody"]:checked').value === 'passphrase';
+function chosenCustody() {
+  return document.querySelector('[name="custody"]:checked').value;
 }
 
-// The key to seal to: that of this browser, or a new one.
-async function keyFor(wallet) {
+// The key to seal to: that of this browser, that of the camera, or a new one.
+async function keyFor(wallet, custody) {
   const known = await keyOf(wallet);
   if (known) return known;
+  if (custody === 'camera') return cameraKey();
   if (!(await isSupported())) throw new Error('This browser cannot make the key that is needed');
-  if (wantsPassphrase()) return makePassphraseKey($('passphrase').value, wallet);
+  if (custody === 'passphrase') return makePassphraseKey($('passphrase').value, wallet);
   const signer = await walletOf(wallet);
   if (!signer) throw new Error('The wallet you checked in with is not in this browser');
   return makeWalletKey(messageSigner(signer.wallet, signer.account), wallet);
@@ -115,13 +119,14 @@ async function keyFor(wallet) {
 
 async function enrol() {
   const wallet = state.me.session.wallet_address;
-  const key = await keyFor(wallet);
+  const custody = (await custodyOf(wallet)) ?? chosenCustody();
+  const key = await keyFor(wallet, custody);
   $('passphrase').value = '';
   say('Look into the camera', 'ok');
   const wish = { wallet_address: wallet, owner_key: toBase64(key.publicKey) };
   const enrolled = await runEnrolment(wish);
   if (!enrolled.envelope) throw new Error('The camera made no sealed template');
-  await keep(wallet, enrolled, CONSENT_VERSION);
+  await keep(wallet, enrolled, custody, CONSENTS[custody].version);
   learntIn = state.me.session.id;
   await showSession();
   say('Your face is known, and the sealed template is kept', 'ok');
@@ -155,14 +160,18 @@ async function forgetMe() {
 
 /* --- start --------------------------------------------------------------------------------- */
 
-function showConsent() {
-  $('consent-text').replaceChildren(...CONSENT_TEXT.map((text) => element('li', '', text)));
-  setText($('consent-version'), CONSENT_VERSION);
-  setText($('consent-version-again'), CONSENT_VERSION);
+// Another text takes another consent.
+function showConsent(custody) {
+  const { version, text } = CONSENTS[custody];
+  if ($('consent-version').textContent === version) return;
+  $('consent-switch').checked = false;
+  $('consent-text').replaceChildren(...text.map((line) => element('li', '', line)));
+  setText($('consent-version'), version);
+  setText($('consent-version-again'), version);
 }
 
 export function startSession() {
-  showConsent();
+  showConsent(chosenCustody());
   startCheckIn(() => location.reload());
   setInterval(showExpiry, MINUTE_MS / 4);
   $('session-renew').addEventListener('click', () => run(async () => {
@@ -182,7 +191,7 @@ export function startSession() {
     run(enrol);
   });
   $('key-restore').addEventListener('click', () => run(async () => {
-    await keyFor(state.me.session.wallet_address);
+    await keyFor(state.me.session.wallet_address, 'user');
     await recogniseAgain();
   }));
   $('backup-file').addEventListener('change', ({ target }) => run(async () => {

@@ -40,18 +40,13 @@ export async function restoreKey(text, passphrase) {
   return wallet;
 }
 
-export async function hasBackup(wallet) {
-  return Boolean((await get('keys', wallet))?.backup);
-}
-
 export async function saveBackupAgain(wallet) {
   const { backup } = await get('keys', wallet);
   saveFile(`mmoment-key-${wallet.slice(0, 4)}.json`, backup);
 }
 
 // enrolled: the camera's answer to an enrolment with this person's public key.
-export async function keep(wallet, enrolled, consentVersion) {
-  const { custody } = await get('keys', wallet);
+export async function keep(wallet, enrolled, custody, consentVersion) {
   await send('PUT', '/api/face/template', {
     record_id: enrolled.record_id,
     model_id: enrolled.model,
@@ -60,6 +55,17 @@ export async function keep(wallet, enrolled, consentVersion) {
     consent_version: consentVersion,
   });
   return fetchTemplate(wallet);
+}
+
+// Whose key it is that this browser has for a person: user or passphrase; undefined: it has none.
+export async function custodyOf(wallet) {
+  return (await get('keys', wallet))?.custody;
+}
+
+// To seal to, for who wants the camera to be the keeper.
+export async function cameraKey() {
+  const told = await call('/api/face/template').catch((error) => error.answer);
+  return { publicKey: fromBase64(told.camera_key) };
 }
 
 // What the camera keeps, remembered for the next check-in; null: nothing.
@@ -84,7 +90,7 @@ export function knownTemplate(wallet) {
 export async function keyForVisit(wallet, nowMs) {
   const template = await knownTemplate(wallet);
   const key = await keyOf(wallet);
-  if (!template || !key) return '';
+  if (!template || !key || template.custody === 'camera') return '';
   const record = { wallet, modelId: template.model_id, recordId: template.record_id };
   const camera = { cameraId: template.camera_id, publicKey: fromBase64(template.camera_key) };
   const envelope = fromBase64(template.envelope);
