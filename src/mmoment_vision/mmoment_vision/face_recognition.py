@@ -30,8 +30,8 @@ MOST_AT_ONCE = 4
 # Boxes for every picture come first: names may take a moment longer on a busy machine.
 NICENESS = 5
 
-# A view that is not good enough to learn a face from says less about whose it is: with dlib, of 33
-# large enough in the test media none was named wrongly, but the one of an enrolled person not at
+# A view that is not good enough to learn a face from says less about whose it is: with dlib, of 32
+# large enough in the test media none was named wrongly, and the one of an enrolled person not at
 # all. They are too few to prove more than that caution costs little.
 WEIGHT_OF_POOR_VIEW = 0.5
 # Small faces are missed more often, but not mistaken: of some 2,000 views with eyes 8 to 23 pixels
