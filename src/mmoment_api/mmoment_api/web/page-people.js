@@ -1,6 +1,6 @@
 // People: learn a face with live feedback, list who is known and in view, forget.
 
-import { $, element, freshFaces, log, post, send, setText, shortName, state, words } from './page-common.js';
+import { $, element, freshFaces, log, post, send, setText, shortName, words } from './page-common.js';
 
 const SURE_MS = 4000;
 
@@ -18,9 +18,8 @@ export function takeEnrollment(enrollment) {
   showEnrollment();
 }
 
-// A part that died in the middle of an enrolment does not say that it is over.
-export function showEnrollment() {
-  const isActive = Boolean(newest?.active) && state.parts.face_node !== 'silent';
+function showEnrollment() {
+  const isActive = Boolean(newest?.active);
   $('enrolment').hidden = !isActive && !isMine;
   $('enrol-cancel').hidden = !isMine;
   $('enrol-button').disabled = isMine || isActive;
