@@ -58,6 +58,8 @@ ACCESS: dict[str, Access] = {
     'POST /api/session/disconnect': Access.VIEW,
     'POST /disconnect': Access.VIEW,
     'POST /api/checkout': Access.VIEW,
+    'POST /api/face/extract-embedding': Access.ENROLL,
+    'POST /api/face/enroll/confirm': Access.ENROLL,
     'GET /api/stream/status': Access.VIEW,
     'GET /api/stream/livepeer/status': Access.VIEW,
     'POST /api/stream/start': Access.STREAM,

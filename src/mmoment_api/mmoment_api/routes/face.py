@@ -58,7 +58,8 @@ async def post_enroll(
     """Learn a face from given pictures or, without any, from the live picture.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
-    by `/api/face/enroll/cancel`, or when the client closes the connection. One at a time.
+    by `/api/face/enroll/cancel`, or when the client closes the connection; a person who was just
+    learned is forgotten then, with all that was known before. One at a time.
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
