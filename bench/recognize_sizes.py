@@ -224,8 +224,8 @@ def size_notes(probes: Sequence[Probe]) -> list[str]:
         'each is searched among everybody else, learnt at full size, once with the same person '
         'learnt from another picture or clip, and once as a stranger',
         'at distance: shares are of all views, found or not; _spoilt: with blur and noise after '
-        'shrinking; with 32 px and more there are only pictures, each of another day than the one '
-        'learnt, and the nearest of the crowd',
+        'shrinking; with 32 px and more there are only pictures, in which people look different '
+        'from the one picture learnt, and the nearest of the crowd',
         f'at distance: most similar to somebody else: {", ".join(nearest_others)}',
         f'at distance, found views by what the recogniser makes of them: {"; ".join(judged)}',
     ]
