@@ -6,7 +6,7 @@ The four clips of one person signing show two men, who look alike to an embedder
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ CROWD = 'crowd'
 
 # Weaker ones are no faces, in these pictures.
 SURE = 0.9
+# Views that make a template of a clip, spread over it.
+ENROLLED_VIEWS = 5
 # Around a face, in sides of its box: all that alignment takes.
 SURROUNDINGS = 0.8
 
@@ -75,6 +77,12 @@ def clip_faces(path: Path, person: str, detector: FaceDetector, every: int) -> l
         if number % every == 0:
             faces += faces_of(picture, path.stem, (), detector, person)
     return faces
+
+
+def views_to_enrol(faces: Sequence[SeenFace], clip: str) -> list[int]:
+    """Good views of a clip, spread over it."""
+    good = [row for row, face in enumerate(faces) if face.source == clip and face.quality > 0]
+    return [part[0] for part in np.array_split(good, ENROLLED_VIEWS) if len(part)]
 
 
 def faces_of(

@@ -3,20 +3,23 @@
 import base64
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import cv2
 import numpy as np
 import pytest
 
-from mmoment_interfaces.msg import FaceArray
-from tests.graph import START_PATIENCE_S, Graph, Listener, wait_until
+from mmoment_interfaces.msg import EnrollmentStatus, FaceArray
+from tests.graph import LATCHED, START_PATIENCE_S, Graph, Listener, wait_until
 from tests.people_clip import HEIGHT, WIDTH, write_people_clip
 
 pytestmark = pytest.mark.graph
 
 WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
 PATIENCE_S = 30.0
+NOTICED_WITHIN_S = 15.0
 
 
 @pytest.fixture(scope='module')
@@ -131,6 +134,28 @@ def test_strangers_are_blurred_in_all_that_is_shown_and_who_is_named_is_not(grap
             graph.send('POST', '/api/visualization/privacy', enabled=False)
 
 
+def test_a_killed_overlay_node_comes_back_with_strangers_blurred(graph, faces):
+    places = boxes(faces)
+    sharp = [detail(graph, 'overlay=0', box) for box in places]
+    assert graph.send('POST', '/api/visualization/privacy', enabled=True)[0] == 200
+    try:
+        before = graph.pids['overlay_node']
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: graph.pids['overlay_node'] != before, 'overlay_node started again')
+        seen = [
+            cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+            for jpeg in islice(graph.pictures('overlay=0'), 45)
+        ]
+        for picture in seen:
+            x, y, width, height = (int(value) for value in places[1])
+            face = picture[
+                y + height // 5 : y + height * 4 // 5, x + width // 5 : x + width * 4 // 5
+            ]
+            assert cv2.Laplacian(face, cv2.CV_32F).var() < 0.3 * sharp[1]
+    finally:
+        graph.send('POST', '/api/visualization/privacy', enabled=False)
+
+
 def test_without_a_face_node_nothing_is_shown_sharp(graph, faces):
     places = boxes(faces)
     sharp = [detail(graph, 'overlay=0', box) for box in places]
@@ -148,6 +173,32 @@ def test_without_a_face_node_nothing_is_shown_sharp(graph, faces):
     finally:
         os.kill(graph.pids['face_node'], signal.SIGCONT)
         graph.send('POST', '/api/visualization/privacy', enabled=False)
+
+
+def test_a_face_node_killed_during_an_enrolment_is_told_and_the_next_one_works(graph, media):
+    with Listener(graph) as listener, ThreadPoolExecutor(1) as pool:
+        statuses = listener.subscribe(EnrollmentStatus, 'enrollment', LATCHED)
+        # Two faces are in the picture: it does not end by itself.
+        asked = pool.submit(graph.send, 'POST', '/api/face/enroll', wallet_address=WALLET)
+        statuses.wait_for(lambda status: status.active, PATIENCE_S)
+        before = graph.pids['face_node']
+        os.kill(before, signal.SIGKILL)
+        began_s = time.monotonic()
+        status, answer = asked.result(PATIENCE_S)
+        assert (status, answer['error']) == (503, 'part_not_running')
+        # Long before the middleware notices that the process is gone.
+        assert time.monotonic() - began_s < NOTICED_WITHIN_S
+        statuses.wait_for(lambda status: not status.active, PATIENCE_S)
+    wait_until(lambda: graph.get('/api/health')['parts']['face_node'] == 'ok', 'face_node')
+    photo = (media / 'faces' / 'obama-1.jpg').read_bytes()
+    status, answer = graph.send(
+        'POST',
+        '/api/face/enroll',
+        wallet_address=WALLET,
+        pictures=[base64.b64encode(photo).decode()],
+    )
+    assert status == 200, answer
+    graph.send('DELETE', '/api/face', wallet_address=WALLET)
 
 
 def test_a_killed_face_node_has_forgotten_everybody(graph, faces, enrolled):

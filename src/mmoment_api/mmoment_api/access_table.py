@@ -69,6 +69,8 @@ ACCESS: dict[str, Access] = {
     'GET /docs': Access.OWNER,
     'GET /openapi.json': Access.OWNER,
     # Parts that do not run yet, see routes/later.py.
+    'POST /api/face/extract-embedding': Access.ENROLL,
+    'POST /api/face/enroll/confirm': Access.ENROLL,
     'GET /api/stream/status': Access.VIEW,
     'GET /api/stream/livepeer/status': Access.VIEW,
     'POST /api/stream/start': Access.STREAM,

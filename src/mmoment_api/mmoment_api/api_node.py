@@ -125,7 +125,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._listener = bind(parameters.host, parameters.port, parameters.stalled_viewer_s)
         self._port: int = self._listener.getsockname()[1]
         state, events = GraphState(time.monotonic), EventHub()
-        self._bridge = Bridge(self, state, events)
+        bridge = self._bridge = Bridge(self, state, events)
         self._bridge.open()
         sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
         self._session_topics = SessionTopics(self, sessions, events)
@@ -153,7 +153,9 @@ class ApiNode(ManagedNode[ApiParameters]):
                 self._bridge.open_source,
                 parameters.viewers_at_most,
                 lambda: self.parameters.jpeg_quality,
-                lambda _: why_no_picture(state, parameters.nodes),
+                lambda _: (
+                    bridge.layer_keeper.why_held_back or why_no_picture(state, parameters.nodes)
+                ),
             ),
             sessions=sessions,
         )

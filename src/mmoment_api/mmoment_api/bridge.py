@@ -26,14 +26,17 @@ from mmoment_api.face_requests import (
     EnrolmentOutcome,
     EnrolmentWish,
     FoundFaces,
+    enrolment_not_undone,
     enrolment_running,
 )
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.goal_run import GoalRun
-from mmoment_api.graph_state import GraphState
+from mmoment_api.graph_state import SILENT_AFTER_S, GraphState
 from mmoment_api.graph_topics import GraphTopics
+from mmoment_api.layer_keeper import LayerKeeper
 from mmoment_api.mjpeg_encoder import Picture
 from mmoment_api.session_messages import SessionCalls
+from mmoment_camera.frame_ring import FrameRingReader, NoRing, ring_name
 from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.srv import ForgetFace, RecognizeFace, SetSource
@@ -42,8 +45,10 @@ from mmoment_interfaces.srv import ForgetFace, RecognizeFace, SetSource
 ANSWER_WAIT_S = 3.0
 # A large picture with many faces takes seconds where there is no accelerator.
 RECOGNITION_WAIT_S = 20.0
-# Longer than an enrolment may take by what is asked for or configured, with its liveness challenge.
-ENROLMENT_AT_MOST_S = 240.0
+# The longest search for good views that `face_node` can be configured to.
+ENROLMENT_AT_MOST_S = 300.0
+# Beyond the time for the search: models that are only loaded now, and a busy machine.
+ENROLMENT_SLACK_S = 60.0
 # How soon it is noticed that the part ended in the middle of an enrolment.
 ENROLMENT_WATCH_S = 1.0
 # The next enrolment is only let in when the part is done with one that was given up.
@@ -58,6 +63,7 @@ FACES = 'face_node'
 LAYER_PARAMETERS = ('show_faces', 'show_hands', 'show_gestures', 'blur_strangers')
 # Both come from the overlay: without its drawing, strangers are blurred all the same if that is on.
 CHANNEL_TOPICS = {True: 'overlay/frames', False: 'public/frames'}
+CHANNEL_RINGS = {True: 'annotated', False: 'public'}
 
 
 class Bridge:
@@ -71,6 +77,7 @@ class Bridge:
         self._clients: list[Client] = []
         self._enroll: ActionClient | None = None
         self._is_paused = True
+        self.layer_keeper = LayerKeeper(self.layers, self._write_layers)
 
     def open(self) -> None:
         """Subscribe to the graph and prepare its services."""
@@ -115,7 +122,8 @@ class Bridge:
 
     def open_source(self, annotated: bool) -> RingSource:
         """The pictures of one ring; the node that writes it sees that somebody looks."""
-        return RingSource(self, CHANNEL_TOPICS[annotated])
+        ring = ring_name(self._node.get_namespace(), CHANNEL_RINGS[annotated])
+        return RingSource(self, CHANNEL_TOPICS[annotated], ring)
 
     def subscribe_frames(self, topic: str) -> FrameSubscriber:
         """A subscriber without callback, made in the executor's thread."""
@@ -157,6 +165,13 @@ class Bridge:
 
     async def set_layers(self, switches: dict[str, bool]) -> None:
         """See `GraphControl`."""
+        await self.layer_keeper.set(switches)
+
+    async def keep_layers(self) -> None:
+        """See `GraphControl`."""
+        await self.layer_keeper.keep()
+
+    async def _write_layers(self, switches: dict[str, bool]) -> None:
         request = SetParameters.Request(
             parameters=[
                 Parameter(
@@ -186,12 +201,15 @@ class Bridge:
         run = GoalRun(client, conversions.enrolment_goal(wish))
         self._in_executor_later(run.send)
         try:
-            result = await self._result_of(run, client)
-        except BaseException:
-            self._in_executor_later(run.abandon)
-            if not self._is_paused:
-                await asyncio.wait([run.answer], timeout=CANCEL_WAIT_S)
+            result = await self._result_of(run, client, wish.timeout_s)
+        except asyncio.CancelledError:
+            # To the end, also if it is cancelled again meanwhile.
+            await asyncio.shield(asyncio.ensure_future(self._take_back(run, wish.identity)))
             raise
+        except ApiError:
+            result = await self._given_up(run)
+            if result is None or not result.success:
+                raise
         if result is None:
             raise enrolment_running()
         return conversions.enrolment_outcome(result)
@@ -209,20 +227,44 @@ class Bridge:
             raise ApiError(409, 'refused', answer.message or f'{FACES} refused to forget')
         return int(answer.templates)
 
-    async def _result_of(self, run: GoalRun, client: ActionClient) -> Any:
+    async def _result_of(self, run: GoalRun, client: ActionClient, timeout_s: float) -> Any:
         """The result of a goal, None if it was not accepted; notices a part that is gone."""
         loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_s, process = loop.time(), self._state.run_of(FACES)
+        at_most_s = (timeout_s or ENROLMENT_AT_MOST_S) + ENROLMENT_SLACK_S
         while not run.answer.done():
             waited_s = loop.time() - began_s
+            process_now = self._state.run_of(FACES)
+            process = process or process_now
+            # One that was killed looks ready for many seconds more.
+            if process_now != process:
+                raise part_not_running(FACES, 'it was started again during the enrolment')
+            if waited_s > SILENT_AFTER_S and not self._state.is_heard(FACES):
+                raise part_not_running(FACES, 'it fell silent during the enrolment')
             if not client.server_is_ready():
                 raise part_not_running(FACES, 'it ended during the enrolment')
             if not run.is_accepted and waited_s > ANSWER_WAIT_S:
                 raise part_not_running(FACES, f'no answer within {ANSWER_WAIT_S:.0f} s')
-            if waited_s > ENROLMENT_AT_MOST_S:
-                raise part_not_running(FACES, f'no result within {ENROLMENT_AT_MOST_S:.0f} s')
+            if waited_s > at_most_s:
+                raise part_not_running(FACES, f'no result within {at_most_s:.0f} s')
             await asyncio.wait([run.answer], timeout=ENROLMENT_WATCH_S)
         return run.answer.result()
+
+    async def _given_up(self, run: GoalRun) -> Any:
+        """Cancel a goal; its result, which may be a success all the same; None: nothing came."""
+        self._in_executor_later(run.abandon)
+        if not self._is_paused:
+            await asyncio.wait([run.answer], timeout=CANCEL_WAIT_S)
+        return run.answer.result() if run.answer.done() else None
+
+    async def _take_back(self, run: GoalRun, identity: str) -> None:
+        """Cancel a goal and forget what it has learned if that came too late."""
+        result = await self._given_up(run)
+        if result is not None and result.success:
+            try:
+                await self.forget(identity)
+            except ApiError as error:
+                raise enrolment_not_undone() from error
 
     async def _until_discovered(self, is_ready: Callable[[], bool], part: str) -> None:
         """Wait for a service of a part that lives; raises `ApiError` if there is none."""
@@ -264,20 +306,38 @@ class Bridge:
         try:
             return (await asyncio.wait_for(answer, wait_s)).result()
         except asyncio.TimeoutError:
-            client.remove_pending_request(pending)
             raise part_not_running(part, f'no answer within {wait_s:.0f} s') from None
+        finally:
+            if not pending.done():
+                client.remove_pending_request(pending)
 
 
 class RingSource:
     """The pictures of one ring, for the thread of one channel."""
 
-    def __init__(self, bridge: Bridge, topic: str) -> None:
+    def __init__(self, bridge: Bridge, topic: str, ring: str) -> None:
         self._bridge = bridge
         self._subscriber = bridge.subscribe_frames(topic)
+        self._ring_name = ring
+        self._ring: FrameRingReader | None = None
 
     def newest(self, timeout_s: float) -> Picture | None:
-        """See `PictureSource`."""
-        return self._subscriber.newest(timeout_s)
+        """See `PictureSource`; none while it is not sure that strangers are hidden as wished."""
+        picture = self._subscriber.newest(timeout_s)
+        keeper = self._bridge.layer_keeper
+        if picture is None or not keeper.hides_strangers:
+            return picture
+        writer = self._writer()
+        return picture if writer is not None and keeper.trusts(writer) else None
+
+    def _writer(self) -> int | None:
+        """Who writes the ring now; asked after a picture was taken, so never who wrote before."""
+        if self._ring is None or not self._ring.is_current():
+            try:
+                self._ring = FrameRingReader(self._ring_name)
+            except NoRing:
+                self._ring = None
+        return self._ring.epoch if self._ring is not None else None
 
     def close(self) -> None:
         """See `PictureSource`."""

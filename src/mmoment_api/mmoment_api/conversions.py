@@ -54,6 +54,8 @@ OUTCOMES = {
     GestureAction.NO_RIGHT: 'no_right',
     GestureAction.COOL_DOWN: 'cool_down',
 }
+# The part's own sentence about the end is for who asked: it may tell why a face was refused.
+ENDED = {'done': 'The enrolment is done', 'failed': 'The enrolment has ended without success'}
 HANDEDNESS = {Hand.UNKNOWN: None, Hand.LEFT: 'left', Hand.RIGHT: 'right'}
 
 
@@ -184,13 +186,14 @@ def gesture_action_event(message: GestureAction) -> Json:
 
 
 def enrollment_event(message: EnrollmentStatus) -> Json:
-    """How an enrolment goes; names nobody."""
+    """How an enrolment goes; names nobody, and does not tell why one failed."""
+    is_active = message.active
     return {
-        'active': message.active,
+        'active': is_active,
         'step': message.step,
-        'instruction': message.instruction,
+        'instruction': message.instruction if is_active else ENDED.get(message.step, ''),
         'progress': _rounded(message.progress),
-        'reasons': list(message.reasons),
+        'reasons': list(message.reasons) if is_active else [],
         'face_track_id': message.face_track_id or None,
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmoment_api.errors import ApiError
+from mmoment_api.errors import ApiError, part_not_running
 from mmoment_api.given_pictures import GivenPicture
 
 # Each holds a body of some MiB, and `face_node` looks at one picture after the other.
@@ -114,9 +114,7 @@ class Enrolments:
         except asyncio.CancelledError:
             if not self._is_cancelled:
                 raise
-            raise ApiError(
-                409, 'enrolment_cancelled', 'The enrolment was cancelled; nothing was learned'
-            ) from None
+            raise ApiError(409, 'enrolment_cancelled', 'The enrolment was cancelled') from None
         finally:
             self._task = None
 
@@ -125,7 +123,7 @@ class Enrolments:
 
         Raises `ApiError` 403 if it is somebody else's.
         """
-        if self._task is None:
+        if self._task is None or self._task.done():
             return False
         if not may_cancel(self._identity):
             raise ApiError(403, 'forbidden', 'Somebody else is being enrolled')
@@ -161,4 +159,11 @@ def enrolment_running() -> ApiError:
     """409: one at a time."""
     return ApiError(
         409, 'enrolment_running', 'Another enrolment is under way; wait for its end or cancel it'
+    )
+
+
+def enrolment_not_undone() -> ApiError:
+    """503: cancelled too late, and the part did not forget what it had learned."""
+    return part_not_running(
+        'face_node', 'the enrolment was done before it could be cancelled, so forget the person'
     )

@@ -17,6 +17,9 @@ RESULT_FRESH_S = 2.0
 MOVEMENT_SHOWN_S = 1.0
 
 LIVE = 'live'
+FACES = 'face_node'
+# Of a diagnostic: a word that is another one with every start of its node.
+RUN = 'run'
 Json = dict[str, Any]
 
 
@@ -102,6 +105,14 @@ class Hands:
     gestures: dict[int, tuple[str, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An enrolment under way, and the start of the part that was at it; None: not known."""
+
+    heard_s: float
+    run: str | None
+
+
 class GraphState:
     """The latest state of each part, by the clock given (seconds, monotonic)."""
 
@@ -114,6 +125,7 @@ class GraphState:
         self._hands: Hands | None = None
         self._held: dict[int, GestureState] = {}
         self._movement: tuple[float, GestureState] | None = None
+        self._enrolment: Enrolment | None = None
         self._earlier_diagnostics: dict[tuple[str, str], DiagnosticState] = {}
 
     def hear_camera(self, camera: CameraState) -> None:
@@ -149,6 +161,19 @@ class GraphState:
         """Take a movement; it holds nothing and ends nothing that is held."""
         self._movement = (self.clock(), movement)
 
+    def hear_enrolment(self, is_active: bool) -> None:
+        """Take whether an enrolment is under way."""
+        self._enrolment = Enrolment(self.clock(), self.run_of(FACES)) if is_active else None
+
+    def has_lost_enrolment(self) -> bool:
+        """Whether the part that was at an enrolment is gone, and will not say that it is over."""
+        enrolment, run = self._enrolment, self.run_of(FACES)
+        if enrolment is None:
+            return False
+        if enrolment.run is not None and run != enrolment.run:
+            return True
+        return not self._is_fresh(max(enrolment.heard_s, self.last_heard_s(FACES) or 0.0))
+
     def live_camera(self) -> CameraState | None:
         """The camera's state if it was heard lately."""
         camera = self.camera
@@ -168,6 +193,12 @@ class GraphState:
         """Whether this node has said anything lately."""
         heard_s = self.last_heard_s(node)
         return heard_s is not None and self._is_fresh(heard_s)
+
+    def run_of(self, node: str) -> str | None:
+        """The word for the latest start of a node; None: it gave none."""
+        told = [item for item in self.diagnostics.values() if item.node == node]
+        told = [item for item in told if item.values.get(RUN)]
+        return max(told, key=lambda item: item.heard_s).values[RUN] if told else None
 
     def fresh_diagnostic(self, node: str, concern: str) -> DiagnosticState | None:
         """The last word of a node about a concern, if it was heard lately."""

@@ -32,6 +32,7 @@ STATE_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 EVENTS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+WATCH_PERIOD_S = 1.0
 
 
 class GraphTopics:
@@ -42,6 +43,7 @@ class GraphTopics:
         self._state = state
         self._events = events
         self._subscriptions: list[Any] = []
+        self._timer: Any = None
 
     def open(self) -> None:
         """Subscribe to everything."""
@@ -57,9 +59,13 @@ class GraphTopics:
         ):
             subscription = self._node.create_subscription(kind, topic, callback, qos)
             self._subscriptions.append(subscription)
+        self._timer = self._node.create_timer(WATCH_PERIOD_S, self._end_lost_enrolment)
 
     def close(self) -> None:
         """Unsubscribe from everything."""
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
@@ -103,4 +109,10 @@ class GraphTopics:
         self._events.publish('gesture_action', conversions.gesture_action_event(message))
 
     def _on_enrollment(self, message: EnrollmentStatus) -> None:
+        self._state.hear_enrolment(message.active)
         self._events.publish('enrollment', conversions.enrollment_event(message))
+
+    def _end_lost_enrolment(self) -> None:
+        # Every new listener would be told that it is still under way.
+        if self._state.has_lost_enrolment():
+            self._on_enrollment(EnrollmentStatus(step='failed'))

@@ -50,6 +50,8 @@ class _NoControl:
 
     async def set_layers(self, switches: dict[str, bool]) -> None: ...
 
+    async def keep_layers(self) -> None: ...
+
     async def set_source(self, source: str) -> tuple[bool, str]:
         return False, ''
 

@@ -67,13 +67,16 @@ class GraphControl(Protocol):
         """The overlay's switches: parameter name to value."""
 
     async def set_layers(self, switches: dict[str, bool]) -> None:
-        """Set some of them."""
+        """Set some of them, for as long as this runs: see `keep_layers`."""
+
+    async def keep_layers(self) -> None:
+        """Until cancelled, set again what another overlay, or somebody else, has changed."""
 
     async def set_source(self, source: str) -> tuple[bool, str]:
         """Change the camera's source: whether it is well-formed, and what is wrong with it."""
 
     async def enroll(self, wish: EnrolmentWish) -> EnrolmentOutcome:
-        """Learn a face; ends with the task that awaits it."""
+        """Learn a face; ends with the task that awaits it, and then what it learned is forgotten."""
 
     async def recognize(self, picture: GivenPicture | None) -> FoundFaces:
         """The faces of a picture, or of the newest one of the camera."""

@@ -14,8 +14,9 @@ FACES = 'face_node'
 GESTURES = 'gesture_node'
 OVERLAY = 'overlay_node'
 RECOGNITION = 'recognition'
-# Everybody is told these; how much is done and known, only the owner.
-PUBLIC_OF_FACES = {'fps', 'detector', 'model_id', 'embeds_per_s'}
+# Everybody is told these; how much is done and known, only the owner: faces are looked at for who
+# they are when somebody comes.
+PUBLIC_OF_FACES = {'fps', 'detector', 'model_id'}
 PUBLIC_OF_STAGES = {'fps', 'model'}
 
 

@@ -150,13 +150,16 @@ class WebServer:
     async def _serve(self) -> None:
         services = self._services
         services.events.bind(asyncio.get_running_loop())
-        watchdog = asyncio.ensure_future(self._watch())
+        tasks = [
+            asyncio.ensure_future(work) for work in (self._watch(), services.control.keep_layers())
+        ]
         try:
             await self._server.serve(sockets=[self._listener])
         finally:
             services.events.bind(None)
-            watchdog.cancel()
-            await asyncio.gather(watchdog, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
         """End streams that nobody takes, or whose session is over, until cancelled."""

@@ -80,6 +80,7 @@ class FakeControl:
         self.looked_at = []
         self.found = FoundFaces(True, '', 'nobody', 'model-1', 640, 480)
         self.forgotten = []
+        self.is_kept = False
 
     async def enroll(self, wish):
         if self.is_away:
@@ -115,6 +116,13 @@ class FakeControl:
         if self.is_away:
             raise part_not_running('overlay_node')
         self.switches.update(switches)
+
+    async def keep_layers(self):
+        self.is_kept = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_kept = False
 
     async def set_source(self, source):
         self.sources.append(source)

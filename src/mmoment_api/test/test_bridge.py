@@ -1,6 +1,7 @@
 """The bridge between two real nodes of one process."""
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
@@ -9,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
@@ -202,6 +203,47 @@ def test_movements_actions_and_enrolments_become_events(graph):
     )
 
 
+def test_an_enrolment_whose_part_is_gone_is_over_for_those_who_come_later(graph):
+    status = graph.other.create_publisher(EnrollmentStatus, 'enrollment', LATCHED)
+    diagnostics = graph.other.create_publisher(DiagnosticArray, '/diagnostics', 10)
+
+    def tell(run):
+        values = [KeyValue(key='run', value=run)]
+        name = f'{NAMESPACE}/face_node: recognition'
+        diagnostics.publish(
+            DiagnosticArray(
+                status=[DiagnosticStatus(name=name, hardware_id=NAMESPACE, values=values)]
+            )
+        )
+
+    until(lambda: graph.state.run_of('face_node') == 'a1', lambda: tell('a1'))
+
+    async def hear(wanted, meanwhile):
+        listener = graph.events.listen(['enrollment'])
+        deadline_s = time.monotonic() + WAIT_S
+        event = None
+        while event != wanted:
+            assert time.monotonic() < deadline_s, event
+            meanwhile()
+            with contextlib.suppress(asyncio.TimeoutError):
+                text = await asyncio.wait_for(listener.next(), 0.2)
+                data = json.loads(text)['data']
+                event = (data['active'], data['step'])
+        graph.events.leave(listener)
+
+    async def scenario():
+        graph.events.bind(asyncio.get_running_loop())
+        active = EnrollmentStatus(active=True, step='hold')
+        await hear((True, 'hold'), lambda: status.publish(active))
+        await hear((False, 'failed'), lambda: tell('b2'))
+        # Who listens now hears nothing else first.
+        await hear((False, 'failed'), lambda: None)
+        graph.events.bind(None)
+
+    asyncio.run(scenario())
+    graph.other.destroy_publisher(status)
+
+
 def test_layers_are_set_in_the_other_node(graph):
     until(graph.bridge._set_layers.service_is_ready)
     assert graph.call('layers') == dict.fromkeys(bridge_module.LAYER_PARAMETERS, True)
@@ -263,6 +305,30 @@ def test_a_service_that_does_not_answer_is_given_up(graph, monkeypatch):
     graph.other.destroy_service(service)
 
 
+def test_a_request_that_nobody_waits_for_any_more_is_not_kept(graph):
+    release = threading.Event()
+
+    def late(request, response):
+        release.wait(WAIT_S)
+        return response
+
+    service = graph.other.create_service(SetSource, 'set_source', late)
+    until(graph.bridge._set_source.service_is_ready)
+
+    async def scenario():
+        task = asyncio.ensure_future(graph.bridge.set_source('demo'))
+        await asyncio.sleep(0.1)
+        assert graph.bridge._set_source._pending_requests
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not graph.bridge._set_source._pending_requests
+
+    asyncio.run(scenario())
+    release.set()
+    graph.other.destroy_service(service)
+
+
 def test_the_undrawn_picture_is_the_public_one(graph):
     # `frames` shows strangers even when they are to be blurred; nobody outside may see it.
     raw = FramePublisher(graph.other, 'frames', channel='raw')
@@ -291,3 +357,102 @@ def test_pictures_come_through_the_ring_and_only_while_asked_for(graph):
     source.close()
     until(lambda: publisher.subscriber_count == 0)
     publisher.close()
+
+
+class OtherOverlay:
+    """An overlay node of its own process, as far as others can tell; shows everybody at first."""
+
+    def __init__(self, graph):
+        self.node = rclpy.create_node(
+            'overlay_node', namespace=f'{NAMESPACE}_other', context=graph.context
+        )
+        self.node.declare_parameter('blur_strangers', False)
+        for name in bridge_module.LAYER_PARAMETERS[:-1]:
+            self.node.declare_parameter(name, True)
+        self.frames = FramePublisher(self.node, 'public/frames', channel='public')
+        self._executor = SingleThreadedExecutor(context=graph.context)
+        self._executor.add_node(self.node)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self):
+        while not self._ended.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+    @property
+    def hides(self):
+        return self.node.get_parameter('blur_strangers').value
+
+    def show(self, value):
+        image = np.full((48, 64, 3), value, np.uint8)
+        stamp = self.node.get_clock().now().to_msg()
+        self.frames.publish(image, stamp=stamp, frame_id='camera', monotonic_ns=1)
+
+    def end(self):
+        self._ended.set()
+        self._thread.join()
+        self.frames.close()
+        self.node.destroy_node()
+
+
+@pytest.fixture
+def watched(graph):
+    """A bridge of another namespace whose switches are looked after, as the server does."""
+    own = rclpy.create_node('api_node', namespace=f'{NAMESPACE}_other', context=graph.context)
+    bridge = Bridge(own, GraphState(time.monotonic), EventHub())
+    bridge.open()
+    ended = threading.Event()
+    executor = SingleThreadedExecutor(context=graph.context)
+    executor.add_node(own)
+
+    def spin():
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=0.05)
+
+    spinning = threading.Thread(target=spin, daemon=True)
+    spinning.start()
+    bridge.resume()
+    loop = asyncio.new_event_loop()
+    serving = threading.Thread(target=loop.run_forever, daemon=True)
+    serving.start()
+    keeping = asyncio.run_coroutine_threadsafe(bridge.keep_layers(), loop)
+    yield bridge, loop
+    keeping.cancel()
+    bridge.pause()
+    time.sleep(0.1)
+    loop.call_soon_threadsafe(loop.stop)
+    serving.join()
+    ended.set()
+    spinning.join()
+    bridge.close()
+    own.destroy_node()
+    loop.close()
+
+
+def test_strangers_stay_hidden_when_another_overlay_takes_over(graph, watched):
+    bridge, loop = watched
+    first = OtherOverlay(graph)
+    until(bridge._set_layers.service_is_ready)
+    asyncio.run_coroutine_threadsafe(bridge.set_layers({'blur_strangers': True}), loop).result(10)
+    assert first.hides
+    source = bridge.open_source(annotated=False)
+    until(lambda: first.frames.subscriber_count == 1)
+    assert until(lambda: source.newest(0.2), lambda: first.show(1)).image[0, 0, 0] == 1
+    assert bridge.layer_keeper.why_held_back == ''
+    # A kill leaves no time for a farewell.
+    first.end()
+    second = OtherOverlay(graph)
+    assert not second.hides
+    until(lambda: second.frames.subscriber_count == 1)
+
+    def shown():
+        hides_before = second.hides
+        second.show(2 if hides_before else 3)
+        return source.newest(0.2)
+
+    # Not one of those that were made while it showed everybody.
+    assert until(shown).image[0, 0, 0] == 2
+    assert second.hides
+    source.close()
+    second.end()

@@ -157,6 +157,15 @@ def test_an_enrolment_names_nobody():
     }
 
 
+@pytest.mark.parametrize('step', ['done', 'failed'])
+def test_why_an_enrolment_ended_is_for_who_asked_for_it(step):
+    sentence = 'This face is already known by another identity'
+    message = EnrollmentStatus(step=step, instruction=sentence, reasons=['known'])
+    event = as_described('enrollment', conversions.enrollment_event(message))
+    assert (event['active'], event['step'], event['reasons']) == (False, step, [])
+    assert event['instruction'] == conversions.ENDED[step]
+
+
 def test_enrolments_are_asked_for_with_their_pictures():
     picture = GivenPicture('png', b'\x89PNG')
     goal = conversions.enrolment_goal(EnrolmentWish('wallet', (picture,), True, 20.0))

@@ -57,7 +57,29 @@ def test_whoever_waits_is_told_that_it_was_cancelled():
         with pytest.raises(ApiError) as refusal:
             await task
         assert (refusal.value.status, refusal.value.code) == (409, 'enrolment_cancelled')
+        # What came of it is not known here.
+        assert 'learned' not in refusal.value.message
         assert given_up == ['ann']
+
+    run(scenario)
+
+
+def test_one_that_is_done_is_not_cancelled_any_more():
+    async def scenario(enrolments):
+        may_end = asyncio.Event()
+
+        async def enroll():
+            await may_end.wait()
+            return 'known'
+
+        task = asyncio.ensure_future(enrolments.run('ann', enroll))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        may_end.set()
+        # Its end is known to the one who waits only a turn of the loop later.
+        await asyncio.sleep(0)
+        was_cancelled = enrolments.cancel(lambda _: True)
+        assert (was_cancelled, await task) == (False, 'known')
 
     run(scenario)
 

@@ -17,7 +17,7 @@ from mmoment_api.errors import ApiError
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import EnrolmentWish
 from mmoment_api.given_pictures import GivenPicture
-from mmoment_api.graph_state import GraphState
+from mmoment_api.graph_state import DiagnosticState, GraphState
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.msg import Face
 from mmoment_interfaces.srv import ForgetFace, RecognizeFace
@@ -55,6 +55,9 @@ class FakeFaceNode:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.cancelled = threading.Event()
+        # Unset: what was asked for is done before a cancel gets there.
+        self.heeds_cancel = True
+        self.forgotten = []
         self._server = ActionServer(
             self.node,
             EnrollFace,
@@ -75,6 +78,8 @@ class FakeFaceNode:
     def _enroll(self, handle):
         while not self.may_end.is_set():
             if handle.is_cancel_requested:
+                if not self.heeds_cancel:
+                    break
                 handle.canceled()
                 self.cancelled.set()
                 return EnrollFace.Result(error_code='cancelled')
@@ -92,6 +97,7 @@ class FakeFaceNode:
         return response
 
     def _forget(self, request, response):
+        self.forgotten.append(request.identity)
         response.success, response.templates = request.identity == 'wallet', 3
         return response
 
@@ -109,7 +115,8 @@ class Graph:
         self.context = rclpy.Context()
         rclpy.init(args=[], context=self.context)
         self.own = rclpy.create_node('api_node', namespace=NAMESPACE, context=self.context)
-        self.bridge = Bridge(self.own, GraphState(time.monotonic), EventHub())
+        self.state = GraphState(time.monotonic)
+        self.bridge = Bridge(self.own, self.state, EventHub())
         self.bridge.open()
         self._ended = threading.Event()
         self._threads = [self._spin(ProductExecutor(context=self.context), self.own)]
@@ -226,6 +233,42 @@ def test_an_enrolment_that_is_given_up_is_cancelled_and_over(graph, faces):
             await task
         # The node is done with it before the next is let in.
         assert faces.cancelled.is_set()
+        assert not faces.forgotten
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize('times', [1, 2])
+def test_what_was_learned_before_the_cancel_got_there_is_forgotten(graph, faces, times):
+    faces.heeds_cancel = False
+
+    async def scenario():
+        task = asyncio.ensure_future(graph.bridge.enroll(EnrolmentWish('wallet')))
+        await happens(lambda: faces.goals)
+        await asyncio.sleep(0.2)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await happens(lambda: faces.forgotten)
+
+    asyncio.run(scenario())
+    assert faces.forgotten == ['wallet']
+
+
+def test_if_it_cannot_be_forgotten_that_is_told(graph, faces):
+    faces.heeds_cancel = False
+
+    async def scenario():
+        task = asyncio.ensure_future(graph.bridge.enroll(EnrolmentWish('other')))
+        await happens(lambda: faces.goals)
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(ApiError) as refusal:
+            await task
+        assert refusal.value.details == {'part': 'face_node'}
+        assert 'before it could be cancelled' in refusal.value.message
 
     asyncio.run(scenario())
 
@@ -260,12 +303,67 @@ def test_a_node_that_does_not_answer_is_given_up(graph, faces, monkeypatch):
 
 
 def test_an_enrolment_takes_no_longer_than_it_may(graph, faces, monkeypatch):
-    monkeypatch.setattr(bridge_module, 'ENROLMENT_AT_MOST_S', 0.3)
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_SLACK_S', 0.1)
     monkeypatch.setattr(bridge_module, 'ENROLMENT_WATCH_S', 0.1)
+    with pytest.raises(ApiError) as refusal:
+        run(graph.bridge.enroll(EnrolmentWish('wallet', timeout_s=0.2)))
+    assert 'no result' in refusal.value.message
+    assert faces.cancelled.wait(WAIT_S)
+    # Where nothing is asked for, the longest that can be configured counts.
+    faces.cancelled.clear()
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_AT_MOST_S', 0.2)
     with pytest.raises(ApiError) as refusal:
         run(graph.bridge.enroll(EnrolmentWish('wallet')))
     assert 'no result' in refusal.value.message
     assert faces.cancelled.wait(WAIT_S)
+
+
+def test_one_that_is_done_while_it_is_given_up_counts(graph, faces, monkeypatch):
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_SLACK_S', 0.1)
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_WATCH_S', 0.1)
+    faces.heeds_cancel = False
+    outcome = run(graph.bridge.enroll(EnrolmentWish('wallet', timeout_s=0.2)))
+    assert (outcome.success, outcome.views) == (True, 5)
+    assert not faces.forgotten
+
+
+def started(run_word):
+    heard_s = time.monotonic()
+    return DiagnosticState(heard_s, 'face_node', 'recognition', 'ok', '', {'run': run_word})
+
+
+@pytest.mark.parametrize('is_known_before', [True, False])
+def test_a_node_that_was_killed_and_is_back_is_noticed(graph, faces, monkeypatch, is_known_before):
+    # Its action looks ready all the time: the middleware takes long to notice a kill.
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_WATCH_S', 0.1)
+    monkeypatch.setattr(bridge_module, 'CANCEL_WAIT_S', 0.1)
+    if is_known_before:
+        graph.state.hear_diagnostic(started('a1'))
+
+    async def scenario():
+        task = asyncio.ensure_future(graph.bridge.enroll(EnrolmentWish('wallet')))
+        await happens(lambda: faces.goals)
+        for _ in range(3):
+            graph.state.hear_diagnostic(started('a1'))
+            await asyncio.sleep(0.2)
+        assert not task.done()
+        graph.state.hear_diagnostic(started('b2'))
+        with pytest.raises(ApiError) as refusal:
+            await asyncio.wait_for(task, 2.0)
+        assert refusal.value.details == {'part': 'face_node'}
+        assert 'started again' in refusal.value.message
+
+    asyncio.run(scenario())
+
+
+def test_so_is_one_that_falls_silent(graph, faces, monkeypatch):
+    monkeypatch.setattr(bridge_module, 'ENROLMENT_WATCH_S', 0.1)
+    monkeypatch.setattr(bridge_module, 'CANCEL_WAIT_S', 0.1)
+    monkeypatch.setattr(bridge_module, 'SILENT_AFTER_S', 0.3)
+    with pytest.raises(ApiError) as refusal:
+        run(graph.bridge.enroll(EnrolmentWish('wallet')))
+    assert refusal.value.details == {'part': 'face_node'}
+    assert 'fell silent' in refusal.value.message
 
 
 def test_a_node_that_ends_in_the_middle_is_noticed(graph, faces, monkeypatch):

@@ -85,6 +85,36 @@ def test_a_movement_is_shown_for_a_moment_and_changes_nothing_held(state, clock)
     assert state.current_gesture().gesture == 'open_palm'
 
 
+def started(heard_s, run):
+    return DiagnosticState(heard_s, 'face_node', 'recognition', 'ok', '', {'run': run})
+
+
+def test_an_enrolment_is_lost_with_its_part(state, clock):
+    state.hear_diagnostic(started(1000.0, 'a1'))
+    assert not state.has_lost_enrolment()
+    state.hear_enrolment(True)
+    assert not state.has_lost_enrolment()
+    # Killed, and back at once.
+    clock.now_s = 1001.0
+    state.hear_diagnostic(started(1001.0, 'b2'))
+    assert state.run_of('face_node') == 'b2'
+    assert state.has_lost_enrolment()
+    state.hear_enrolment(False)
+    assert not state.has_lost_enrolment()
+
+
+def test_or_when_its_part_falls_silent(state, clock):
+    state.hear_enrolment(True)
+    clock.now_s = 1002.5
+    assert not state.has_lost_enrolment()
+    state.hear_diagnostic(started(1002.5, 'a1'))
+    clock.now_s = 1005.0
+    # Which start it was at its begin was not known, so this is no other one.
+    assert not state.has_lost_enrolment()
+    clock.now_s = 1006.0
+    assert state.has_lost_enrolment()
+
+
 def counted(heard_s, count):
     return DiagnosticState(heard_s, 'face_node', 'recognition', 'ok', '', {'embedded': count})
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import websockets
 
-from mmoment_api.access import FAILURES_AT_MOST
+from mmoment_api.access import FAILURES_AT_MOST, OWNER, Access, Principal
 from mmoment_api.app import create_app, guarded
 from mmoment_api.mjpeg_encoder import BOUNDARY
 from mmoment_api.mjpeg_response import end_stalled
@@ -48,6 +48,31 @@ def test_a_picture_reaches_a_viewer(served, sources, picture):
         assert b'no-store' in head
         served.until(lambda: served.services.live.figures.sent == 1)
     served.until(lambda: served.services.live.figures.viewers == 0)
+
+
+@pytest.mark.parametrize(
+    ('principal', 'query', 'is_drawn'),
+    [
+        (OWNER, '', True),
+        (OWNER, '?overlay=0', False),
+        (Principal('ann', frozenset({Access.VIEW})), '', False),
+        (Principal('ann', frozenset({Access.VIEW})), '?overlay=1', False),
+        (Principal('ann', frozenset(Access) - {Access.OWNER}), '?overlay=true&width=640', False),
+    ],
+)
+def test_drawn_names_are_for_the_owner(served, sources, monkeypatch, principal, query, is_drawn):
+    monkeypatch.setattr(type(served.services.sign_in), 'principal', lambda *_: principal)
+    with served.look(query):
+        served.until(lambda: sources.opened)
+        assert [source.annotated for source in sources.opened] == [is_drawn]
+    served.until(lambda: served.services.live.figures.viewers == 0)
+
+
+def test_switches_are_looked_after_while_it_serves(served_by, services):
+    served = served_by(services)
+    served.until(lambda: services.control.is_kept)
+    served.server.stop()
+    assert not services.control.is_kept
 
 
 def test_more_viewers_than_allowed_are_told(served):

@@ -73,7 +73,10 @@ class Erasure:
                 )
             )
             sequence, _ = event_log.head(tx)
+        # Those who checked in meanwhile are let go of by the same path.
+        self._book.end(late, FORGOTTEN)
         self._book.presence.leave(wallet)
+        self._forget_face(wallet)
         self._tell(Change(ChangeKind.FORGOTTEN, sequence))
         self._is_unclean = True
         return Erased(records, self.clean())

@@ -102,7 +102,6 @@ class SessionNode(ManagedNode[SessionParameters]):
             erasure=Erasure(store, book, admissions.forget, self._tell),
             admissions=admissions,
             identity=self._identity,
-            camera_id=self._camera_id,
             clock=clock,
         )
         self._store_problem = ''

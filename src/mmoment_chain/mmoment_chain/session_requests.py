@@ -20,7 +20,7 @@ from mmoment_chain.rights import ENROLL, in_order
 from mmoment_chain.session_messages import session_message, time_message
 from mmoment_chain.session_records import Session
 from mmoment_chain.sessions import CheckedIn, SessionBook
-from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, wrapped_expiry_ms
+from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, good_for_s
 from mmoment_chain.wallet import parse_signature, parse_wallet
 from mmoment_interfaces.srv import (
     CheckIn,
@@ -56,7 +56,6 @@ class Parts:
     erasure: Erasure
     admissions: FaceAdmissions
     identity: CameraIdentity
-    camera_id: str
     clock: Clock
 
 
@@ -161,10 +160,12 @@ class SessionRequests:
             return refusal.text
         if record is None:
             return ''
-        ends_ms = wrapped_expiry_ms(bytes(wrapped_key), session.expires_ms)
-        left_s = (ends_ms - now_ms) / 1000
+        left_s = good_for_s(bytes(wrapped_key), now_ms)
         name = session.display_name or ''
         parts.admissions.welcome(wallet, name, record.record_id, wrapped_key, left_s)
+        if not parts.book.live(wallet):
+            # Sent away between the check-in and here.
+            parts.admissions.forget(wallet)
         self._faces.wait_until(lambda: parts.admissions.is_settled(wallet), FACE_PATIENCE_S)
         return parts.admissions.refusal(wallet)
 
@@ -231,7 +232,9 @@ class SessionRequests:
 
     def _template(self, request: GetTemplate.Request, answer: GetTemplate.Response) -> None:
         # Said in any case: who has the envelope elsewhere wraps its key to this camera as well.
-        answer.camera_id = self._parts.camera_id
+        # By the key of the device, whatever the camera is called in signed texts: the part that
+        # opens the template knows no other name.
+        answer.camera_id = self._parts.identity.camera_id
         answer.camera_key = self._parts.identity.unsealing_public
         record = self._parts.keeping.template_of(request.wallet)
         answer.record_id, answer.model_id = record.record_id, record.model_id

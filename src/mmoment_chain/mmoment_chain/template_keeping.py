@@ -6,11 +6,12 @@ who opens it.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from dataclasses import dataclass, field
 
-from mmoment_chain import consent_records, event_log, template_records
+from mmoment_chain import consent_records, event_log, session_records, template_records
 from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey
 from mmoment_chain.errors import Refused
 from mmoment_chain.rights import RECOGNIZE
@@ -50,7 +51,7 @@ class TemplateKeeping:
         """Keep a template of the session's person, who agreed to that text; returns its record id.
 
         Replaces an earlier one of the same model. Refused 'no_consent', 'bad_envelope',
-        'wrong_key'.
+        'wrong_key', 'session_over'.
         """
         wallet = session.wallet or ''
         if not IS_CONSENT_VERSION.fullmatch(consent_version):
@@ -58,6 +59,10 @@ class TemplateKeeping:
         self._check(wallet, template)
         with self._store.transaction() as tx:
             now_ms = tx.utc_ms()
+            held = session_records.get(tx, session.id)
+            if held is None or not held.is_open:
+                # Somebody who was forgotten meanwhile must not be known again by this.
+                raise Refused('session_over')
             if consent_records.give(tx, wallet, consent_version, now_ms):
                 event_log.append(tx, 'consent_given', wallet, {'text_version': consent_version})
             record = TemplateRecord(
@@ -132,11 +137,14 @@ class TemplateKeeping:
             )
 
 
-def wrapped_expiry_ms(wrapped_key: bytes, session_ends_ms: int) -> int:
-    """When somebody is to be unknown again at the latest."""
+def good_for_s(wrapped_key: bytes, now_ms: int) -> float:
+    """How long a wrapped key is good; for ever where the camera keeps the template itself.
+
+    A check-out ends it before.
+    """
     if not wrapped_key:
-        return session_ends_ms
-    return min(WrappedKey.from_bytes(wrapped_key).expires_ms, session_ends_ms)
+        return math.inf
+    return (WrappedKey.from_bytes(wrapped_key).expires_ms - now_ms) / 1000
 
 
 def _newest(query: Query, wallet: str) -> TemplateRecord:

@@ -45,7 +45,7 @@ def test_nothing_of_the_person_is_left_and_the_chain_verifies(world, tmp_path):
         world.book.session_of(token)
     assert world.book.session_of(other).wallet == BEN
     assert world.reasons() == [(ANNA, 'forgotten')]
-    assert world.forgotten == [ANNA]
+    assert set(world.forgotten) == {ANNA}
     for text in (ANNA, NAME, 'sealed bytes'):
         assert traces(tmp_path, text) == []
     assert traces(tmp_path, 'Ben Stays')
@@ -93,3 +93,22 @@ def test_a_reader_in_the_way_only_delays_the_cleaning(world, tmp_path):
     reader.close()
     assert world.erasure.clean()
     assert traces(tmp_path, ANNA) == []
+
+
+def test_who_checks_in_while_being_forgotten_is_forgotten_too(world):
+    answer = world.answer(ANNA)
+    forget_face = world.erasure._forget_face
+    opened = []
+
+    def check_in_meanwhile(wallet):
+        if not opened:
+            opened.append(world.book.check_in(answer, 'siws', NAME))
+        forget_face(wallet)
+
+    world.erasure._forget_face = check_in_meanwhile
+    world.erasure.forget(ANNA)
+    with pytest.raises(Refused):
+        world.book.session_of(opened[0].token)
+    assert world.book.count() == 0
+    assert len(world.book.presence) == 0
+    assert len(world.forgotten) == 2

@@ -351,6 +351,14 @@ def test_a_sealed_template_is_kept_admitted_and_wiped_with_the_session(world, an
     )
 
 
+def test_keys_are_wrapped_to_the_device_whatever_its_name_in_signed_texts(world, anna):
+    node = world.start(camera_id='lobby')
+    assert 'urn:mmoment:camera:lobby' in world.challenge(anna).text
+    answer = world.call(GetTemplate, 'get_template', wallet=anna.address)
+    assert answer.camera_id == node._identity.camera_id != 'lobby'
+    assert bytes(answer.camera_key) == node._identity.unsealing_public
+
+
 def test_a_face_node_that_was_started_again_is_told_once_more(world, anna):
     sessions = world.sessions()
     faces = world.start_faces()

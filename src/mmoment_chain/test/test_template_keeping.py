@@ -5,7 +5,7 @@ import pytest
 from store_world import OTHER_WALLET, WALLET, opened
 from store_world import session as stored_session
 
-from mmoment_chain import consent_records, event_log, template_records, vault
+from mmoment_chain import consent_records, event_log, session_records, template_records, vault
 from mmoment_chain.envelope import Custody, Record, new_record_id
 from mmoment_chain.errors import Refused
 from mmoment_chain.sealing import key_id, public_of
@@ -13,7 +13,7 @@ from mmoment_chain.secret_bytes import SecretBytes
 from mmoment_chain.template_keeping import (
     SealedTemplate,
     TemplateKeeping,
-    wrapped_expiry_ms,
+    good_for_s,
 )
 from mmoment_chain.vault import CameraKey
 
@@ -54,11 +54,15 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     with opened(tmp_path) as store:
+        with store.transaction() as tx:
+            for number, wallet in enumerate((WALLET, OTHER_WALLET), 1):
+                session_records.add(tx, stored_session(number, wallet))
         yield World(store)
 
 
 def session(wallet=WALLET, rights=EVERYTHING):
-    return stored_session(1, wallet, rights=rights)
+    number = 1 if wallet == WALLET else 2
+    return stored_session(number, wallet, rights=rights)
 
 
 def code(function, *arguments):
@@ -174,10 +178,15 @@ def test_what_the_camera_keeps_it_opens_without_a_key_but_not_without_consent(wo
     assert world.admissible(session(), b'') is None
 
 
-def test_nobody_is_known_beyond_key_or_session(world):
-    template = world.sealed()
+def test_a_key_is_good_until_its_time(world):
+    wrapped = world.wrapped(world.sealed())
     now_ms = world.store.clock.utc_ms()
-    wrapped = world.wrapped(template)
-    assert wrapped_expiry_ms(wrapped, now_ms + 5) == now_ms + 5
-    assert wrapped_expiry_ms(wrapped, now_ms + 9 * HOUR_MS) == now_ms + HOUR_MS
-    assert wrapped_expiry_ms(b'', now_ms + 5) == now_ms + 5
+    assert good_for_s(wrapped, now_ms) == 3600
+    assert good_for_s(b'', now_ms) == float('inf')
+
+
+def test_who_has_gone_keeps_nothing_here(world):
+    with world.store.transaction() as tx:
+        session_records.end(tx, 'session-1', 5, 'forgotten')
+    assert code(world.keeping.keep, session(), world.sealed(), CONSENT) == 'session_over'
+    assert code(world.keeping.template_of, WALLET) == 'no_template'

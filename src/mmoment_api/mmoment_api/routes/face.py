@@ -63,7 +63,8 @@ async def post_enroll(
     sealed to it, for its owner to keep.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
-    by `/api/face/enroll/cancel`, or when the client closes the connection. One at a time.
+    by `/api/face/enroll/cancel`, or when the client closes the connection; a person who was just
+    learned is forgotten then, with all that was known before. One at a time.
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)

@@ -32,6 +32,10 @@ PARTS: dict[str, tuple[str, ...]] = {
         'GET /api/videos',
         'GET /list_videos',
     ),
+    'chain_node': (
+        'POST /api/face/extract-embedding',
+        'POST /api/face/enroll/confirm',
+    ),
 }
 
 

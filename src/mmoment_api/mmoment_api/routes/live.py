@@ -12,7 +12,7 @@ from mmoment_api.mjpeg_encoder import CONTENT_TYPE
 from mmoment_api.mjpeg_hub import TooManyViewers
 from mmoment_api.mjpeg_response import MjpegResponse
 from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
-from mmoment_api.routes.common import ServicesOf, WelcomeOf
+from mmoment_api.routes.common import PrincipalOf, ServicesOf, WelcomeOf
 
 router = APIRouter(tags=['live'])
 
@@ -26,8 +26,11 @@ RETRY_AFTER_S = 5
 )
 async def get_live(
     services: ServicesOf,
+    principal: PrincipalOf,
     is_welcome: WelcomeOf,
-    overlay: Annotated[bool, Query(description='With what the overlay draws')] = True,
+    overlay: Annotated[
+        bool, Query(description='With what the overlay draws, names too; for the owner only')
+    ] = True,
     fps: Annotated[
         float | None, Query(description=f'At most this many pictures a second, of {RATES_FPS}')
     ] = None,
@@ -36,8 +39,10 @@ async def get_live(
     ] = None,
 ) -> Response:
     """Each part has X-Sequence, X-Capture-Monotonic-Ns and X-Live (0: a placeholder)."""
+    # What is drawn cannot be kept from one viewer and told to another, as names in events are.
+    is_drawn = overlay and principal is not None and principal.is_owner
     try:
-        viewer = services.live.enter(snap(overlay, width, fps))
+        viewer = services.live.enter(snap(is_drawn, width, fps))
     except TooManyViewers:
         raise ApiError(
             503,

@@ -18,9 +18,8 @@ export function takeEnrollment(enrollment) {
   showEnrollment();
 }
 
-// A part that died in the middle of an enrolment does not say that it is over.
-export function showEnrollment() {
-  const isActive = Boolean(newest?.active) && state.parts.face_node !== 'silent';
+function showEnrollment() {
+  const isActive = Boolean(newest?.active);
   $('enrolment').hidden = !isActive && !isMine;
   $('enrol-cancel').hidden = !isMine;
   $('enrol-button').disabled = isMine || isActive;

@@ -4,9 +4,7 @@ import {
   $, PART_NAMES, banner, call, element, isOwner, log, setText, showWhatIsMine, signedOut, state,
 } from './page-common.js';
 import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
-import {
-  renderPeople, showEnrollment, showVision, startPeople, takeEnrollment,
-} from './page-people.js';
+import { renderPeople, showVision, startPeople, takeEnrollment } from './page-people.js';
 import { showSession, startSession, takeSession } from './page-session.js';
 import {
   retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
@@ -31,7 +29,6 @@ function showHealth(health) {
     state.parts[name] = part;
   }
   showLive();
-  showEnrollment();
 }
 
 function partItem(name, part, source) {
