@@ -7,11 +7,16 @@ who opens it.
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 from dataclasses import dataclass, field
 
-from mmoment_chain import consent_records, event_log, session_records, template_records
+from mmoment_chain import (
+    consent_records,
+    consent_texts,
+    event_log,
+    session_records,
+    template_records,
+)
 from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey
 from mmoment_chain.errors import Refused
 from mmoment_chain.rights import RECOGNIZE
@@ -21,7 +26,6 @@ from mmoment_chain.template_records import TemplateRecord
 from mmoment_chain.vault import check_wrapped
 from mmoment_chain.wallet import parse_wallet
 
-IS_CONSENT_VERSION = re.compile(r'[A-Za-z0-9][A-Za-z0-9._\-]{0,63}')
 # Whose key: a person's, from their wallet or behind a passphrase, or the camera's.
 CUSTODIES = {
     'user': Custody.USER,
@@ -54,9 +58,13 @@ class TemplateKeeping:
         'wrong_key', 'session_over'.
         """
         wallet = session.wallet or ''
-        if not IS_CONSENT_VERSION.fullmatch(consent_version):
-            raise Refused('no_consent', 'Name the version of the text that the person agreed to')
         self._check(wallet, template)
+        if not consent_texts.covers(consent_version, template.custody):
+            versions = ', '.join(consent_texts.ACCEPTED[template.custody])
+            raise Refused(
+                'no_consent',
+                f'A template in this custody needs the consent to one of these texts: {versions}',
+            )
         with self._store.transaction() as tx:
             now_ms = tx.utc_ms()
             held = session_records.get(tx, session.id)
@@ -105,18 +113,23 @@ class TemplateKeeping:
             check_wrapped(WrappedKey.from_bytes(wrapped_key), self._camera_key_ids, now_ms)
         with self._store.reading() as query:
             kept = template_records.of_wallet(query, session.wallet or '')
-            has_consent = bool(consent_records.standing(query, session.wallet or ''))
+            consents = consent_records.standing(query, session.wallet or '')
+        agreed = [
+            each
+            for each in kept
+            if any(consent_texts.covers(one.text_version, each.custody) for one in consents)
+        ]
         if not wrapped_key:
-            kept = [each for each in kept if CUSTODIES.get(each.custody) is Custody.CAMERA]
-            if not kept or RECOGNIZE not in session.rights or not has_consent:
+            agreed = [each for each in agreed if CUSTODIES[each.custody] is Custody.CAMERA]
+            if not agreed or RECOGNIZE not in session.rights:
                 return None
         if RECOGNIZE not in session.rights:
             raise Refused('missing_right', f'You do not have the right to do this: {RECOGNIZE}')
         if not kept:
             raise Refused('no_template')
-        if not has_consent:
+        if not agreed:
             raise Refused('no_consent')
-        return max(kept, key=lambda each: each.created_ms)
+        return max(agreed, key=lambda each: each.created_ms)
 
     def _check(self, wallet: str, template: SealedTemplate) -> None:
         custody = CUSTODIES.get(template.custody)

@@ -8,7 +8,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from session_world import LATCHED, SessionWorld, Wallet, wait_until
 
-from mmoment_chain import event_log, vault
+from mmoment_chain import consent_texts, event_log, vault
 from mmoment_chain.envelope import Custody, Envelope, Record, new_record_id
 from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
 from mmoment_chain.sealing import public_of
@@ -67,7 +67,7 @@ class Person:
             'record_id': self.record.record_id,
             'model_id': self.record.model_id,
             'custody': 'user',
-            'consent_version': 'recognition-1',
+            'consent_version': consent_texts.ACCEPTED[changes.get('custody', 'user')][-1],
         }
         return world.call(KeepTemplate, 'keep_template', **{**fields, **changes})
 

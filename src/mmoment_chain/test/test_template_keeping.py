@@ -5,7 +5,14 @@ import pytest
 from store_world import OTHER_WALLET, WALLET, opened
 from store_world import session as stored_session
 
-from mmoment_chain import consent_records, event_log, session_records, template_records, vault
+from mmoment_chain import (
+    consent_records,
+    consent_texts,
+    event_log,
+    session_records,
+    template_records,
+    vault,
+)
 from mmoment_chain.envelope import Custody, Record, new_record_id
 from mmoment_chain.errors import Refused
 from mmoment_chain.sealing import key_id, public_of
@@ -15,10 +22,11 @@ from mmoment_chain.template_keeping import (
     TemplateKeeping,
     good_for_s,
 )
+from mmoment_chain.template_records import TemplateRecord
 from mmoment_chain.vault import CameraKey
 
 HOUR_MS = 3_600_000
-CONSENT = 'recognition-1'
+CONSENT, CAMERA_CONSENT = '2026-11-1', '2026-11-1-camera'
 EVERYTHING = frozenset({'view', 'enroll', 'recognize'})
 
 
@@ -73,13 +81,13 @@ def code(function, *arguments):
 
 @pytest.mark.parametrize('custody', ['user', 'passphrase', 'camera'])
 def test_a_template_is_kept_with_the_consent_and_given_out_as_it_was(world, custody):
-    template = world.sealed(custody=custody)
-    assert world.keeping.keep(session(), template, CONSENT) == template.record_id
+    template, consent = world.sealed(custody=custody), consent_texts.ACCEPTED[custody][-1]
+    assert world.keeping.keep(session(), template, consent) == template.record_id
     kept = world.keeping.template_of(WALLET)
     assert (kept.envelope, kept.custody, kept.model_id) == (template.envelope, custody, 'model-1')
     assert world.keeping.get(template.record_id) == kept
     with world.store.reading() as query:
-        assert [one.text_version for one in consent_records.standing(query, WALLET)] == [CONSENT]
+        assert [one.text_version for one in consent_records.standing(query, WALLET)] == [consent]
         events = event_log.read(query)
     assert [event.kind for event in events] == ['consent_given', 'template_kept']
     assert WALLET not in str([event.data for event in events])
@@ -96,7 +104,9 @@ def test_a_new_one_replaces_that_of_the_same_model(world):
     assert [one.model_id for one in kept] == ['model-1', 'model-2']
 
 
-@pytest.mark.parametrize('version', ['', ' ', 'a b', 'x' * 65, "'; --", 'recognition-1\n'])
+@pytest.mark.parametrize(
+    'version', ['', ' ', f'{CONSENT}\n', f'{CONSENT}-', WALLET, 'recognition-1', "'; --"]
+)
 def test_without_a_consent_nothing_is_kept(world, version):
     assert code(world.keeping.keep, session(), world.sealed(), version) == 'no_consent'
     assert code(world.keeping.template_of, WALLET) == 'no_template'
@@ -168,13 +178,28 @@ def test_a_key_for_another_camera_or_time_is_refused_unopened(world):
     assert code(world.admissible, session(), late) == 'expired'
 
 
+def test_who_keeps_their_key_has_not_agreed_that_the_camera_has_it(world):
+    template = world.sealed(custody='camera')
+    assert code(world.keeping.keep, session(), template, CONSENT) == 'no_consent'
+    assert code(world.keeping.keep, session(), world.sealed(), CAMERA_CONSENT) == 'no_consent'
+    assert code(world.keeping.template_of, WALLET) == 'no_template'
+    with world.store.transaction() as tx:
+        consent_records.give(tx, WALLET, CONSENT, 5)
+        record = TemplateRecord(template.record_id, WALLET, 'm', 'camera', template.envelope, 5)
+        template_records.put(tx, record)
+    assert world.admissible(session(), b'') is None
+    with world.store.transaction() as tx:
+        consent_records.give(tx, WALLET, CAMERA_CONSENT, 5)
+    assert world.admissible(session(), b'').record_id == template.record_id
+
+
 def test_what_the_camera_keeps_it_opens_without_a_key_but_not_without_consent(world):
     template = world.sealed(custody='camera')
-    world.keeping.keep(session(), template, CONSENT)
+    world.keeping.keep(session(), template, CAMERA_CONSENT)
     assert world.admissible(session(), b'').record_id == template.record_id
     assert world.admissible(session(rights=frozenset({'view'})), b'') is None
     with world.store.transaction() as tx:
-        consent_records.withdraw(tx, WALLET, CONSENT, 5)
+        consent_records.withdraw(tx, WALLET, CAMERA_CONSENT, 5)
     assert world.admissible(session(), b'') is None
 
 

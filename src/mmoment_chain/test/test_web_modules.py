@@ -1,6 +1,7 @@
 """The browser's modules vault.js and siws.js, run by Node.js: alone, and together with our side."""
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fake_clock import FakeClock
 from vault_vectors import FILE, OTHER_WALLET, fixed
 
-from mmoment_chain import vault
+from mmoment_chain import consent_texts, vault
 from mmoment_chain.challenges import ChallengeBook, ChallengeSettings
 from mmoment_chain.device_keys import SigningKey, UnsealingKeys, create_missing
 from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey, new_record_id
@@ -26,7 +27,7 @@ from mmoment_chain.wallet import parse_signature, wallet_text
 
 JS = Path(__file__).parent / 'js'
 WEB = Path(__file__).parents[2] / 'mmoment_api' / 'mmoment_api' / 'web'
-MODULES = ('vault.js', 'siws.js')
+MODULES = ('vault.js', 'siws.js', 'consent.js')
 # The first with X25519 and Ed25519 in its WebCrypto and a test runner of this kind.
 OLDEST_NODE = 20
 
@@ -231,3 +232,12 @@ def test_a_hardware_wallet_signs_in_by_a_transaction(ask, book):
 def test_a_challenge_of_another_site_is_not_signed(ask, book):
     request = {'seed': text(SEED), 'challenge': challenge_for(book)}
     assert ask('sign_in', domain='evil.example', **request) == {'refused': 'wrong_domain'}
+
+
+def test_the_page_shows_the_texts_that_are_accepted(ask):
+    shown = ask('consents')
+    newest = {custody: versions[-1] for custody, versions in consent_texts.ACCEPTED.items()}
+    assert {custody: consent['version'] for custody, consent in shown.items()} == newest
+    for consent in shown.values():
+        digest = hashlib.sha256('\n'.join(consent['text']).encode()).hexdigest()
+        assert digest == consent_texts.DIGESTS[consent['version']], 'another text needs a version'

@@ -1,5 +1,6 @@
 // What people agree to before their face is kept, by who keeps the key. Another text is another
-// version: what was agreed to is recorded by it, so never change one without the other.
+// version: what was agreed to is recorded by it, so never change one without the other. The versions
+// that the camera takes stand in consent_texts.py.
 
 const TEMPLATE = 'The camera makes a template of my face, and no picture is kept.';
 const RECOGNITION = 'While I am checked in, the camera recognises me in its picture. When I check '

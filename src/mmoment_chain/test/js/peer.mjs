@@ -50,6 +50,10 @@ const actions = {
     const { wallet, key } = await vault.openBackup(backup, passphrase);
     return { wallet, public_key: text(key.publicKey) };
   },
+  // What the page has people agree to, by custody.
+  async consents() {
+    return (await import(`${process.env.MMOMENT_WEB}/consent.js`)).CONSENTS;
+  },
   async sign_in({ seed, domain, challenge, hardware }) {
     const demo = await siws.demoWallet(bytes(seed));
     const account = await siws.connect(demo);
