@@ -27,6 +27,7 @@ SCRIPT = 'text/javascript'
 FILES = {
     '/vault.js': (SCRIPT, WEB / 'vault.js'),
     '/siws.js': (SCRIPT, WEB / 'siws.js'),
+    '/test-wallet.js': (SCRIPT, CHAIN_TEST / 'js' / 'test-wallet.js'),
     '/browser.js': (SCRIPT, CHAIN_TEST / 'js' / 'browser.js'),
     '/vault.json': ('application/json', CHAIN_TEST / 'vectors' / 'vault.json'),
 }

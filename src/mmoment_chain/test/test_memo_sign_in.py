@@ -1,5 +1,6 @@
 import random
 
+import memo_vectors
 import pytest
 import small_order
 from solders.hash import Hash
@@ -73,6 +74,10 @@ def test_each_text_has_a_block_hash_of_its_own():
         for text in ('a', 'b', 'c')
     }
     assert len(hashes) == 3
+
+
+def test_the_vectors_are_what_is_made():
+    assert memo_vectors.written() == memo_vectors.FILE.read_text(encoding='utf-8')
 
 
 def test_an_unsigned_transaction_proves_nothing():

@@ -31,7 +31,7 @@ MODULES = ('vault.js', 'siws.js', 'consent.js')
 # The first with X25519 and Ed25519 in its WebCrypto and a test runner of this kind.
 OLDEST_NODE = 20
 
-SEED = fixed('demo wallet')
+SEED = fixed('wallet')
 PERSON = Ed25519PrivateKey.from_private_bytes(SEED)
 WALLET = wallet_text(PERSON.public_key().public_bytes_raw())
 TEMPLATE = fixed('a template', 540)
@@ -73,10 +73,10 @@ def opened(secret):
 def run_node(tmp_path_factory):
     """Runs Node.js with our modules as ES modules, which in a browser the page says they are."""
     web = tmp_path_factory.mktemp('web')
-    for name in MODULES:
-        shutil.copy(WEB / name, web / name)
+    for path in (*(WEB / name for name in MODULES), JS / 'test-wallet.js'):
+        shutil.copy(path, web / path.name)
     (web / 'package.json').write_text('{"type": "module"}')
-    env = {**os.environ, 'MMOMENT_WEB': web.as_uri(), 'MMOMENT_VECTORS': str(FILE)}
+    env = {**os.environ, 'MMOMENT_WEB': web.as_uri(), 'MMOMENT_VECTORS': str(FILE.parent)}
 
     def run(*words, given=''):
         return subprocess.run(
@@ -130,6 +130,15 @@ def test_they_need_nothing_but_the_browser(name):
     source = (WEB / name).read_text(encoding='utf-8')
     assert not re.search(r'\b(import|require|eval|Function|innerHTML|document)\b', code_of(source))
     assert 'http' not in code_of(source)
+
+
+def test_signing_in_holds_no_key():
+    """What signs is the wallet; demo-wallet.js has the one key that a page makes."""
+    source = code_of((WEB / 'siws.js').read_text(encoding='utf-8'))
+    assert not re.search(r'pkcs8|importKey|generateKey|exportKey', source)
+    assert "generateKey(ALGORITHM, false, ['sign', 'verify'])" in (
+        WEB / 'demo-wallet.js'
+    ).read_text(encoding='utf-8')
 
 
 def code_of(source):

@@ -3,8 +3,8 @@
 // Wallets come by the Wallet Standard: window events, and the features 'solana:signIn',
 // 'solana:signMessage' and 'solana:signTransaction'. Nothing here is secret, and the camera trusts
 // none of it: it checks what comes back. Still the text is looked at before a wallet gets it, so
-// that a camera cannot have something else signed. Whatever is refused is a SignInError with a
-// stable code.
+// that a camera cannot have something else signed; a transaction is made here, of the text alone.
+// Whatever is refused is a SignInError with a stable code.
 
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 const FIRST_LINE_ENDING = ' wants you to sign in with your Solana account:';
@@ -20,8 +20,14 @@ const FIELDS = [
   ['Not Before: ', 'notBefore'],
   ['Request ID: ', 'requestId'],
 ];
-// PKCS#8 of an Ed25519 key of 32 bytes (RFC 8410).
-const PKCS8_ED25519 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+// A transaction that carries a text, as memo_sign_in.py describes it; test vectors hold both to it.
+const MEMO_PROGRAM = 'MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr';
+const BLOCK_HASH_PURPOSE = 'Mmoment sign-in, not for any block\0';
+const ADDRESS_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+// What a Solana transaction may have at most: the payload of one packet.
+const LARGEST_TRANSACTION = 1232;
 
 const SENTENCES = {
   bad_challenge: 'The camera sent no sign-in that this page understands',
@@ -139,22 +145,47 @@ export function messageSigner(wallet, account) {
 
 async function signText(features, account, message) {
   const [output] = await features['solana:signMessage'].signMessage({ account, message });
-  if (output?.signature?.length !== 64) throw new SignInError('wallet_answer');
+  if (output?.signature?.length !== SIGNATURE_BYTES) throw new SignInError('wallet_answer');
   return output;
 }
 
 async function signMemo(features, account, answer) {
   const feature = features['solana:signTransaction'];
-  if (!feature || !answer.memo_transaction) throw new SignInError('wallet_cannot');
-  const transaction = Uint8Array.from(atob(answer.memo_transaction), (c) => c.charCodeAt(0));
+  if (!feature) throw new SignInError('wallet_cannot');
+  const transaction = await memoTransaction(account.address, answer.message);
+  // What a camera sends itself may move money: it is not signed, and another one is a lie.
+  const sent = answer.memo_transaction;
+  if (sent && sent !== toBase64(transaction)) throw new SignInError('bad_challenge');
   const [output] = await feature.signTransaction({ account, transaction });
   if (!output?.signedTransaction) throw new SignInError('wallet_answer');
   return { wallet_address: account.address, transaction: toBase64(output.signedTransaction) };
 }
 
+// Unsigned transaction (bytes) of one instruction, whose memo is the text; no block has its hash.
+export async function memoTransaction(address, text) {
+  const memo = encode(text);
+  const digest = await crypto.subtle.digest('SHA-256', join(encode(BLOCK_HASH_PURPOSE), memo));
+  const transaction = join(
+    [1, ...new Uint8Array(SIGNATURE_BYTES)], // one signature, not there yet
+    [1, 0, 1], // accounts that sign, that sign and are read only, that are read only
+    [2, ...fromBase58(address), ...fromBase58(MEMO_PROGRAM)],
+    new Uint8Array(digest),
+    [1, 1, 1, 0], // one instruction, of the second account, with one account: the first
+    lengthBytes(memo.length),
+    memo,
+  );
+  if (transaction.length > LARGEST_TRANSACTION) throw new SignInError('bad_challenge');
+  return transaction;
+}
+
+// Seven bits to a byte, the lowest first; the eighth says that more follow.
+function lengthBytes(length) {
+  return length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
+}
+
 // The wallet may have written the text anew: what it signed is what the camera has to check.
 function signedMessage(account, output) {
-  if (output?.signature?.length !== 64) throw new SignInError('wallet_answer');
+  if (output?.signature?.length !== SIGNATURE_BYTES) throw new SignInError('wallet_answer');
   let message;
   try {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -165,47 +196,6 @@ function signedMessage(account, output) {
   return { wallet_address: account.address, message, signature: toBase64(output.signature) };
 }
 
-/* --- a wallet for trials ------------------------------------------------------------------- */
-
-// A wallet with a key of its own, for trying a camera without a wallet extension. Its key is in
-// this page only and gone with it: nothing of value belongs to it.
-// seed: 32 bytes, for the same wallet again.
-export async function demoWallet(seed = crypto.getRandomValues(new Uint8Array(32))) {
-  const pkcs8 = Uint8Array.of(...PKCS8_ED25519, ...seed);
-  const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'Ed25519', true, ['sign']);
-  const { x } = await crypto.subtle.exportKey('jwk', key);
-  const publicKey = Uint8Array.from(atob(x.replaceAll('-', '+').replaceAll('_', '/')), (c) =>
-    c.charCodeAt(0),
-  );
-  const account = {
-    address: toBase58(publicKey),
-    publicKey,
-    chains: ['solana:devnet'],
-    features: ['solana:signIn', 'solana:signMessage'],
-  };
-  const sign = async (message) => {
-    const signature = new Uint8Array(await crypto.subtle.sign('Ed25519', key, message));
-    return { account, signedMessage: message, signature };
-  };
-  const signMessage = (...inputs) => Promise.all(inputs.map(({ message }) => sign(message)));
-  const answer = (fields) => sign(encode(buildText({ address: account.address, ...fields })));
-  return {
-    version: '1.0.0',
-    name: 'Demo key of this page',
-    icon: '',
-    chains: account.chains,
-    accounts: [account],
-    features: {
-      'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
-      'solana:signIn': {
-        version: '1.0.0',
-        signIn: (...inputs) => Promise.all(inputs.map(answer)),
-      },
-      'solana:signMessage': { version: '1.0.0', signMessage },
-    },
-  };
-}
-
 /* --- bytes --------------------------------------------------------------------------------- */
 
 export function toBase58(bytes) {
@@ -214,6 +204,19 @@ export function toBase58(bytes) {
   for (; number > 0n; number /= 58n) text = BASE58[Number(number % 58n)] + text;
   const first = bytes.findIndex((byte) => byte !== 0);
   return BASE58[0].repeat(first < 0 ? bytes.length : first) + text;
+}
+
+// The 32 bytes of an address.
+function fromBase58(text) {
+  let number = [...text].reduce((sum, letter) => sum * 58n + BigInt(BASE58.indexOf(letter)), 0n);
+  const bytes = new Uint8Array(ADDRESS_BYTES);
+  for (let i = ADDRESS_BYTES - 1; i >= 0; i -= 1, number >>= 8n) bytes[i] = Number(number & 0xffn);
+  if (toBase58(bytes) !== text) throw new SignInError('bad_challenge');
+  return bytes;
+}
+
+function join(...parts) {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
 function toBase64(bytes) {

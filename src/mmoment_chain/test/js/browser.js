@@ -2,6 +2,7 @@
 // is sent back.
 
 import * as siws from './siws.js';
+import { testWallet } from './test-wallet.js';
 import * as vault from './vault.js';
 
 const bytes = (text) => vault.fromBase64(text);
@@ -54,10 +55,10 @@ async function checks(vectors) {
   return same;
 }
 
-// The demo wallet found as a browser's wallets are, and signing in at this very page.
+// A wallet found as a browser's wallets are, and signing in at this very page.
 async function signedIn() {
-  const demo = await siws.demoWallet();
-  const announce = ({ detail }) => detail.register(demo);
+  const made = await testWallet();
+  const announce = ({ detail }) => detail.register(made);
   window.addEventListener('wallet-standard:app-ready', announce);
   const wallet = await new Promise((found) => siws.watchWallets(found));
   const account = await siws.connect(wallet);

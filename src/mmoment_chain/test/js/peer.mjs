@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 
 const vault = await import(`${process.env.MMOMENT_WEB}/vault.js`);
 const siws = await import(`${process.env.MMOMENT_WEB}/siws.js`);
+const { testWallet } = await import(`${process.env.MMOMENT_WEB}/test-wallet.js`);
 const bytes = (text) => vault.fromBase64(text);
 const text = (data) => vault.toBase64(data);
 
@@ -28,7 +29,7 @@ function hardwareWallet(wallet) {
 const actions = {
   // What a person's browser does at a visit: key of their wallet, their template, a wrapped key.
   async visit({ seed, envelope, record, camera, expires_ms: expiresMs }) {
-    const wallet = await siws.demoWallet(bytes(seed));
+    const wallet = await testWallet(bytes(seed));
     const account = await siws.connect(wallet);
     const key = await vault.keyFromWallet(siws.messageSigner(wallet, account), account.address);
     const answer = { wallet: account.address, public_key: text(key.publicKey) };
@@ -55,9 +56,9 @@ const actions = {
     return (await import(`${process.env.MMOMENT_WEB}/consent.js`)).CONSENTS;
   },
   async sign_in({ seed, domain, challenge, hardware }) {
-    const demo = await siws.demoWallet(bytes(seed));
-    const account = await siws.connect(demo);
-    const wallet = hardware ? hardwareWallet(demo) : demo;
+    const full = await testWallet(bytes(seed));
+    const account = await siws.connect(full);
+    const wallet = hardware ? hardwareWallet(full) : full;
     return siws.signIn(wallet, account, challenge, { domain });
   },
 };

@@ -1,14 +1,18 @@
 // siws.js with wallets as browsers have them: what is asked of them, and what comes back.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const siws = await import(`${process.env.MMOMENT_WEB}/siws.js`);
+const { testWallet } = await import(`${process.env.MMOMENT_WEB}/test-wallet.js`);
 const { KEY_TEXT } = await import(`${process.env.MMOMENT_WEB}/vault.js`);
+const memos = JSON.parse(readFileSync(`${process.env.MMOMENT_VECTORS}/memo.json`, 'utf8'));
+const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
 const domain = 'camera.example:5002';
 const seed = new Uint8Array(32).fill(7);
-const demo = await siws.demoWallet(seed);
-const [account] = demo.accounts;
+const full = await testWallet(seed);
+const [account] = full.accounts;
 
 const textFor = (address) =>
   [
@@ -36,10 +40,10 @@ async function refused(call, code) {
   });
 }
 
-// A wallet with only some of the features of the demo wallet, or others in their place.
+// A wallet with only some of the features of the wallet for tests, or others in their place.
 function walletWith(features) {
-  const connect = demo.features['standard:connect'];
-  return { ...demo, features: { 'standard:connect': connect, ...features } };
+  const connect = full.features['standard:connect'];
+  return { ...full, features: { 'standard:connect': connect, ...features } };
 }
 
 async function isGenuine({ wallet_address, message, signature }, publicKey = account.publicKey) {
@@ -88,26 +92,26 @@ test('other texts are not for signing', async () => {
     `${text}\n\nSend all tokens to somebody`,
   ];
   for (const message of others) {
-    await refused(() => siws.signIn(demo, account, { message }, { domain }), 'bad_challenge');
+    await refused(() => siws.signIn(full, account, { message }, { domain }), 'bad_challenge');
   }
   for (const answer of [undefined, {}, { message: 7 }]) {
-    await refused(() => siws.signIn(demo, account, answer, { domain }), 'bad_challenge');
+    await refused(() => siws.signIn(full, account, answer, { domain }), 'bad_challenge');
   }
 });
 
 test('a sign-in at another site or with another wallet is not signed', async () => {
   const elsewhere = { domain: 'camera.example' };
-  await refused(() => siws.signIn(demo, account, challenge(), elsewhere), 'wrong_domain');
+  await refused(() => siws.signIn(full, account, challenge(), elsewhere), 'wrong_domain');
   // In a browser without the argument: the page's own host. There is none here.
-  await refused(() => siws.signIn(demo, account, challenge()), 'wrong_domain');
-  const other = await siws.demoWallet();
+  await refused(() => siws.signIn(full, account, challenge()), 'wrong_domain');
+  const other = await testWallet();
   const answer = challenge(other.accounts[0].address);
-  await refused(() => siws.signIn(demo, account, answer, { domain }), 'wrong_wallet');
+  await refused(() => siws.signIn(full, account, answer, { domain }), 'wrong_wallet');
 });
 
 test('a text without nonce is not for signing', async () => {
   const message = textFor(account.address).replace(/Nonce: .*\n/, '');
-  await refused(() => siws.signIn(demo, account, { message }, { domain }), 'bad_challenge');
+  await refused(() => siws.signIn(full, account, { message }, { domain }), 'bad_challenge');
 });
 
 test('by signIn the wallet writes the text, and what it signed comes back', async () => {
@@ -116,7 +120,7 @@ test('by signIn the wallet writes the text, and what it signed comes back', asyn
     'solana:signIn': {
       signIn: async (fields) => {
         asked = fields;
-        return demo.features['solana:signIn'].signIn({ ...fields, statement: 'Its own words' });
+        return full.features['solana:signIn'].signIn({ ...fields, statement: 'Its own words' });
       },
     },
   });
@@ -127,7 +131,7 @@ test('by signIn the wallet writes the text, and what it signed comes back', asyn
 });
 
 test('by signMessage the text itself is signed', async () => {
-  const wallet = walletWith({ 'solana:signMessage': demo.features['solana:signMessage'] });
+  const wallet = walletWith({ 'solana:signMessage': full.features['solana:signMessage'] });
   const signed = await siws.signIn(wallet, account, challenge(), { domain });
   assert.equal(signed.message, textFor(account.address));
   assert.ok(await isGenuine(signed));
@@ -143,14 +147,54 @@ test('a wallet that signs transactions alone gets the one that no chain takes', 
       },
     },
   });
-  const answer = { ...challenge(), memo_transaction: 'AQID' };
+  const made = await siws.memoTransaction(account.address, textFor(account.address));
+  const answer = { ...challenge(), memo_transaction: base64(made) };
   const expected = { wallet_address: account.address, transaction: 'BAUG' };
   assert.deepEqual(await siws.signIn(wallet, account, answer, { domain }), expected);
-  assert.deepEqual(asked, { account, transaction: Uint8Array.of(1, 2, 3) });
-  const both = walletWith({ ...demo.features, ...wallet.features });
-  const chosen = await siws.signIn(both, account, answer, { domain, byTransaction: true });
-  assert.deepEqual(chosen, expected);
-  await refused(() => siws.signIn(wallet, account, challenge(), { domain }), 'wallet_cannot');
+  assert.deepEqual(asked, { account, transaction: made });
+  const both = walletWith({ ...full.features, ...wallet.features });
+  const how = { domain, byTransaction: true };
+  assert.deepEqual(await siws.signIn(both, account, answer, how), expected);
+  // It follows from the text: the camera need not send it.
+  assert.deepEqual(await siws.signIn(both, account, challenge(), how), expected);
+  await refused(() => siws.signIn(full, account, answer, how), 'wallet_cannot');
+});
+
+for (const { wallet, text, transaction } of memos.cases) {
+  test(`makes the same transaction as Python: ${text.length} characters`, async () => {
+    assert.equal(base64(await siws.memoTransaction(wallet, text)), transaction);
+  });
+}
+
+test('a text too long for a transaction is not put into one', async () => {
+  const { wallet, text } = memos.cases.at(-1);
+  await refused(() => siws.memoTransaction(wallet, `${text}x`), 'bad_challenge');
+});
+
+test('a transfer is refused before the wallet sees it', async () => {
+  let count = 0;
+  const signTransaction = async () => {
+    count += 1;
+    return [{ signedTransaction: Uint8Array.of(4, 5, 6) }];
+  };
+  const wallet = walletWith({ 'solana:signTransaction': { signTransaction } });
+  const made = await siws.memoTransaction(account.address, textFor(account.address));
+  // 2 lamports to somebody, by the System program, whose address is 32 zeros.
+  const toSomebody = [2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+  const somebody = new Uint8Array(32).fill(5);
+  const transfer = Uint8Array.of(
+    ...made.subarray(0, 65),
+    ...[1, 0, 1, 3, ...account.publicKey, ...somebody, ...new Uint8Array(32)],
+    ...made.subarray(133, 165),
+    ...[1, 2, 2, 0, 1, toSomebody.length, ...toSomebody],
+  );
+  const others = [transfer, Uint8Array.of(...made, 0), made.map((byte, i) => byte ^ (i === 140))];
+  const sent = [...others.map(base64), `${base64(made)} `, 'AQID', 7];
+  for (const memo_transaction of sent) {
+    const answer = { ...challenge(), memo_transaction };
+    await refused(() => siws.signIn(wallet, account, answer, { domain }), 'bad_challenge');
+  }
+  assert.equal(count, 0);
 });
 
 test('what is no signature is told', async () => {
@@ -180,7 +224,7 @@ test('a wallet that a person turns away says so itself', async () => {
 });
 
 test('the signer of the key text asks this account', async () => {
-  const sign = siws.messageSigner(demo, account);
+  const sign = siws.messageSigner(full, account);
   const one = await sign(Uint8Array.of(1, 2, 3));
   assert.equal(one.length, 64);
   assert.deepEqual(await sign(Uint8Array.of(1, 2, 3)), one);
@@ -188,8 +232,8 @@ test('the signer of the key text asks this account', async () => {
 });
 
 test('wallets that load before and after are found, others are left out', () => {
-  const early = { ...demo, name: 'early' };
-  const late = { ...demo, name: 'late' };
+  const early = { ...full, name: 'early' };
+  const late = { ...full, name: 'late' };
   const page = new EventTarget();
   globalThis.window = page;
   globalThis.CustomEvent ??= class extends Event {
@@ -203,7 +247,7 @@ test('wallets that load before and after are found, others are left out', () => 
     page.dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail }));
   };
   page.addEventListener('wallet-standard:app-ready', ({ detail }) => detail.register(early));
-  announce({ ...demo, name: 'too early for the event, so it listens for app-ready' });
+  announce({ ...full, name: 'too early for the event, so it listens for app-ready' });
   const found = [];
   siws.watchWallets((wallet) => found.push(wallet.name));
   announce(late);
@@ -213,16 +257,11 @@ test('wallets that load before and after are found, others are left out', () => 
 });
 
 test('connecting gives an account on Solana', async () => {
-  assert.equal((await siws.connect(demo)).address, account.address);
+  assert.equal((await siws.connect(full)).address, account.address);
   const none = { ...account, chains: ['eip155:1'] };
   const connect = async () => ({ accounts: [none] });
   const wallet = { features: { 'standard:connect': { connect } } };
   await refused(() => siws.connect(wallet), 'wallet_cannot');
-});
-
-test('the same seed is the same wallet, none is a new one', async () => {
-  assert.equal((await siws.demoWallet(seed)).accounts[0].address, account.address);
-  assert.notEqual((await siws.demoWallet()).accounts[0].address, account.address);
 });
 
 test('base58 as Solana writes it', () => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const vault = await import(`${process.env.MMOMENT_WEB}/vault.js`);
-const vectors = JSON.parse(readFileSync(process.env.MMOMENT_VECTORS, 'utf8'));
+const vectors = JSON.parse(readFileSync(`${process.env.MMOMENT_VECTORS}/vault.json`, 'utf8'));
 const bytes = (text) => vault.fromBase64(text);
 const record = {
   wallet: vectors.record.wallet,
