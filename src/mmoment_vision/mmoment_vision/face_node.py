@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from mmoment_node.stage import StageReporter
 from mmoment_vision.enrolment_requests import RequestSettings
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_detection import FaceDetector, open_detector
-from mmoment_vision.face_embedding import FaceEmbedder, OpenSet, open_embedder
+from mmoment_vision.face_embedding import FaceEmbedder, open_embedder
 from mmoment_vision.face_identity import NamedFace
 from mmoment_vision.face_messages import tracked_face_message
 from mmoment_vision.face_parameters import FaceParameters, check_parameters
@@ -203,8 +204,9 @@ class FaceNode(ManagedNode[FaceParameters]):
             )
             return None
         embedder = self._open_embedder()
-        threshold = self.parameters.similarity_threshold or embedder.decision.threshold
-        decision = OpenSet(threshold, embedder.decision.margin)
+        decision = embedder.decision
+        if self.parameters.similarity_threshold:
+            decision = replace(decision, threshold=self.parameters.similarity_threshold)
         return FaceRecognizer(embedder, decision=decision)
 
     def _open_requests(self) -> FaceRequests | NoFaceRequests:

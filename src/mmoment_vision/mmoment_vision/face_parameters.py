@@ -49,7 +49,8 @@ class FaceParameters:
     )
     similarity_threshold: float = parameter(
         0.0,
-        'Cosine similarity from which a face counts as known, 0.3 or more; 0: that of the model',
+        'Cosine similarity from which a face counts as known, 0.3 or more; 0: the default of the '
+        'model, measured for dlib and not for FaceNet',
         minimum=0.0,
         maximum=1.0,
         read_only=True,

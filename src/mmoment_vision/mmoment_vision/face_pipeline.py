@@ -12,6 +12,9 @@ from mmoment_vision.face_motion import flow_picture
 from mmoment_vision.face_search import SearchArea, neighbourhood
 from mmoment_vision.face_tracking import FaceTracker, TrackedFace, TrackingSettings
 
+# Following the faces there are, for every picture, comes before looking for new ones.
+NICENESS = 3
+
 # An empty region: no track is denied by a search that passed over the known faces.
 NOWHERE = np.zeros(4, np.float32)
 
@@ -66,7 +69,7 @@ class FacePipeline:
         self.late_detections = 0  # those too old to be of use
         self.tracker = FaceTracker(settings, detector.measure, ids)
         self._detector = detector
-        self._thread = BackgroundWorker(self._find, 'face detection')
+        self._thread = BackgroundWorker(self._find, 'face detection', NICENESS)
         # Without measurements only searches keep a face alive, also one that does not move.
         self._may_skip = detector.measure is not None
         self._area = SearchArea()

@@ -83,7 +83,7 @@ class _Job:
 class FaceRecognizer:
     """Names for the faces of one stream of pictures.
 
-    `decision`: when a face counts as known, if not as measured for the model of the embedder.
+    `decision`: when a face counts as known, if not by the default of the model.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Fit the movement model: `python -m mmoment_vision.gesture_movement_training FOLDER`.
 
 Made-up movements (`gesture_movement_synthesis`) teach what is meant and what is not; the hands in
-the clips of FOLDER, of a person who signs, are real and mean none of our movements. Two logistic
+the clips of FOLDER, of two men who sign, are real and mean none of our movements. Two logistic
 functions, for swipes and for waves, by Newton's method. With `--write` the result replaces
 `gesture_movement_model.py`; the same folder and seed give the same file.
 """

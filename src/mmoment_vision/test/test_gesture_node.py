@@ -95,6 +95,23 @@ def test_rate_is_limited_and_what_is_passed_over_is_counted(world):
     world.show(grey(), until=lambda: status and status[-1].dropped >= 10)
 
 
+def test_hands_are_followed_often_and_searched_for_seldom(world, palm):
+    hands = world.listen(HandArray, 'hands')
+    world.start(GestureNode, searching_rate_hz=2.0, maximum_rate_hz=60.0)
+    world.show(grey(480, 640), until=lambda: hands)
+    del hands[:]
+    world.show(grey(480, 640), seconds=3.0)
+    assert 3 <= len(hands) <= 8
+    world.show(palm, until=lambda: hands[-1].hands)
+    del hands[:]
+    world.show(palm, seconds=2.0)
+    assert len(hands) > 8
+    world.show(grey(480, 640), seconds=2.0)
+    del hands[:]
+    world.show(grey(480, 640), seconds=3.0)
+    assert 3 <= len(hands) <= 8
+
+
 def test_placeholder_pictures_have_no_hands(world, palm):
     hands = world.listen(HandArray, 'hands')
     world.start(GestureNode)
