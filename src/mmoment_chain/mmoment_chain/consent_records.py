@@ -62,4 +62,5 @@ def history(query: Query, wallet: str) -> list[Consent]:
 
 def erase(tx: Transaction, wallet: str) -> int:
     """Remove every consent of this wallet; returns how many."""
+    tx.leave_no_trace()
     return tx.change('DELETE FROM consents WHERE wallet = ?', wallet)

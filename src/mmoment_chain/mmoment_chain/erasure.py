@@ -17,10 +17,14 @@ from mmoment_chain import (
     template_records,
 )
 from mmoment_chain.check_out import FORGOTTEN, Change, ChangeKind
-from mmoment_chain.errors import StoreBusy
+from mmoment_chain.errors import StoreError
 from mmoment_chain.sessions import SessionBook
 from mmoment_chain.store import Store
 from mmoment_chain.wallet import parse_wallet
+
+# Cleaning waits for readers, such as a backup: it is tried again after pauses that double.
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Erasure:
         self._book = book
         self._forget_face = forget_face
         self._tell = tell
-        self._is_unclean = False
+        self._pause_s = 0.0
+        self._again_s = 0.0
 
     def forget(self, wallet: str) -> Erased:
         """Forget this wallet; nothing of it is left when this returns, traces in the file aside.
@@ -72,21 +77,32 @@ class Erasure:
                     event_log.erase,
                 )
             )
+            # Also where no row was left: those that went before may be readable in the files.
+            tx.leave_no_trace()
             sequence, _ = event_log.head(tx)
         # Those who checked in meanwhile are let go of by the same path.
         self._book.end(late, FORGOTTEN)
         self._book.presence.leave(wallet)
         self._forget_face(wallet)
         self._tell(Change(ChangeKind.FORGOTTEN, sequence))
-        self._is_unclean = True
-        return Erased(records, self.clean())
+        self._again_s = 0.0
+        try:
+            return Erased(records, self.clean())
+        except StoreError:
+            # Forgotten all the same; whoever calls `clean` next is told.
+            return Erased(records, is_scrubbed=False)
 
     def clean(self) -> bool:
-        """Clean the file of what was erased, if that is still to be done. False: not yet done."""
-        if self._is_unclean:
-            try:
-                self._store.scrub()
-            except StoreBusy:
-                return False
-            self._is_unclean = False
+        """Clean the files of what was erased, if that is still to be done. False: not yet done.
+
+        To be called every second or so; holds nobody up. Raises StoreError.
+        """
+        now_s = self._store.clock.elapsed_s()
+        if now_s < self._again_s:
+            return False
+        self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        self._again_s = now_s + self._pause_s
+        if not self._store.scrub():
+            return False
+        self._pause_s = self._again_s = 0.0
         return True

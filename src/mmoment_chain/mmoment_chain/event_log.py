@@ -160,6 +160,7 @@ def erase(tx: Transaction, wallet: str) -> int:
         SUBJECT,
     )
     count += tx.change('DELETE FROM event_fields WHERE value = ?', wallet)
+    tx.leave_no_trace()
     append(tx, ERASURE)
     return count
 

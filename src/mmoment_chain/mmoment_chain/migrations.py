@@ -109,7 +109,16 @@ FIRST = (
     ) STRICT""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST,)
+SCRUBBING = (
+    # One row while something that was erased may still be read in the files of the store, also
+    # after a kill; `is_rewritten` once only readers stand in the way.
+    """CREATE TABLE scrub_note (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        is_rewritten INTEGER NOT NULL
+    ) STRICT""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING)
 NEWEST = len(STEPS)
 
 

@@ -163,11 +163,14 @@ def end(tx: Transaction, session_id: str, ended_ms: int, reason: str) -> bool:
 
 def forget_people(tx: Transaction, ended_before_ms: int) -> int:
     """Take out of long ended sessions what names somebody; returns of how many."""
-    return tx.change(
+    count = tx.change(
         'UPDATE sessions SET wallet = NULL, display_name = NULL, source = NULL '
         'WHERE ended_ms < ? AND ended_ms IS NOT NULL AND wallet IS NOT NULL',
         ended_before_ms,
     )
+    if count:
+        tx.leave_no_trace()
+    return count
 
 
 def erase(tx: Transaction, wallet: str) -> int:
@@ -175,6 +178,7 @@ def erase(tx: Transaction, wallet: str) -> int:
 
     End the open ones first: a session that names nobody speaks for nobody.
     """
+    tx.leave_no_trace()
     return tx.change(
         'UPDATE sessions SET wallet = NULL, display_name = NULL, source = NULL, '
         'token_hash = NULL, previous_token_hash = NULL WHERE wallet = ?',

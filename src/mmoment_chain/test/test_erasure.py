@@ -1,25 +1,42 @@
+import contextlib
+import os
+import signal
 import sqlite3
 
 import pytest
 from book_world import ANNA, BEN, BookWorld
+from killed_child import killed_at_line
 from store_world import traces
 
 from mmoment_chain import consent_records, event_log, session_records, template_records
 from mmoment_chain.check_out import ChangeKind
-from mmoment_chain.erasure import Erasure
-from mmoment_chain.errors import Refused
+from mmoment_chain.erasure import FIRST_PAUSE_S, Erasure
+from mmoment_chain.errors import Refused, StoreFull
 from mmoment_chain.template_records import TemplateRecord
 
 NAME = 'Anna Unmistakable'
 
 
-@pytest.fixture
-def world(tmp_path):
-    world = BookWorld(tmp_path)
+def opened(folder):
+    world = BookWorld(folder)
     world.forgotten = []
     world.erasure = Erasure(world.store, world.book, world.forgotten.append, world.changes.append)
+    return world
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = opened(tmp_path)
     yield world
     world.close()
+
+
+def reader_of(folder):
+    """Another program that looks at the store as it is now."""
+    reader = sqlite3.connect(folder / 'store.sqlite3', isolation_level=None)
+    reader.execute('BEGIN')
+    reader.execute('SELECT count(*) FROM events').fetchone()
+    return reader
 
 
 def lived(world):
@@ -83,16 +100,123 @@ def test_the_forgotten_may_come_again_as_somebody_new(world):
 
 def test_a_reader_in_the_way_only_delays_the_cleaning(world, tmp_path):
     lived(world)
-    reader = sqlite3.connect(world.store.path, isolation_level=None)
-    reader.execute('BEGIN')
-    reader.execute('SELECT count(*) FROM events').fetchone()
-    world.store._main.execute('PRAGMA busy_timeout = 10')
-    assert not world.erasure.forget(ANNA).is_scrubbed
-    with world.store.reading() as query:
-        assert session_records.of_wallet(query, ANNA) == []
-    reader.close()
+    with contextlib.closing(reader_of(tmp_path)):
+        assert not world.erasure.forget(ANNA).is_scrubbed
+        with world.store.reading() as query:
+            assert session_records.of_wallet(query, ANNA) == []
+    world.clock.advance(FIRST_PAUSE_S)
     assert world.erasure.clean()
     assert traces(tmp_path, ANNA) == []
+
+
+def test_cleaning_is_tried_again_less_and_less_often(world):
+    class Counted:
+        clock = world.clock
+        tries = 0
+
+        def scrub(self):
+            self.tries += 1
+            return False
+
+    store = Counted()
+    erasure = Erasure(store, world.book, print, print)
+    found = []
+    for second in range(400):
+        before = store.tries
+        assert not erasure.clean()
+        if store.tries > before:
+            found.append(second)
+        world.clock.advance(1.0)
+    assert found == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]
+
+
+def test_who_is_forgotten_meanwhile_is_cleaned_at_once(world, tmp_path):
+    lived(world)
+    with contextlib.closing(reader_of(tmp_path)):
+        for _ in range(10):
+            world.erasure.forget(BEN)
+    assert world.erasure.forget(ANNA).is_scrubbed
+    assert traces(tmp_path, ANNA) == []
+
+
+def test_a_full_disk_only_delays_the_cleaning(world, tmp_path):
+    class FullDisk:
+        clock, transaction = world.clock, world.store.transaction
+        is_full = True
+
+        def scrub(self):
+            if self.is_full:
+                raise StoreFull('the disk is full')
+            return world.store.scrub()
+
+    lived(world)
+    store = FullDisk()
+    erasure = Erasure(store, world.book, world.forgotten.append, world.changes.append)
+    assert not erasure.forget(ANNA).is_scrubbed
+    world.clock.advance(FIRST_PAUSE_S)
+    with pytest.raises(StoreFull):
+        erasure.clean()
+    store.is_full = False
+    world.clock.advance(2 * FIRST_PAUSE_S)
+    assert erasure.clean()
+    assert traces(tmp_path, ANNA) == []
+
+
+def in_a_process_that_is_killed(folder, action):
+    child = os.fork()
+    if child == 0:
+        try:
+            action(opened(folder))
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def test_a_cleaning_that_was_delayed_outlives_a_kill(tmp_path):
+    first = opened(tmp_path)
+    lived(first)
+    first.close()
+
+    def forget_beside_a_reader(world):
+        reader = reader_of(tmp_path)
+        assert not world.erasure.forget(ANNA).is_scrubbed
+        assert reader
+
+    in_a_process_that_is_killed(tmp_path, forget_beside_a_reader)
+    with contextlib.closing(reader_of(tmp_path)):
+        world = opened(tmp_path)
+        assert not world.erasure.clean()
+    world.clock.advance(FIRST_PAUSE_S)
+    assert world.erasure.clean()
+    for text in (ANNA, NAME, 'sealed bytes'):
+        assert traces(tmp_path, text) == []
+    world.close()
+
+
+def test_killed_at_any_line_a_person_is_there_or_nothing_of_them(tmp_path):
+    number, outcomes = 0, set()
+    is_killed = True
+    while is_killed:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        first = opened(folder)
+        lived(first)
+        first.close()
+        is_killed = killed_at_line(
+            number,
+            ('erasure', 'store'),
+            lambda folder=folder: opened(folder).erasure.forget(ANNA),
+        )
+        again = opened(folder)
+        with again.store.reading() as query:
+            is_there = bool(template_records.of_wallet(query, ANNA))
+        assert again.erasure.clean()
+        assert bool(traces(folder, 'sealed bytes')) == bool(traces(folder, ANNA)) == is_there
+        outcomes.add(is_there)
+        again.close()
+        number += 23
+    assert outcomes == {True, False}
 
 
 def test_who_checks_in_while_being_forgotten_is_forgotten_too(world):

@@ -1,13 +1,14 @@
 import contextlib
 import os
 import random
+import signal
 import sqlite3
 import stat
 import threading
 
 import pytest
 from fake_clock import START_MS
-from store_world import opened, session, traces
+from store_world import WALLET, opened, session, traces
 
 from mmoment_chain import event_log, session_records
 from mmoment_chain.errors import StoreError
@@ -275,14 +276,86 @@ def test_nothing_erased_can_be_read_in_the_files_after_scrubbing(tmp_path):
             assert count(store) == 1800
 
 
-def test_scrubbing_does_not_pretend_while_a_reader_holds_the_old_state(tmp_path):
-    with opened(tmp_path, busy_timeout_s=0.0) as store:
+def erase_with_a_reader(store):
+    """Erase somebody while a reader, whom the test ends, looks at the state before."""
+    look = store.reading()
+    session_records.count_open(look.__enter__())
+    with store.transaction() as tx:
+        session_records.erase(tx, WALLET)
+    return look
+
+
+def log_bytes(store):
+    return store.path.with_name(f'{store.path.name}-wal').stat().st_size
+
+
+def test_scrubbing_does_not_pretend_while_a_reader_holds_the_old_state(store, tmp_path):
+    put(store, session())
+    look = erase_with_a_reader(store)
+    assert not store.scrub()
+    assert traces(tmp_path, WALLET)
+    look.__exit__(None, None, None)
+    assert store.scrub()
+    assert traces(tmp_path, WALLET) == []
+
+
+@pytest.mark.parametrize('is_scrubbed_before', [False, True])
+def test_a_reader_in_the_way_of_scrubbing_holds_no_writer_up_and_fills_no_disk(
+    tmp_path, is_scrubbed_before
+):
+    # Whoever waits for the reader waits for as long as the test may take.
+    with opened(tmp_path, busy_timeout_s=3600.0) as store:
+        put(store, *(session(number, display_name='x' * 1000) for number in range(200)))
+        if is_scrubbed_before:
+            # The reader then needs the file itself, and nothing beside it.
+            with store.transaction() as tx:
+                tx.leave_no_trace()
+            assert store.scrub()
+            store._main.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        look = erase_with_a_reader(store)
+        grown = 0
+        for number in range(20):
+            before = log_bytes(store)
+            assert not store.scrub()
+            grown += log_bytes(store) - before
+            put(store, session(1000 + number, wallet=None))
+        # At most one copy of the whole, which has some 400 kB.
+        assert grown < 500_000
+        look.__exit__(None, None, None)
+        assert store.scrub()
+        assert traces(tmp_path, WALLET) == []
+
+
+def test_what_is_to_be_scrubbed_is_known_after_a_restart(tmp_path):
+    with opened(tmp_path) as store:
         put(store, session())
+        with store.transaction() as tx:
+            session_records.erase(tx, WALLET)
+    with opened(tmp_path) as store:
         with store.reading() as query:
-            session_records.count_open(query)
-            with pytest.raises(StoreError, match='is held by'):
-                store.scrub()
-        store.scrub()
+            assert query.count('SELECT count(*) FROM scrub_note') == 1
+        assert store.scrub()
+        with store.reading() as query:
+            assert query.count('SELECT count(*) FROM scrub_note') == 0
+
+
+def test_scrubbing_where_nothing_was_erased_writes_nothing(store):
+    put(store, session())
+    before = log_bytes(store)
+    assert store.scrub()
+    assert log_bytes(store) == before
+
+
+def test_a_log_left_by_a_killed_process_is_emptied_when_the_store_is_opened(tmp_path):
+    child = os.fork()
+    if child == 0:
+        put(opened(tmp_path), session())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert (tmp_path / 'store.sqlite3-wal').stat().st_size > 0
+    with opened(tmp_path) as store:
+        assert log_bytes(store) == 0
+        assert count(store) == 1
 
 
 def test_time_comes_from_the_clock_of_the_store(store):
