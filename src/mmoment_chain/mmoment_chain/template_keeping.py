@@ -85,8 +85,9 @@ class TemplateKeeping:
                 template_records.put(tx, record)
             except sqlite3.IntegrityError:
                 raise Refused('bad_envelope', 'This record id is taken: enrol again') from None
-            data = {'model_id': template.model_id, 'custody': template.custody}
-            event_log.append(tx, 'template_kept', wallet, data)
+            # The client's words: they may say anything, so they can be erased.
+            personal = {'model_id': template.model_id}
+            event_log.append(tx, 'template_kept', wallet, {'custody': template.custody}, personal)
         return template.record_id
 
     def template_of(self, wallet: str) -> TemplateRecord:

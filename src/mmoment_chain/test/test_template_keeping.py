@@ -91,6 +91,18 @@ def test_a_template_is_kept_with_the_consent_and_given_out_as_it_was(world, cust
         events = event_log.read(query)
     assert [event.kind for event in events] == ['consent_given', 'template_kept']
     assert WALLET not in str([event.data for event in events])
+    assert events[1].personal == {'model_id': 'model-1'}
+
+
+def test_no_word_of_a_client_outlives_an_erasure_in_the_event_log(world):
+    # As a client that wants to be found again may call its model.
+    template = world.sealed(model_id=f'model-of-{WALLET}')
+    world.keeping.keep(session(), template, CONSENT)
+    with world.store.transaction() as tx:
+        event_log.erase(tx, WALLET)
+        kept = [row['entry'] for row in tx.all('SELECT entry FROM events')]
+        assert tx.count('SELECT count(*) FROM event_fields') == 0
+    assert WALLET not in str(kept)
 
 
 def test_a_new_one_replaces_that_of_the_same_model(world):
