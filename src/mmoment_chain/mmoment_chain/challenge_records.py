@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from mmoment_chain.store import Query, Transaction
 
+# In the place of a wallet that was erased; no wallet is written like that.
+NOBODY = ''
+
 
 @dataclass(frozen=True, slots=True)
 class ChallengeRecord:
     """One challenge."""
 
     nonce_hash: bytes  # SHA-256
-    wallet: str
+    wallet: str  # NOBODY: erased
     domain: str
     issued_ms: int
     expires_ms: int
@@ -68,5 +71,11 @@ def prune(tx: Transaction, expired_before_ms: int) -> int:
 
 
 def erase(tx: Transaction, wallet: str) -> int:
-    """Remove every challenge of this wallet; returns how many. An unanswered one is void then."""
-    return tx.change('DELETE FROM challenges WHERE wallet = ?', wallet)
+    """Take this wallet out of every challenge; returns how many. An unanswered one is void then.
+
+    Of a used one the digest stays until it would have expired: what was signed before an erasure
+    must not open a session after it.
+    """
+    tx.leave_no_trace()
+    count = tx.change('DELETE FROM challenges WHERE wallet = ? AND used_ms IS NULL', wallet)
+    return count + tx.change('UPDATE challenges SET wallet = ? WHERE wallet = ?', NOBODY, wallet)

@@ -243,10 +243,11 @@ class ChallengeBook:
             record = challenge_records.get(query, nonce_digest(purpose.value, nonce))
         if record is None:
             raise Refused('unknown_nonce')
-        if record.wallet != wallet:
-            raise Refused('wrong_wallet')
+        # First, since the wallet of a used one may have been erased.
         if record.used_ms is not None:
             raise Refused('used_nonce')
+        if record.wallet != wallet:
+            raise Refused('wrong_wallet')
         asked = self._texts.message(
             purpose, wallet, record.domain, nonce, record.issued_ms, record.expires_ms
         )

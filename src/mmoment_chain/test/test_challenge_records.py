@@ -52,6 +52,19 @@ def test_pruning_removes_only_what_expired_used_or_not(tx):
     assert not challenge_records.use(tx, digest('used'), START_MS)
 
 
+def test_of_the_erased_a_used_challenge_stays_used_and_names_nobody(tx):
+    for nonce in ('used', 'unused'):
+        challenge_records.add(tx, challenge(nonce))
+    challenge_records.use(tx, digest('used'), START_MS + 5)
+    assert challenge_records.erase(tx, WALLET) == 2
+    left = challenge_records.get(tx, digest('used'))
+    assert (left.wallet, left.used_ms) == (challenge_records.NOBODY, START_MS + 5)
+    assert not challenge_records.add(tx, challenge('used'))
+    assert not challenge_records.use(tx, digest('used'), START_MS)
+    assert challenge_records.get(tx, digest('unused')) is None
+    assert challenge_records.prune(tx, START_MS + 101) == 1
+
+
 def test_erasing_leaves_the_challenges_of_others(tx):
     challenge_records.add(tx, challenge('one'))
     challenge_records.add(tx, challenge('two', OTHER_WALLET))

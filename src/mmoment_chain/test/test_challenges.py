@@ -619,6 +619,22 @@ def test_old_texts_are_bounded_in_number_too(store, clock):
     assert kept(store) == 10
 
 
+# After an erasure
+
+
+def test_what_was_signed_before_an_erasure_opens_nothing_after_it(store, clock):
+    book = new_book(store, clock, OLD_TEXT)
+    used, unused, old = issue(book).text, issue(book).text, old_text(clock)
+    redeem(book, used)
+    redeem(book, old)
+    with store.transaction() as tx:
+        challenge_records.erase(tx, WALLET)
+    for opened in (book, new_book(store, clock, OLD_TEXT)):
+        assert code(redeem, opened, used) == 'used_nonce'
+        assert code(redeem, opened, old) == 'used_nonce'
+        assert code(redeem, opened, unused) == 'unknown_nonce'
+
+
 # What is said
 
 
