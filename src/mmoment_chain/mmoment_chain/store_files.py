@@ -7,8 +7,10 @@ the kernel drops however that process ends. Readers need none.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,8 @@ FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 # Everybody but the owner: nobody else reads sessions.
 OTHERS = 0o077
+# What link() says on FAT and the like.
+NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP)
 
 
 class WriterLock:
@@ -75,19 +79,30 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises StoreError where `path` exists or cannot be written.
     """
-    draft = path.with_name(f'{path.name}.draft-{os.getpid()}')
+    draft = path.with_name(f'{path.name}.draft-{secrets.token_hex(8)}')
     try:
         if path.exists() or path.is_symlink():
-            raise StoreError(f'{path} exists already: choose another name')
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE))
-        yield draft
-        with draft.open('rb') as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+            raise FileExistsError
+        # In a folder that others may write, nobody can have put a file or link there beforehand.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(draft, flags, FILE_MODE))
+        try:
+            yield draft
+            with draft.open('rb') as file:
+                os.fsync(file.fileno())
+            # Replaces nothing, unlike a change of the name.
+            os.link(draft, path, follow_symlinks=False)
+        finally:
+            draft.unlink(missing_ok=True)
         settle_folder(path.parent)
+    except FileExistsError as error:
+        raise StoreError(f'{path} exists already: choose another name') from error
     except OSError as error:
+        if error.errno in NO_HARD_LINKS:
+            raise StoreError(
+                f'{path} cannot be written: the disk has no hard links, as many sticks: choose a '
+                'place on another disk, and copy the file from there'
+            ) from error
         raise StoreError(
             f'{path} cannot be written ({error.strerror}): choose another place, or free some space'
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
