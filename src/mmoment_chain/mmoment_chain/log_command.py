@@ -20,6 +20,10 @@ from mmoment_node.errors import EXIT_CONFIGURATION
 
 STANDARD_OUTPUT = '-'
 EXIT_BAD_ENTRY = 1
+KNOWS_PEOPLE = (
+    'note: this copy knows people whom the camera may be asked to forget: delete it when that '
+    'happens, and at the latest when the camera itself would have forgotten them'
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             with _opened(path) as store:
                 store.backup(Path(options.file))
+        if options.action != 'verify':
+            # On standard error: the standard output may be the export.
+            print(KNOWS_PEOPLE, file=sys.stderr)
     except ChainError as error:
         print(f'error: {error}', file=sys.stderr)
         return EXIT_CONFIGURATION

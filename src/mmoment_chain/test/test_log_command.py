@@ -71,6 +71,7 @@ def test_an_export_of_a_tampered_log_tells_when_it_is_verified(path, tmp_path):
 def test_the_standard_output_takes_the_lines_alone(path):
     words = [sys.executable, '-m', 'mmoment_chain.log_command', 'export', '--store', str(path)]
     done = subprocess.run(words, capture_output=True, check=True)
+    assert done.stderr.startswith(b'note: ')
     assert [list(json.loads(line)) for line in done.stdout.splitlines()][-1] == ['entries', 'head']
 
 
@@ -94,6 +95,16 @@ def test_a_running_camera_is_exported_verified_and_copied(path, tmp_path, capsys
         assert main(['backup', '--store', str(path), str(target)]) == 0
     assert '3 entries' in capsys.readouterr().out
     assert main(['verify', '--store', str(target)]) == 0
+
+
+@pytest.mark.parametrize('action', ['export', 'backup'])
+def test_a_copy_is_told_to_know_people(path, tmp_path, action, capsys):
+    assert main([action, '--store', str(path), str(tmp_path / 'copy')]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith('note: this copy knows people')
+    assert told.count('\n') == 1
+    assert main(['verify', '--store', str(path)]) == 0
+    assert capsys.readouterr().err == ''
 
 
 def test_the_store_is_found_by_the_namespace(tmp_path, monkeypatch, capsys):
