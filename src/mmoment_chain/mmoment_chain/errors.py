@@ -42,6 +42,7 @@ REFUSALS = {
     # Keys of people
     'signature_differs': 'This wallet signs the same text differently each time: take a passphrase',
     'weak_passphrase': 'This passphrase is too short',
+    'bad_passphrase': 'This passphrase has half a character in it: type it anew',
     'wrong_passphrase': 'The passphrase is wrong, or the backup is damaged',
     'bad_backup': 'This is no backup of a key that this program reads',
 }

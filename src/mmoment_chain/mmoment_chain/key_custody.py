@@ -74,7 +74,7 @@ def key_from_signatures(
 
 
 def make_backup(private: SecretBytes, passphrase: str, wallet: str) -> str:
-    """Backup of a private key, JSON text. Refused: 'weak_passphrase'."""
+    """Backup of a private key, JSON text. Refused: 'weak_passphrase', 'bad_passphrase'."""
     salt, nonce = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES)
     return make_backup_with(salt, nonce, private, passphrase, wallet)
 
@@ -85,7 +85,7 @@ def make_backup_with(
     """`make_backup` with given values: for test vectors only."""
     _check_wallet(wallet)
     public = public_of(private)
-    if len(unicodedata.normalize('NFKC', passphrase)) < SHORTEST_PASSPHRASE:
+    if len(_normal(passphrase)) < SHORTEST_PASSPHRASE:
         raise Refused(
             'weak_passphrase', f'A passphrase has at least {SHORTEST_PASSPHRASE} characters'
         )
@@ -105,7 +105,10 @@ def make_backup_with(
 
 
 def open_backup(text: str, passphrase: str) -> tuple[str, SecretBytes]:
-    """Wallet and private key of a backup. Refused: 'bad_backup', 'wrong_passphrase'."""
+    """Wallet and private key of a backup.
+
+    Refused: 'bad_backup', 'bad_passphrase', 'wrong_passphrase'.
+    """
     wallet, public, rounds, salt, nonce, sealed = _read_backup(text)
     with _stretched(passphrase, salt, rounds) as key:
         try:
@@ -139,12 +142,19 @@ def _read_backup(text: str) -> tuple[str, bytes, int, bytes, bytes, bytes]:
 
 
 def _stretched(passphrase: str, salt: bytes, rounds: int) -> SecretBytes:
-    # The same characters however a keyboard composes them.
-    typed = bytearray(unicodedata.normalize('NFKC', passphrase).encode('utf-8', 'surrogatepass'))
+    typed = bytearray(_normal(passphrase).encode('utf-8'))
     key = SecretBytes(KEY_BYTES)
     PBKDF2HMAC(SHA256(), KEY_BYTES, salt, rounds).derive_into(typed, key.view)
     wipe(typed)
     return key
+
+
+def _normal(passphrase: str) -> str:
+    """The same characters however a keyboard composes them."""
+    # Half a character has no bytes: encoders put different things in its place.
+    if any('\ud800' <= character <= '\udfff' for character in passphrase):
+        raise Refused('bad_passphrase')
+    return unicodedata.normalize('NFKC', passphrase)
 
 
 def _backup_purpose(wallet: str, public: bytes) -> bytes:

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from vault_vectors import OTHER_WALLET, PASSPHRASE, RECORD, fixed, secret
+from vault_vectors import BAD_PASSPHRASES, OTHER_WALLET, PASSPHRASE, RECORD, fixed, secret
 
 from mmoment_chain.errors import Refused
 from mmoment_chain.key_custody import (
@@ -122,6 +122,13 @@ def test_two_backups_of_one_key_differ(backup, private):
     one, other = json.loads(backup), json.loads(make_backup(private, PASSPHRASE, WALLET))
     assert one['kdf']['salt'] != other['kdf']['salt']
     assert one['sealed_key'] != other['sealed_key']
+
+
+@pytest.mark.parametrize('data', BAD_PASSPHRASES)
+def test_half_a_character_is_in_no_passphrase(backup, private, data):
+    passphrase = data.decode('utf-16-le', 'surrogatepass')
+    assert code_of(make_backup, private, passphrase, WALLET) == 'bad_passphrase'
+    assert code_of(open_backup, backup, passphrase) == 'bad_passphrase'
 
 
 @pytest.mark.parametrize('passphrase', ['', 'elf Zeichen', 'a\u0308' * 11])

@@ -30,6 +30,12 @@ RECORD = Record(
 )
 OTHER_WALLET = '4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi'
 PASSPHRASE = 'vier Füße, ein Tisch'
+# With half a character: a lone high surrogate, a lone low one, both the wrong way round. In UTF-16,
+# little-endian, since UTF-8 has no such text.
+BAD_PASSPHRASES = [
+    passphrase.encode('utf-16-le', 'surrogatepass')
+    for passphrase in (f'{PASSPHRASE}\ud800', f'\udfff{PASSPHRASE}', f'{PASSPHRASE}\ude42\ud83d!')
+]
 
 # Points of small order of Curve25519, and one spelled in two ways: all make a secret of zeros.
 # Known from RFC 7748 section 6.1 and from the group order 8 of the curve's cofactor.
@@ -173,6 +179,7 @@ def make() -> dict[str, Any]:
             'nonce': text(nonce),
             'backup': backup,
         },
+        'bad_passphrases': [text(data) for data in BAD_PASSPHRASES],
         'small_order_keys': [text(key) for key in small_order_keys()],
     }
 

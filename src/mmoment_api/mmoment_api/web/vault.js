@@ -67,6 +67,7 @@ const SENTENCES = {
   bad_key: 'This is no public key that a template may be sealed to',
   signature_differs: 'This wallet signs the same text differently each time: take a passphrase',
   weak_passphrase: `A passphrase has at least ${SHORTEST_PASSPHRASE} characters`,
+  bad_passphrase: 'This passphrase has half a character in it: type it anew',
   wrong_passphrase: 'The passphrase is wrong, or the backup is damaged',
   bad_backup: 'This is no backup of a key that this program reads',
 };
@@ -95,15 +96,16 @@ export async function isSupported() {
 // second time would never open again what is sealed now.
 export async function keyFromWallet(sign, wallet) {
   check(WALLET, wallet);
-  const text = encoder.encode(KEY_TEXT);
-  const first = Uint8Array.from(await sign(text));
-  const second = Uint8Array.from(await sign(text));
-  const usable = first.length === SIGNATURE_BYTES && first.some((byte) => byte !== 0);
-  if (!usable || !areEqual(first, second)) throw new VaultError('signature_differs');
-  const salt = encoder.encode(USER_KEY_LABEL);
-  const secret = await expand(first, salt, encoder.encode(wallet), KEY_BYTES);
-  wipe(first, second);
-  return keyFromSecret(secret);
+  const signatures = [];
+  return wiping(signatures, async () => {
+    const text = encoder.encode(KEY_TEXT);
+    for (let i = 0; i < 2; i += 1) signatures.push(Uint8Array.from(await sign(text)));
+    const [first, second] = signatures;
+    const usable = first.length === SIGNATURE_BYTES && first.some((byte) => byte !== 0);
+    if (!usable || !areEqual(first, second)) throw new VaultError('signature_differs');
+    const salt = encoder.encode(USER_KEY_LABEL);
+    return keyFromSecret(await expand(first, salt, encoder.encode(wallet), KEY_BYTES));
+  });
 }
 
 // A new random key, and the backup (JSON text) that opens with the passphrase. Without the backup,
@@ -111,20 +113,20 @@ export async function keyFromWallet(sign, wallet) {
 export async function newPassphraseKey(passphrase, wallet) {
   const secret = random(KEY_BYTES);
   const [salt, nonce] = [random(SALT_BYTES), random(NONCE_BYTES)];
-  const backup = await makeBackupWith(salt, nonce, secret, passphrase, wallet);
-  return { key: await keyFromSecret(secret), backup };
+  return wiping([secret], async () => {
+    const backup = await makeBackupWith(salt, nonce, secret, passphrase, wallet);
+    return { key: await keyFromSecret(secret), backup };
+  });
 }
 
 // The same with given values, for test vectors.
 export async function makeBackupWith(salt, nonce, secret, passphrase, wallet) {
   check(WALLET, wallet);
-  if ([...passphrase.normalize('NFKC')].length < SHORTEST_PASSPHRASE) {
-    throw new VaultError('weak_passphrase');
-  }
+  if ([...typed(passphrase)].length < SHORTEST_PASSPHRASE) throw new VaultError('weak_passphrase');
   const { publicKey } = await keyFromSecret(Uint8Array.from(secret));
   const stretched = await stretch(passphrase, salt, ROUNDS);
-  const sealed = await encrypt(stretched, nonce, secret, backupPurpose(wallet, publicKey));
-  wipe(stretched);
+  const purpose = backupPurpose(wallet, publicKey);
+  const sealed = await wiping([stretched], () => encrypt(stretched, nonce, secret, purpose));
   const backup = {
     format: BACKUP_FORMAT,
     version: BACKUP_VERSION,
@@ -142,8 +144,9 @@ export async function openBackup(text, passphrase) {
   const backup = readBackup(text);
   const stretched = await stretch(passphrase, backup.salt, backup.rounds);
   const purpose = backupPurpose(backup.wallet, backup.publicKey);
-  const secret = await decrypt(stretched, backup.nonce, backup.sealed, purpose, 'wrong_passphrase');
-  wipe(stretched);
+  const secret = await wiping([stretched], () => {
+    return decrypt(stretched, backup.nonce, backup.sealed, purpose, 'wrong_passphrase');
+  });
   const key = await keyFromSecret(secret);
   if (!areEqual(key.publicKey, backup.publicKey)) throw new VaultError('bad_backup');
   return { wallet: backup.wallet, key };
@@ -172,8 +175,9 @@ function readBackup(text) {
 // Takes 32 bytes of a private key, which are wiped.
 export async function keyFromSecret(secret) {
   const pkcs8 = join(PKCS8_X25519, secret);
-  const privateKey = await subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits']);
-  wipe(pkcs8, secret);
+  const privateKey = await wiping([pkcs8, secret], () => {
+    return subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits']);
+  });
   return { publicKey: await sharedBits(privateKey, BASE_POINT), privateKey };
 }
 
@@ -187,26 +191,28 @@ export function seal(template, recipient, record, custody = CUSTODY.user) {
 }
 
 // The same with given values, for test vectors.
-export async function sealWith(fresh, template, recipient, record, custody) {
+export function sealWith(fresh, template, recipient, record, custody) {
+  const { dataKey, ephemeral } = fresh;
+  return wiping([dataKey, ephemeral], () => sealed(fresh, template, recipient, record, custody));
+}
+
+async function sealed({ dataKey, ephemeral, nonce }, template, recipient, record, custody) {
   if (template.length < 1 || template.length > MOST_TEMPLATE_BYTES) {
     throw new RangeError(`a template has 1 to ${MOST_TEMPLATE_BYTES} bytes`);
   }
   const purpose = envelopePurpose(record, custody);
-  const sealedKey = await sealKey(fresh.ephemeral, fresh.dataKey, recipient, purpose);
-  const body = await encrypt(fresh.dataKey, fresh.nonce, template, bodyPurpose(record));
-  wipe(fresh.dataKey);
+  const sealedKey = await sealKey(ephemeral, dataKey, recipient, purpose);
+  const body = await encrypt(dataKey, nonce, template, bodyPurpose(record));
   const head = [LAYOUT_VERSION, custody, template.length & 0xff, template.length >> 8];
   const recipientId = await keyId(recipient);
-  return join(encoder.encode(ENVELOPE_MAGIC), head, recipientId, sealedKey, fresh.nonce, body);
+  return join(encoder.encode(ENVELOPE_MAGIC), head, recipientId, sealedKey, nonce, body);
 }
 
 // The template, by its owner. Wipe it after use.
 export async function openOwn(envelope, record, key) {
   const parts = parseEnvelope(envelope);
   const dataKey = await ownDataKey(parts, record, key);
-  const template = await decrypt(dataKey, parts.nonce, parts.body, bodyPurpose(record));
-  wipe(dataKey);
-  return template;
+  return wiping([dataKey], () => decrypt(dataKey, parts.nonce, parts.body, bodyPurpose(record)));
 }
 
 // Wrapped key (bytes) with which one camera opens the envelope until a moment.
@@ -216,7 +222,11 @@ export function rewrap(envelope, record, key, camera, expiresMs) {
 }
 
 // The same with a given value, for test vectors.
-export async function rewrapWith(ephemeral, envelope, record, key, camera, expiresMs) {
+export function rewrapWith(ephemeral, envelope, record, key, camera, expiresMs) {
+  return wiping([ephemeral], () => rewrapped(ephemeral, envelope, record, key, camera, expiresMs));
+}
+
+async function rewrapped(ephemeral, envelope, record, key, camera, expiresMs) {
   if (!Number.isSafeInteger(expiresMs) || expiresMs < 0) throw new RangeError('expiresMs');
   check(CAMERA_ID, camera.cameraId);
   const expires = new Uint8Array(8);
@@ -224,8 +234,9 @@ export async function rewrapWith(ephemeral, envelope, record, key, camera, expir
   const bound = [expires, prefixed(camera.cameraId), recordBytes(record)];
   const purpose = join(encoder.encode(WRAP_LABEL), ...bound);
   const dataKey = await ownDataKey(parseEnvelope(envelope), record, key);
-  const sealedKey = await sealKey(ephemeral, dataKey, camera.publicKey, purpose);
-  wipe(dataKey);
+  const sealedKey = await wiping([dataKey], () => {
+    return sealKey(ephemeral, dataKey, camera.publicKey, purpose);
+  });
   const head = [...encoder.encode(WRAPPED_KEY_MAGIC), LAYOUT_VERSION];
   return join(head, await keyId(camera.publicKey), expires, sealedKey);
 }
@@ -261,19 +272,25 @@ async function ownDataKey(parts, record, key) {
 
 async function sealKey(ephemeralSecret, dataKey, recipient, purpose) {
   const own = await keyFromSecret(ephemeralSecret);
-  const { aesKey, nonce } = await agree(own.privateKey, recipient, join(own.publicKey, recipient));
-  return join(own.publicKey, await encrypt(aesKey, nonce, dataKey, purpose));
+  const bits = await agree(own.privateKey, recipient, join(own.publicKey, recipient));
+  return wiping([bits], async () => {
+    return join(own.publicKey, await encrypt(...keyAndNonce(bits), dataKey, purpose));
+  });
 }
 
 async function unsealKey(sealed, key, purpose) {
   const sender = sealed.slice(0, KEY_BYTES);
-  let agreed;
+  let bits;
   try {
-    agreed = await agree(key.privateKey, sender, join(sender, key.publicKey));
+    bits = await agree(key.privateKey, sender, join(sender, key.publicKey));
   } catch {
     throw new VaultError('bad_envelope');
   }
-  return decrypt(agreed.aesKey, agreed.nonce, sealed.slice(KEY_BYTES), purpose);
+  return wiping([bits], () => decrypt(...keyAndNonce(bits), sealed.slice(KEY_BYTES), purpose));
+}
+
+function keyAndNonce(bits) {
+  return [bits.subarray(0, KEY_BYTES), bits.subarray(KEY_BYTES)];
 }
 
 async function agree(privateKey, publicKey, salt) {
@@ -285,9 +302,9 @@ async function agree(privateKey, publicKey, salt) {
   }
   // A point of small order: with it everybody comes to the same secret.
   if (shared.every((byte) => byte === 0)) throw new VaultError('bad_key');
-  const bits = await expand(shared, salt, encoder.encode(SEAL_LABEL), KEY_BYTES + NONCE_BYTES);
-  wipe(shared);
-  return { aesKey: bits.subarray(0, KEY_BYTES), nonce: bits.subarray(KEY_BYTES) };
+  return wiping([shared], () => {
+    return expand(shared, salt, encoder.encode(SEAL_LABEL), KEY_BYTES + NONCE_BYTES);
+  });
 }
 
 async function sharedBits(privateKey, publicKey) {
@@ -303,10 +320,19 @@ async function expand(secret, salt, info, length) {
 }
 
 async function stretch(passphrase, salt, iterations) {
-  const typed = encoder.encode(passphrase.normalize('NFKC'));
-  const material = await subtle.importKey('raw', typed, 'PBKDF2', false, ['deriveBits']);
+  const bytes = encoder.encode(typed(passphrase));
+  const material = await wiping([bytes], () => {
+    return subtle.importKey('raw', bytes, 'PBKDF2', false, ['deriveBits']);
+  });
   const how = { name: 'PBKDF2', hash: 'SHA-256', salt, iterations };
   return new Uint8Array(await subtle.deriveBits(how, material, 8 * KEY_BYTES));
+}
+
+// The same characters however a keyboard composes them. Half of one has no bytes: an encoder puts
+// another character in its place, and not the same one everywhere.
+function typed(passphrase) {
+  if (!passphrase.isWellFormed()) throw new VaultError('bad_passphrase');
+  return passphrase.normalize('NFKC');
 }
 
 async function encrypt(key, iv, data, additionalData) {
@@ -341,6 +367,15 @@ export function fromBase64(text, length) {
 
 export function wipe(...buffers) {
   for (const buffer of buffers) buffer.fill(0);
+}
+
+// What `work` comes to; then the secrets are wiped, also if it fails.
+async function wiping(secrets, work) {
+  try {
+    return await work();
+  } finally {
+    wipe(...secrets);
+  }
 }
 
 async function keyId(publicKey) {

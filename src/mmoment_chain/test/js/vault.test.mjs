@@ -147,6 +147,14 @@ test('short passphrases are not taken', async () => {
   }
 });
 
+test('half a character is in no passphrase', async () => {
+  for (const utf16 of vectors.bad_passphrases) {
+    const passphrase = String.fromCharCode(...new Uint16Array(bytes(utf16).buffer));
+    await refused(vault.newPassphraseKey(passphrase, record.wallet), 'bad_passphrase');
+    await refused(vault.openBackup(vectors.backup.backup, passphrase), 'bad_passphrase');
+  }
+});
+
 test('a changed backup is refused', async () => {
   const { backup, passphrase } = vectors.backup;
   const changed = (change) => {
@@ -253,4 +261,103 @@ test('base64 has one spelling', () => {
   assert.deepEqual(vault.fromBase64('AQID', 3), Uint8Array.of(1, 2, 3));
   for (const text of ['AQI', 'AQID\n', 'AR==', '!']) assert.throws(() => vault.fromBase64(text));
   assert.throws(() => vault.fromBase64('AQID', 4));
+});
+
+// Runs `work`, and returns how many secrets it made or was given; each must be wiped in the end.
+async function secretsOf(work) {
+  const secrets = [];
+  const { subtle } = crypto;
+  const names = ['importKey', 'encrypt', 'decrypt', 'deriveBits'];
+  const real = Object.fromEntries(names.map((name) => [name, subtle[name].bind(subtle)]));
+  const from = Uint8Array.from;
+  subtle.importKey = (format, data, algorithm, ...more) => {
+    if (algorithm !== 'X25519' || format === 'pkcs8') secrets.push(data);
+    return real.importKey(format, data, algorithm, ...more);
+  };
+  subtle.encrypt = (how, key, data) => {
+    if (data.length === 32) secrets.push(data);
+    return real.encrypt(how, key, data);
+  };
+  subtle.decrypt = async (...how) => {
+    const opened = await real.decrypt(...how);
+    if (opened.byteLength === 32) secrets.push(new Uint8Array(opened));
+    return opened;
+  };
+  subtle.deriveBits = async (how, ...more) => {
+    const bits = await real.deriveBits(how, ...more);
+    if (how.name !== 'X25519') secrets.push(new Uint8Array(bits));
+    return bits;
+  };
+  Uint8Array.from = (...values) => {
+    const made = from.apply(Uint8Array, values);
+    if (made.length === 64) secrets.push(made);
+    return made;
+  };
+  try {
+    await work();
+  } finally {
+    names.forEach((name) => delete subtle[name]);
+    Uint8Array.from = from;
+  }
+  for (const secret of secrets) assert.ok(secret.every((byte) => byte === 0), 'a secret is left');
+  return secrets.length;
+}
+
+test('no secret is left behind, whatever goes wrong', async () => {
+  const key = await userKey();
+  const secret = () => crypto.getRandomValues(new Uint8Array(32));
+  const stranger = await vault.keyFromSecret(secret());
+  const small = bytes(vectors.small_order_keys[0]);
+  const template = Uint8Array.of(1, 2, 3);
+  const damaged = Uint8Array.from(envelope);
+  damaged[damaged.length - 1] ^= 1;
+  const { backup, passphrase } = vectors.backup;
+  const signature = bytes(vectors.user.signature);
+  const answers = [signature];
+  const signsOnce = async () => {
+    if (answers.length === 0) throw new vault.VaultError('wrong_key');
+    return answers.pop();
+  };
+  const other = { ...record, recordId: 'other' };
+  const badCamera = { ...camera, publicKey: small };
+  const cases = [
+    [() => vault.seal(template, key.publicKey, record)],
+    [() => vault.seal(template, small, record), 'bad_key'],
+    [() => vault.openOwn(envelope, record, key)],
+    [() => vault.openOwn(damaged, record, key), 'bad_envelope'],
+    [() => vault.openOwn(envelope, other, key), 'bad_envelope'],
+    [() => vault.rewrap(envelope, record, key, camera, 1)],
+    [() => vault.rewrap(envelope, record, key, badCamera, 1), 'bad_key'],
+    [() => vault.keyFromWallet(async () => signature, record.wallet)],
+    [() => vault.keyFromWallet(signsOnce, record.wallet), 'wrong_key'],
+    [() => vault.keyFromWallet(async () => secret(), record.wallet), 'signature_differs', 0],
+    [() => vault.newPassphraseKey(passphrase, record.wallet)],
+    [() => vault.openBackup(backup, passphrase)],
+    [() => vault.openBackup(backup, `${passphrase}!`), 'wrong_passphrase'],
+  ];
+  for (const [call, code, least = 1] of cases) {
+    const count = await secretsOf(() => (code ? refused(call(), code) : call()));
+    assert.ok(count >= least, String(call));
+  }
+});
+
+test('given secrets are wiped, also where nothing comes of them', async () => {
+  const key = await userKey();
+  const given = () => crypto.getRandomValues(new Uint8Array(32));
+  const isWiped = (data) => data.every((byte) => byte === 0);
+  for (const template of [Uint8Array.of(1), new Uint8Array()]) {
+    for (const wallet of [record.wallet, 'nobody']) {
+      const fresh = { dataKey: given(), ephemeral: given(), nonce: new Uint8Array(12) };
+      const how = [template, key.publicKey, { ...record, wallet }, vault.CUSTODY.user];
+      await vault.sealWith(fresh, ...how).catch(() => {});
+      assert.ok(isWiped(fresh.dataKey) && isWiped(fresh.ephemeral));
+    }
+  }
+  for (const expiresMs of [1, -1]) {
+    for (const sealed of [envelope, new Uint8Array()]) {
+      const ephemeral = given();
+      await vault.rewrapWith(ephemeral, sealed, record, key, camera, expiresMs).catch(() => {});
+      assert.ok(isWiped(ephemeral));
+    }
+  }
 });
