@@ -96,6 +96,8 @@ def decrypt(
 
 def _agreed(private: SecretBytes, public: bytes, salt: bytes) -> SecretBytes:
     """AES key and nonce that both sides come to."""
+    # `shared` is an object of Python that cannot be wiped: the library gives it in no other way. It
+    # is freed at once, and opens this one sealed key alone.
     try:
         shared = X25519PrivateKey.from_private_bytes(private.view).exchange(
             X25519PublicKey.from_public_bytes(public)
