@@ -53,7 +53,7 @@ def why_not():
 
 
 REASON = why_not()
-pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+pytestmark = pytest.mark.skipif(bool(REASON) and not os.environ.get('CI'), reason=REASON)
 
 
 def text(data):
@@ -116,6 +116,11 @@ def as_dict(record):
 
 def new_record():
     return Record(WALLET, 'facenet-vggface2', new_record_id())
+
+
+def test_where_tests_are_relied_on_none_of_these_is_skipped():
+    """With CI set, which services that run tests do: an old Node.js there fails here."""
+    assert REASON == ''
 
 
 @pytest.mark.parametrize('name', sorted(path.name for path in JS.glob('*.test.mjs')))
