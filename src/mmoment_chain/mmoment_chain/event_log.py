@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,31 @@ def erase(tx: Transaction, wallet: str) -> int:
     tx.leave_no_trace()
     append(tx, ERASURE)
     return count
+
+
+def named_before(query: Query, before_ms: int, after: int = 0, limit: int = 500) -> list[int]:
+    """Sequences of entries from before that time with personal fields, which follow `after`."""
+    first = query.one('SELECT min(sequence) FROM event_fields WHERE sequence > ?', after)
+    if first is None or first[0] is None:
+        return []
+    rows = query.all(
+        # Not by order: the clock may have been set. What was tampered with is no JSON, perhaps.
+        'SELECT sequence FROM events WHERE sequence >= ? '
+        "AND CASE WHEN json_valid(entry) THEN json_extract(entry, '$.time_ms') < ? END "
+        'AND EXISTS (SELECT 1 FROM event_fields WHERE event_fields.sequence = events.sequence) '
+        'ORDER BY sequence LIMIT ?',
+        first[0],
+        before_ms,
+        limit,
+    )
+    return [row['sequence'] for row in rows]
+
+
+def forget_fields(tx: Transaction, sequences: Iterable[int]) -> int:
+    """Delete every personal field of these entries, whoever it is about; returns how many."""
+    tx.leave_no_trace()
+    sql = 'DELETE FROM event_fields WHERE sequence = ?'
+    return sum(tx.change(sql, sequence) for sequence in sequences)
 
 
 def verify(query: Query, noted: bytes | None = None) -> Verdict:

@@ -133,6 +133,8 @@ def every_use(tx):
     event_log.head(tx)
     event_log.read(tx, 0, 10)
     event_log.of_subject(tx, WALLET)
+    event_log.forget_fields(tx, event_log.named_before(tx, START_MS))
+    event_log.named_before(tx, START_MS + 1)
     event_log.erase(tx, WALLET)
 
 
