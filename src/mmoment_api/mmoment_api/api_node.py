@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app, guarded
 from mmoment_api.bridge import Bridge
+from mmoment_api.enrolment_rules import LIVE, SESSION_ENROLMENTS
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.health import why_no_picture
@@ -85,6 +86,13 @@ class ApiParameters:
         maximum=600.0,
         read_only=True,
     )
+    session_enrolment: str = parameter(
+        LIVE,
+        'What people may enrol themselves from: the live picture, that with movements, or also '
+        'pictures they send, which may show somebody else',
+        choices=SESSION_ENROLMENTS,
+        read_only=True,
+    )
     sign_in_link_minutes: float = parameter(
         30.0,
         'How long a sign-in link can be opened',
@@ -140,6 +148,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 parameters.nodes,
                 self.get_namespace(),
                 parameters.trusted_proxies,
+                parameters.session_enrolment,
             ),
             state=state,
             control=self._bridge,

@@ -11,6 +11,8 @@ from mmoment_api.given_pictures import PICTURES_AT_MOST
 from mmoment_api.models import Box
 from mmoment_api.wallet import LONGEST, SHORTEST, is_wallet_address
 
+CONSENT_AT_MOST = 64
+
 
 def _checked_address(text: str) -> str:
     if not is_wallet_address(text):
@@ -35,7 +37,16 @@ class EnrollRequest(BaseModel):
     owner_key: PublicKey = Field(
         default='', description='Seal the template to this key; empty: keep nothing'
     )
-    pictures: list[PictureText] = Field(default=[], max_length=PICTURES_AT_MOST)
+    consent_version: str = Field(
+        default='',
+        max_length=CONSENT_AT_MOST,
+        description='Of the text the person agreed to; people who enrol themselves need it',
+    )
+    pictures: list[PictureText] = Field(
+        default=[],
+        max_length=PICTURES_AT_MOST,
+        description='For the owner; for people only where session_enrolment is `any`',
+    )
     image: PictureText | None = Field(
         default=None, description='One more picture, as older clients send it'
     )

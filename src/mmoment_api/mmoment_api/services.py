@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmoment_api.access import SignIn
+from mmoment_api.enrolment_rules import LIVE
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import (
     EnrolmentOutcome,
@@ -33,6 +34,7 @@ class Settings:
     nodes: the parts that have to be there for the camera to be in order.
     trusted_proxies: addresses whose word counts about where a request comes from.
     namespace: of the camera's nodes, as ROS writes it.
+    session_enrolment: what people may enrol themselves from, see `enrolment_rules.py`.
     """
 
     name: str = 'Mmoment camera'
@@ -48,6 +50,7 @@ class Settings:
     )
     namespace: str = '/mmoment'
     trusted_proxies: tuple[str, ...] = ()
+    session_enrolment: str = LIVE
 
     @property
     def cookie_name(self) -> str:

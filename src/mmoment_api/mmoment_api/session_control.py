@@ -135,7 +135,7 @@ class SessionControl(Protocol):
 
 
 _STATUS = {
-    **dict.fromkeys(('missing_right', 'no_right', 'not_owner', 'not_enabled', 'no_consent'), 403),
+    **dict.fromkeys(('missing_right', 'no_right', 'not_owner', 'not_enabled'), 403),
     **dict.fromkeys(('no_session', 'no_template'), 404),
     'too_many': 429,
     **dict.fromkeys(('too_many_sessions', 'not_kept'), 503),
@@ -151,12 +151,18 @@ _STATUS = {
             'expires_too_late',
             'bad_custody',
             'bad_name',
+            'no_consent',
         ),
         422,
     ),
 }
 # Where the caller can name what is wrong. Whatever else is refused proves nobody's wallet: 401.
-_FIELD = {'bad_wallet': 'wallet_address', 'malformed': 'message', 'unknown_right': 'rights'}
+_FIELD = {
+    'bad_wallet': 'wallet_address',
+    'malformed': 'message',
+    'unknown_right': 'rights',
+    'no_consent': 'consent_version',
+}
 _NO_TOKEN = ('missing_right', 'no_right')
 
 

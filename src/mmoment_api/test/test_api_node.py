@@ -201,6 +201,7 @@ def test_it_ends_quickly_with_open_streams(node):
         (['host:=no.such.host.invalid'], 'set the parameter host'),
         (['allowed_origins:=["*"]'], "write it as 'https://example.org'"),
         (['port:=70000'], 'port is 70000'),
+        (['session_enrolment:=photos'], 'must be one of: live, live_with_liveness, any'),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(parameters, words):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.face_requests import PICTURE_REQUESTS_AT_MOST, FoundFace, FoundFaces, face_id
 from mmoment_api.graph_state import DiagnosticState, StageState
 
@@ -16,6 +17,7 @@ ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
 JPEG = b'\xff\xd8\xff\xe0' + b'rest'
 PICTURE = base64.b64encode(JPEG).decode()
+AGREED = {'consent_version': CONSENT_VERSIONS[0]}
 FACES = (
     FoundFace(1.0, 2.0, 30.0, 40.0, 0.9, track_id=7, identity=ANN, similarity=0.8),
     FoundFace(5.0, 6.0, 20.0, 25.0, 0.7, track_id=8, identity=BEN, similarity=0.6),
@@ -192,8 +194,9 @@ def test_forgetting_needs_to_know_whom(owner, services, arguments):
 
 def test_people_speak_for_themselves_only(ann, services):
     services.control.found = FoundFaces(True, '', f'{BEN} is there', 'm', 640, 480, FACES)
-    assert ann.post('/api/face/enroll', json={'wallet_address': ANN}).status_code == 200
-    assert ann.post('/api/face/enroll', json={'wallet_address': BEN}).status_code == 403
+    for wallet, status in ((ANN, 200), (BEN, 403)):
+        answer = ann.post('/api/face/enroll', json={'wallet_address': wallet, **AGREED})
+        assert answer.status_code == status
     assert ann('DELETE', '/api/face', json={'wallet_address': BEN}).status_code == 403
     assert [wish.identity for wish in services.control.wishes] == [ANN]
     assert not services.control.forgotten
@@ -201,6 +204,61 @@ def test_people_speak_for_themselves_only(ann, services):
     assert [face['identity'] for face in answer.json()['faces']] == [ANN, None, None]
     assert BEN not in answer.text
     assert '0.6' not in answer.text
+
+
+@pytest.mark.parametrize('body', [{}, {'consent_version': ''}, {'consent_version': 'another'}])
+def test_people_are_not_enrolled_without_having_agreed(
+    ann, caller_of, services, session_control, body
+):
+    admin = caller_of(services).checked_in(session_control.open(BEN, rights=('admin',)))
+    beside_link = caller_of(services).signed_in()
+    beside_link.cookie += f'; {ann.cookie}'
+    for caller, wallet in ((ann, ANN), (admin, BEN), (beside_link, ANN)):
+        for named in ({}, {'wallet_address': wallet}):
+            answer = caller.post('/api/face/enroll', json={**named, **body})
+            assert (answer.status_code, answer.json()['error']) == (422, 'no_consent')
+            assert answer.json()['field'] == 'consent_version'
+            assert answer.json()['versions'] == list(CONSENT_VERSIONS)
+    assert not services.control.wishes
+    assert beside_link.post('/api/face/enroll', json={'wallet_address': BEN}).status_code == 200
+
+
+@pytest.mark.parametrize('version', CONSENT_VERSIONS)
+def test_each_text_of_the_camera_will_do(ann, services, version):
+    answer = ann.post('/api/face/enroll', json={'consent_version': version})
+    assert answer.status_code == 200
+    assert [wish.identity for wish in services.control.wishes] == [ANN]
+
+
+@pytest.mark.parametrize('given', [{'image': PICTURE}, {'pictures': [PICTURE]}])
+@pytest.mark.parametrize(
+    ('setting', 'status', 'liveness'),
+    [
+        ({}, 403, False),
+        ({'session_enrolment': 'live'}, 403, False),
+        ({'session_enrolment': 'live_with_liveness'}, 403, True),
+        ({'session_enrolment': 'any'}, 200, False),
+    ],
+)
+def test_what_people_are_enrolled_from(
+    caller_of, make_services, session_control, given, setting, status, liveness
+):
+    services = make_services(**setting)
+    person = caller_of(services).checked_in(session_control.open(ANN))
+    answer = person.post('/enroll_face', json={**AGREED, **given})
+    assert answer.status_code == status
+    if status == 403:
+        assert (answer.json()['error'], answer.json()['field']) == ('not_enabled', 'pictures')
+        assert not services.control.wishes
+    del services.control.wishes[:]
+    for asked in (False, True):
+        body = {**AGREED, 'liveness': asked}
+        assert person.post('/api/face/enroll', json=body).status_code == 200
+    assert [wish.with_liveness for wish in services.control.wishes] == [liveness, True]
+    owner = caller_of(services).signed_in()
+    body = {'wallet_address': BEN, **given}
+    assert owner.post('/api/face/enroll', json=body).status_code == 200
+    assert services.control.wishes[-1].with_liveness is False
 
 
 def test_nobody_but_the_owner_turns_the_blur_off(ann, services):

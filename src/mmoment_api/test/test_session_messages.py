@@ -227,7 +227,7 @@ def test_what_is_kept_and_erased(graph):
         ('renew_session', (TOKEN,), 'bad_token', 401, 'not_signed_in'),
         ('revoke_sessions', ('s1', ''), 'no_session', 404, 'no_session'),
         ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),
-        ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 403, 'no_consent'),
+        ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 422, 'no_consent'),
         ('get_template', (ANN,), 'no_template', 404, 'no_template'),
         ('forget_person', ('', ANN, False), 'bad_wallet', 422, 'bad_wallet'),
         ('check_out', (TOKEN,), '', 503, 'part_not_running'),

@@ -5,12 +5,14 @@ import json
 
 import pytest
 
+from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.errors import ApiError
 from mmoment_api.session_control import GivenTemplate, refused_by_session
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
 SIGNED = {'wallet_address': ANN, 'message': 'text', 'signature': 'signed'}
+AGREED = {'consent_version': CONSENT_VERSIONS[0]}
 BYTES = base64.b64encode(b'sealed').decode()
 TEMPLATE = {
     'record_id': 'r1',
@@ -389,7 +391,7 @@ def test_a_session_enrols_its_own_wallet(ann, services):
             'envelope': b'sealed',
         }
     )
-    answer = ann.post('/api/face/enroll', json={'owner_key': key})
+    answer = ann.post('/api/face/enroll', json={'owner_key': key, **AGREED})
     assert (answer.json()['record_id'], answer.json()['envelope']) == ('r1', BYTES)
     assert answer.json()['wallet_address'] == ANN
     assert (control.wishes[0].identity, control.wishes[0].owner_key) == (ANN, b'k' * 32)

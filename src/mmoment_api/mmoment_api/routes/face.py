@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 
 from mmoment_api.access import Principal
 from mmoment_api.encodings import decoded, encoded
+from mmoment_api.enrolment_rules import check_consent, with_liveness
 from mmoment_api.errors import HTTP_ERRORS, ApiError, refused_by_part
 from mmoment_api.face_models import (
     CancelAnswer,
@@ -59,8 +60,10 @@ async def post_enroll(
 ) -> EnrollAnswer:
     """Learn a face from given pictures or, without any, from the live picture.
 
-    People enrol themselves only, the owner anybody. With `owner_key`, the answer has the template
-    sealed to it, for its owner to keep.
+    People enrol themselves only, the owner anybody. People name the text they agreed to in
+    `consent_version`, and are enrolled from what the parameter `session_enrolment` says: as long
+    as that is not `any`, from the live picture only, with movements if it asks for them. With
+    `owner_key`, the answer has the template sealed to it, for its owner to keep.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
     by `/api/face/enroll/cancel`, or when the client closes the connection; a person who was just
@@ -68,12 +71,24 @@ async def post_enroll(
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
-        identity = body.wallet_address or await _own_wallet(request)
+        own = await _own_wallet(request, principal)
+        identity = body.wallet_address or own
+        if identity is None:
+            raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
         _check_speaks_for(principal, identity)
+        if identity == own:
+            check_consent(body.consent_version)
+        liveness = body.liveness
+        if principal is None or not principal.is_owner:
+            liveness = with_liveness(
+                services.settings.session_enrolment,
+                is_asked=liveness,
+                has_pictures=bool(body.pictures) or body.image is not None,
+            )
         wish = EnrolmentWish(
             identity,
             await asyncio.to_thread(_pictures, body),
-            body.liveness,
+            liveness,
             body.timeout_s,
             decoded(body.owner_key),
         )
@@ -157,11 +172,15 @@ async def delete_face(
     return ForgetAnswer(wallet_address=wallet_address, templates=templates)
 
 
-async def _own_wallet(request: Request) -> str:
-    person = await get_person(request)
-    if person is None:
-        raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
-    return person.record.identity
+async def _own_wallet(request: Request, principal: Principal | None) -> str | None:
+    try:
+        person = await get_person(request)
+    except ApiError:
+        # The owner's link needs no session_node.
+        if principal is None or not principal.is_owner:
+            raise
+        return None
+    return person.record.identity if person is not None else None
 
 
 async def _look(request: Request, services: Services) -> FoundFaces:

@@ -123,10 +123,14 @@ async function enrol() {
   const key = await keyFor(wallet, custody);
   $('passphrase').value = '';
   say('Look into the camera', 'ok');
-  const wish = { wallet_address: wallet, owner_key: toBase64(key.publicKey) };
-  const enrolled = await runEnrolment(wish);
+  const { version } = CONSENTS[custody];
+  const enrolled = await runEnrolment({
+    wallet_address: wallet,
+    owner_key: toBase64(key.publicKey),
+    consent_version: version,
+  });
   if (!enrolled.envelope) throw new Error('The camera made no sealed template');
-  await keep(wallet, enrolled, custody, CONSENTS[custody].version);
+  await keep(wallet, enrolled, custody, version);
   learntIn = state.me.session.id;
   await showSession();
   say('Your face is known, and the sealed template is kept', 'ok');
