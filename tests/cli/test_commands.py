@@ -22,7 +22,9 @@ def call(*words: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize('command', ['up', 'test', 'bench', 'doctor', 'models', 'log', 'shell'])
+@pytest.mark.parametrize(
+    'command', ['up', 'test', 'bench', 'doctor', 'models', 'log', 'keys', 'shell']
+)
 def test_every_command_has_help(command: str):
     answer = call(command, '--help')
 

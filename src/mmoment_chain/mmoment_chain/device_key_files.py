@@ -146,7 +146,8 @@ def _check_owner(path: Path, state: os.stat_result) -> None:
     if state.st_mode & OTHERS:
         raise DeviceKeyError(
             f'others than its owner may open {path} (mode {stat.S_IMODE(state.st_mode):04o}): if '
-            f'nobody did, chmod go= {path}; if somebody may have, replace the keys after that'
+            f'nobody did, chmod go= {path}; if somebody may have, replace the keys after that: '
+            './mmoment keys rotate'
         )
     if state.st_uid not in (os.geteuid(), 0):
         raise DeviceKeyError(
