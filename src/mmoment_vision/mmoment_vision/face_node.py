@@ -35,6 +35,7 @@ from mmoment_vision.face_recognition import FaceRecognizer
 from mmoment_vision.face_requests import FaceRequests, NoFaceRequests
 from mmoment_vision.face_tracking import TrackedFace, TrackingSettings
 from mmoment_vision.face_vault import FaceVault
+from mmoment_vision.keeping_requests import KeepingRequests
 from mmoment_vision.mtcnn import MtcnnSettings
 from mmoment_vision.mtcnn_runtime import DeviceError
 from mmoment_vision.mtcnn_weights import WeightsError
@@ -70,6 +71,9 @@ class FaceNode(ManagedNode[FaceParameters]):
         cv2.setNumThreads(self.parameters.threads)
         self._detector = self._open_detector()
         self._recognizer = self._open_recognizer()
+        self._vault = self._open_vault()
+        if self._recognizer is not None:
+            self._keeping = KeepingRequests(self, self._recognizer, self._vault)
         self._publisher = self.create_publisher(FaceArray, 'faces', RESULT_QOS)
         self.get_logger().info(f'faces are found by {self._detector.name}')
         if self._recognizer is not None:
@@ -116,6 +120,8 @@ class FaceNode(ManagedNode[FaceParameters]):
 
     def close(self) -> None:
         """Wipe who is known; free the models and the publisher."""
+        if keeping := self.__dict__.pop('_keeping', None):
+            keeping.close()
         if self._recognizer is not None:
             self._recognizer.close()
             self._recognizer = None
@@ -213,10 +219,14 @@ class FaceNode(ManagedNode[FaceParameters]):
         if self._recognizer is None:
             return NoFaceRequests(self, self._why_unrecognised)
         settings = _request_settings(self.parameters)
+        return FaceRequests(
+            self, self._recognizer, self._open_detector, self._vault, self._keeping, settings
+        )
+
+    def _open_vault(self) -> FaceVault:
         folder = self.parameters.data_folder
         environ = {**os.environ, FOLDER_VARIABLE: folder} if folder else os.environ
-        vault = FaceVault(camera_folder(self.get_namespace(), environ) / KEYS_NAME)
-        return FaceRequests(self, self._recognizer, self._open_detector, vault, settings)
+        return FaceVault(camera_folder(self.get_namespace(), environ) / KEYS_NAME)
 
     def _open_embedder(self) -> FaceEmbedder:
         parameters = self.parameters

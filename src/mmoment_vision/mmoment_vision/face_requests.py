@@ -8,12 +8,10 @@ from typing import Any
 
 from rclpy.action.server import ServerGoalHandle
 
-from mmoment_chain.clock import SystemClock
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.srv import AdmitFace, ForgetFace, RecognizeFace
 from mmoment_node.managed_node import ManagedNode
 from mmoment_node.request_desk import RequestDesk
-from mmoment_vision.admission_requests import AdmissionRequests
 from mmoment_vision.enrolment_requests import EnrolmentRequests, RequestSettings, rejected
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_detection import FaceDetector
@@ -21,16 +19,13 @@ from mmoment_vision.face_recognition import FaceRecognizer
 from mmoment_vision.face_tracking import TrackedFace
 from mmoment_vision.face_vault import FaceVault
 from mmoment_vision.given_pictures import GivenPictures
+from mmoment_vision.keeping_requests import KeepingRequests, forgotten
 from mmoment_vision.recognition_requests import RecognitionRequests, refused
 from mmoment_vision.request_errors import NO_MODEL, REQUEST_ERRORS
 
-# A key that is over may be used so much longer.
-OVERDUE_PERIOD_S = 1.0
-
 
 class FaceRequests:
-    """Serves `enroll_face`, `admit_face`, `recognize_face` and `forget_face`, and publishes
-    `enrollment`.
+    """Serves `enroll_face`, `admit_face` and `recognize_face`, and publishes `enrollment`.
 
     `look` and `look_away` are for the thread that follows faces; requests that take long are
     answered in threads of their own.
@@ -42,20 +37,18 @@ class FaceRequests:
         recognizer: FaceRecognizer,
         open_detector: Callable[[], FaceDetector],
         vault: FaceVault,
+        keeping: KeepingRequests,
         settings: RequestSettings,
     ) -> None:
-        self._node = node
         given = GivenPictures(open_detector)
         self._enrolment = EnrolmentRequests(node, recognizer, given, vault, settings)
-        self._admission = AdmissionRequests(recognizer, vault, SystemClock())
-        self._overdue = node.create_timer(OVERDUE_PERIOD_S, self._admission.end_overdue)
         self._recognition = RecognitionRequests(recognizer, given)
-        # Only takes a lock, and must be answered however busy the others are.
-        self._forgetting = node.create_service(ForgetFace, 'forget_face', self._forget)
+        self._keeping = keeping
+        self._keeping.enrolment = self._enrolment
         self._desk = RequestDesk(node)
         self._desk.act(EnrollFace, 'enroll_face', self._enrolment.enrol)
         self._desk.serve(RecognizeFace, 'recognize_face', self._recognition.answer)
-        self._desk.serve(AdmitFace, 'admit_face', self._admission.answer)
+        self._desk.serve(AdmitFace, 'admit_face', keeping.admission.answer)
         self._desk.open()
 
     def set_settings(self, settings: RequestSettings) -> None:
@@ -76,22 +69,14 @@ class FaceRequests:
         self._enrolment.end()
         self._recognition.close()
         self._desk.close()
-        self._node.destroy_timer(self._overdue)
-        self._node.destroy_service(self._forgetting)
+        self._keeping.enrolment = None
         self._enrolment.close()
-
-    def _forget(
-        self, request: ForgetFace.Request, answer: ForgetFace.Response
-    ) -> ForgetFace.Response:
-        self._admission.drop(request.identity)
-        return forgotten(answer, self._enrolment.forget(request.identity))
 
 
 class NoFaceRequests:
     """Serves the same where nobody can be recognised: says why."""
 
     def __init__(self, node: ManagedNode[Any], why_not: str) -> None:
-        self._node = node
         self._message = f'{REQUEST_ERRORS[NO_MODEL]} {why_not}'
         self._desk = RequestDesk(node)
         self._desk.act(EnrollFace, 'enroll_face', self._enrol)
@@ -117,10 +102,3 @@ class NoFaceRequests:
     def _admit(self, request: AdmitFace.Request, answer: AdmitFace.Response) -> AdmitFace.Response:
         answer.error_code, answer.message = NO_MODEL, self._message
         return answer
-
-
-def forgotten(answer: ForgetFace.Response, templates: int) -> ForgetFace.Response:
-    """The answer to whoever wanted somebody forgotten."""
-    answer.success, answer.templates = True, templates
-    answer.message = 'Forgotten.' if templates else 'Nothing was known of this person.'
-    return answer

@@ -456,6 +456,27 @@ def test_a_sealed_template_is_known_again_for_as_long_as_its_owner_lets_it(world
     assert node.fault is None
 
 
+def test_a_node_that_is_not_active_forgets_all_the_same(world, media, tmp_path):
+    owner = Owner(tmp_path, world.namespace)
+    node = world.start(FaceNode, embedder='dlib', data_folder=str(tmp_path))
+    picture = as_message(read(media, 'obama-1.jpg'))
+    key = list(public_of(owner.private))
+    result = Enrolment(world, identity=ANNA, pictures=[picture], owner_key=key).result()
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert call(world, ForgetFace, 'forget_face', identity=ANNA).templates == 1
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    # The time of a key goes on while nothing is looked at, and afterwards.
+    assert admit(world, result, owner.wrapped(result, for_ms=2500)).success
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert node._recognizer.counts().templates == 1
+    wait_until(lambda: not node._recognizer.counts().templates, 'the end of the key')
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert admit(world, result, owner.wrapped(result, for_ms=2500)).success
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    wait_until(lambda: not node._recognizer.counts().templates, 'the end of the key')
+
+
 def test_an_owner_key_that_is_none_is_refused_and_nothing_is_learnt(world, media):
     node = world.start(FaceNode, embedder='dlib')
     picture = as_message(read(media, 'obama-1.jpg'))
