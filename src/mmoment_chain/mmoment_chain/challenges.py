@@ -22,7 +22,7 @@ from mmoment_chain.challenge_records import ChallengeRecord
 from mmoment_chain.clock import Clock
 from mmoment_chain.errors import Refused
 from mmoment_chain.memo_sign_in import signed_text, unsigned_transaction
-from mmoment_chain.rate_limit import RateLimit, RateLimiter, source_key
+from mmoment_chain.rate_limit import RateLimit, RateLimiter, SourceLimiter, source_keys
 from mmoment_chain.sign_in_text import Purpose, SignInTexts, require_same
 from mmoment_chain.siws import SignInMessage
 from mmoment_chain.store import Store, Transaction
@@ -46,11 +46,14 @@ IS_OLD_TEXT = re.compile(
     r'(?P<wallet>[1-9A-HJ-NP-Za-km-z]{32,44})\|(?P<ms>[0-9]{1,15})\|(?P<nonce>[A-Za-z0-9_\-]{8,128})'
 )
 
-# Anybody may ask in the name of any wallet: one source alone cannot use up what a wallet has.
+# Anybody may ask in the name of any wallet, so a wallet is counted at each source by itself: others
+# could use up what it has anywhere. It has less than the source: people share an address.
 SOURCE_LIMIT = RateLimit(burst=20, refill_s=3.0)
-WALLET_LIMIT = RateLimit(burst=30, refill_s=2.0)
+WALLET_LIMIT = RateLimit(burst=10, refill_s=6.0)
 # Answers are cheap to check, but not for nothing.
 ANSWER_LIMIT = RateLimit(burst=60, refill_s=0.5)
+# One in so many places is kept for the owner, if all others are taken.
+OWNERS_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class ChallengeSettings:
     wallet_limit: RateLimit = WALLET_LIMIT
     answer_limit: RateLimit = ANSWER_LIMIT
     kept_at_most: int = 4096
+    owner_wallet: str = ''  # for whom the last places are kept; empty: nobody
     old_text_enabled: bool = False
 
     def __post_init__(self) -> None:
@@ -70,9 +74,13 @@ class ChallengeSettings:
             raise ValueError(f'a challenge lives 10 to {LIFETIME_S:.0f} s')
         if self.kept_at_most < 1:
             raise ValueError('at least one challenge must be kept')
-        source, wallet = self.source_limit, self.wallet_limit
-        if source.burst > wallet.burst or source.refill_s < wallet.refill_s:
-            raise ValueError('a source may not ask more often than a wallet may be asked for')
+
+    @property
+    def kept_for_others(self) -> int:
+        """How many challenges are kept at most before only the owner gets one."""
+        if not self.owner_wallet:
+            return self.kept_at_most
+        return self.kept_at_most - self.kept_at_most // OWNERS_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +130,9 @@ class ChallengeBook:
         self._settings = settings
         self._clock = clock
         self._texts = SignInTexts(camera_id, domains, settings.chain_id)
-        self._source_limiter = RateLimiter(settings.source_limit, clock)
+        self._source_limiter = SourceLimiter(settings.source_limit, clock)
         self._wallet_limiter = RateLimiter(settings.wallet_limit, clock)
-        self._answer_limiter = RateLimiter(settings.answer_limit, clock)
+        self._answer_limiter = SourceLimiter(settings.answer_limit, clock)
         # Of this process: when each challenge ends by elapsed time, the oldest first.
         self._ends_s: OrderedDict[bytes, float] = OrderedDict()
         self._pruned_before_ms = 0
@@ -142,11 +150,11 @@ class ChallengeBook:
 
         Refused with 'bad_wallet', 'wrong_domain' or, before anything is kept, 'too_many'.
         """
-        self._source_limiter.take(source_key(source))
+        self._source_limiter.take(source)
         address = parse_wallet(wallet)
         if domain not in self._texts.domains:
             raise Refused('wrong_domain')
-        self._wallet_limiter.take(wallet)
+        self._wallet_limiter.take(f'{wallet} {source_keys(source)[-1]}')
         nonce = ''.join(secrets.choice(NONCE_SIGNS) for _ in range(NONCE_LENGTH))
         issued_ms, issued_s = self._clock.utc_ms(), self._clock.elapsed_s()
         expires_ms = issued_ms + round(self._settings.lifetime_s * 1000)
@@ -157,7 +165,7 @@ class ChallengeBook:
         )
         with self._store.transaction() as tx:
             ended = self._end_overdue(tx, issued_s)
-            self._make_room(tx, overdue=len(ended))
+            self._make_room(tx, wallet, overdue=len(ended))
             challenge_records.add(tx, record)
         with self._lock:
             for nonce_hash in ended:
@@ -179,7 +187,7 @@ class ChallengeBook:
 
         The bytes are those that the wallet returned: it may have written the text anew.
         """
-        self._answer_limiter.take(source_key(source))
+        self._answer_limiter.take(source)
         address = parse_wallet(wallet)
         text = _text_of(message)
         if IS_OLD_TEXT.fullmatch(text):
@@ -194,7 +202,7 @@ class ChallengeBook:
         self, wallet: str, transaction: bytes, source: str, purpose: Purpose = Purpose.CHECK_IN
     ) -> Answer:
         """As `check`, for a signed `memo_transaction`."""
-        self._answer_limiter.take(source_key(source))
+        self._answer_limiter.take(source)
         text = signed_text(parse_wallet(wallet), transaction)
         return self._check_text(wallet, text, purpose)
 
@@ -205,7 +213,7 @@ class ChallengeBook:
         """
         if answer.is_old_text:
             self._require_recent(answer.record.issued_ms)
-            self._make_room(tx)
+            self._make_room(tx, answer.wallet)
             is_first = challenge_records.add(tx, answer.record)
         else:
             self._require_in_time(answer.record)
@@ -313,18 +321,20 @@ class ChallengeBook:
             challenge_records.use(tx, nonce_hash, self._clock.utc_ms())
         return ended
 
-    def _make_room(self, tx: Transaction, overdue: int = 0) -> None:
+    def _make_room(self, tx: Transaction, wallet: str, overdue: int = 0) -> None:
         """Remove what is over by the wall clock, and refuse if too many are left."""
         now_ms = self._clock.utc_ms()
         challenge_records.prune(tx, now_ms)
         with self._lock:
             self._pruned_before_ms = max(self._pruned_before_ms, now_ms)
             kept = max(challenge_records.count(tx), len(self._ends_s) - overdue)
-        if kept >= self._settings.kept_at_most:
+        settings = self._settings
+        is_owner = wallet != '' and wallet == settings.owner_wallet
+        if kept >= (settings.kept_at_most if is_owner else settings.kept_for_others):
             raise Refused(
                 'too_many',
                 'Too many people are signing in: try again in some minutes',
-                retry_after_s=self._settings.lifetime_s,
+                retry_after_s=settings.lifetime_s,
             )
 
 

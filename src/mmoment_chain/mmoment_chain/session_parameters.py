@@ -91,7 +91,8 @@ class SessionParameters:
     )
     source_burst: int = parameter(
         SOURCE_LIMIT.burst,
-        'Challenges that one address gets at once',
+        'Challenges that one address gets at once; of IPv6 a /64, a /56 three times, a /48 12 times '
+        'as many',
         minimum=1,
         maximum=100_000,
         read_only=True,
@@ -106,14 +107,14 @@ class SessionParameters:
     )
     wallet_burst: int = parameter(
         WALLET_LIMIT.burst,
-        'Challenges for one wallet at once, whoever asks; not below source_burst',
+        'Challenges for one wallet at once, at one address',
         minimum=1,
         maximum=100_000,
         read_only=True,
     )
     wallet_refill_s: float = parameter(
         WALLET_LIMIT.refill_s,
-        'Then one in this time; not above source_refill_s',
+        'Then one in this time',
         unit='s',
         minimum=0.0001,
         maximum=3600.0,
@@ -121,7 +122,7 @@ class SessionParameters:
     )
     answer_burst: int = parameter(
         ANSWER_LIMIT.burst,
-        'Check-ins that one address may try at once',
+        'Check-ins that one address may try at once; of IPv6 as above',
         minimum=1,
         maximum=100_000,
         read_only=True,
@@ -170,5 +171,6 @@ def challenge_settings(parameters: SessionParameters) -> ChallengeSettings:
         source_limit=RateLimit(parameters.source_burst, parameters.source_refill_s),
         wallet_limit=RateLimit(parameters.wallet_burst, parameters.wallet_refill_s),
         answer_limit=RateLimit(parameters.answer_burst, parameters.answer_refill_s),
+        owner_wallet=parameters.owner_wallet,
         old_text_enabled=parameters.allow_legacy_sign_in,
     )

@@ -365,7 +365,7 @@ def test_a_thousand_challenges_from_one_source(store, clock):
     issue(book, source='2001:db8::1')
 
 
-def test_a_source_cannot_use_up_what_a_wallet_has(store, clock):
+def test_a_source_cannot_use_up_what_a_wallet_has_elsewhere(store, clock):
     book = new_book(store, clock, ChallengeSettings())
     for _ in range(100):
         try:
@@ -375,13 +375,50 @@ def test_a_source_cannot_use_up_what_a_wallet_has(store, clock):
     redeem(book, issue(book, source='203.0.113.7').text)
 
 
-def test_many_sources_cannot_ask_without_end_for_one_wallet(store, clock):
+def test_many_sources_cannot_lock_a_wallet_out(store, clock):
     book = new_book(store, clock, ChallengeSettings())
-    for number in range(30):
-        issue(book, source=f'198.51.100.{number}')
-    refused = refusal(issue, book, source='203.0.113.7')
-    assert (refused.code, refused.retry_after_s) == ('too_many', pytest.approx(2.0))
-    assert kept(store) == 30
+    for number in range(50):
+        for _ in range(20):
+            result(issue, book, WALLET, DOMAIN, f'198.51.100.{number}')
+    redeem(book, issue(book, source='203.0.113.7').text)
+
+
+def test_one_wallet_does_not_use_up_what_an_address_has(store, clock):
+    book = new_book(store, clock, ChallengeSettings())
+    for _ in range(10):
+        issue(book)
+    refused = refusal(issue, book)
+    assert (refused.code, refused.retry_after_s) == ('too_many', pytest.approx(6.0))
+    # As others in that address's network are, who share it.
+    issue(book, wallet=str(OTHER.pubkey()))
+    assert kept(store) == 11
+
+
+def test_one_home_cannot_take_the_places_of_all_others(store, clock):
+    book = new_book(store, clock, ChallengeSettings())
+    wallets = [wallet_text(number.to_bytes(32, 'big')) for number in range(1, 100)]
+    # A /48, whose every address asks, for as long as a challenge lives.
+    for second in range(LIFETIME_S):
+        for number in range(20):
+            network = (second * 20 + number) % 65536
+            source = f'2001:db8:1:{network:x}::1'
+            result(issue, book, wallets[number], DOMAIN, source)
+        clock.advance(1)
+    assert 240 < kept(store) < 4096 / 2
+    redeem(book, issue(book, source='2001:db8:2::1').text)
+
+
+def test_the_last_places_are_the_owners(store, clock):
+    settings = dataclasses.replace(NO_LIMITS, kept_at_most=32, owner_wallet=WALLET)
+    book = new_book(store, clock, settings)
+    other = str(OTHER.pubkey())
+    for _ in range(30):
+        issue(book, wallet=other)
+    assert code(issue, book, wallet=other) == 'too_many'
+    redeem(book, issue(book).text)
+    issue(book)
+    assert code(issue, book) == 'too_many'
+    assert kept(store) == 32
 
 
 def test_guessed_answers_are_limited_by_source(store, clock):
@@ -711,8 +748,6 @@ def test_nothing_but_digests_and_public_facts_is_in_the_table(book, store):
         {'lifetime_s': 9.0},
         {'lifetime_s': float('nan')},
         {'kept_at_most': 0},
-        {'source_limit': RateLimit(31, 3.0)},
-        {'source_limit': RateLimit(20, 1.0)},
     ],
 )
 def test_settings_that_would_weaken_this_are_refused(changes):

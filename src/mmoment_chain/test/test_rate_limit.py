@@ -4,7 +4,7 @@ import pytest
 from fake_clock import FakeClock
 
 from mmoment_chain.errors import Refused
-from mmoment_chain.rate_limit import RateLimit, RateLimiter, source_key
+from mmoment_chain.rate_limit import RateLimit, RateLimiter, SourceLimiter, source_keys
 
 
 def limiter(burst=3, refill_s=10.0, keys_at_most=100):
@@ -114,19 +114,72 @@ def test_many_threads_get_no_more_than_one():
 
 
 @pytest.mark.parametrize(
-    ('source', 'key'),
+    ('source', 'keys'),
     [
-        ('203.0.113.7', '203.0.113.7'),
-        ('::ffff:203.0.113.7', '203.0.113.7'),
-        ('2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'),
-        ('2001:0db8:0001:0002:ffff::1', '2001:db8:1:2::/64'),
-        ('ros', 'ros'),
-        ("'; DROP TABLE challenges; --", "'; DROP TABLE challenges; --"),
-        ('', ''),
+        ('203.0.113.7', ['203.0.113.7']),
+        ('::ffff:203.0.113.7', ['203.0.113.7']),
+        (
+            '2001:db8:1:2:3:4:5:6',
+            ['2001:db8:1::/48', '2001:db8:1::/56', '2001:db8:1:2::/64'],
+        ),
+        (
+            '2001:0db8:0001:0302:ffff::1',
+            ['2001:db8:1::/48', '2001:db8:1:300::/56', '2001:db8:1:302::/64'],
+        ),
+        ('ros', ['ros']),
+        ("'; DROP TABLE challenges; --", ["'; DROP TABLE challenges; --"]),
+        ('', ['']),
     ],
 )
-def test_a_source_is_its_owner(source, key):
-    assert source_key(source) == key
+def test_a_source_is_its_owner(source, keys):
+    assert source_keys(source) == tuple(keys)
+
+
+def of_sources(keys_at_most=1000):
+    clock = FakeClock()
+    return SourceLimiter(RateLimit(10, 6.0), clock, keys_at_most), clock
+
+
+def home(number, network='2001:db8:1'):
+    return f'{network}:{number:x}::1'
+
+
+def test_a_home_gets_a_little_more_than_one_address_whatever_its_addresses():
+    limited, clock = of_sources()
+    assert allowed(limited, home(0)) == 10
+    # A /56 has 256 networks, a /48 65536.
+    assert sum(allowed(limited, home(number), 20) for number in range(1, 256)) == 20
+    assert sum(allowed(limited, home(number), 20) for number in range(256, 5000, 16)) == 90
+    assert allowed(limited, home(0, '2001:db8:2')) == 10
+    assert allowed(limited, '203.0.113.7') == 10
+    clock.advance(6)
+    assert sum(allowed(limited, home(number), 20) for number in range(0, 5000, 16)) == 12
+
+
+def test_a_neighbour_in_the_network_who_asks_without_end_takes_nothing_from_others():
+    limited, _ = of_sources()
+    assert allowed(limited, home(1), 10_000) == 10
+    assert allowed(limited, home(2)) == 10
+    with pytest.raises(Refused) as caught:
+        limited.take(home(1))
+    assert caught.value.retry_after_s == pytest.approx(6.0)
+
+
+def test_a_home_does_not_use_up_the_buckets_that_others_need():
+    limited, _ = of_sources(keys_at_most=200)
+    for number in range(5000):
+        allowed(limited, home(number), 1)
+    assert len(limited) <= 120 + 40 + 1
+    assert allowed(limited, '203.0.113.7') == 10
+
+
+def test_who_shares_the_last_bucket_is_refused_before_it_is_taken_from():
+    limited, clock = of_sources(keys_at_most=1)
+    assert allowed(limited, 'first') == 10
+    assert allowed(limited, 'second') == 10
+    assert allowed(limited, 'third') == 0
+    clock.advance(60)
+    assert allowed(limited, 'fourth') == 10
 
 
 @pytest.mark.parametrize(

@@ -489,7 +489,6 @@ def test_somebody_without_a_session_is_forgotten_for_the_owner(world, anna):
         ({'default_rights': ['fly']}, "'fly'"),
         ({'domains': ['http://x/path']}, 'http://x/path'),
         ({'camera_id': 'a b'}, 'camera_id'),
-        ({'wallet_burst': 1}, 'a source may not ask more often'),
         ({'session_hours': 1000.0}, 'session_hours'),
     ],
 )

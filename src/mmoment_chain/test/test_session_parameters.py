@@ -38,7 +38,7 @@ def test_a_value_that_makes_no_sense_is_told_by_its_name(changes, told):
 
 @pytest.mark.parametrize(
     ('changes', 'told'),
-    [({'camera_id': 'a b'}, 'camera_id'), ({'wallet_burst': 1}, 'source')],
+    [({'camera_id': 'a b'}, 'camera_id'), ({'challenge_minutes': 0.1}, 'lives 10 to')],
 )
 def test_so_are_those_of_challenges(changes, told):
     with pytest.raises(ValueError, match=told):
@@ -46,4 +46,6 @@ def test_so_are_those_of_challenges(changes, told):
 
 
 def test_the_owner_is_taken_as_given():
-    assert session_settings(dataclasses.replace(DEFAULTS, owner_wallet=OWNER)).owner_wallet == OWNER
+    parameters = dataclasses.replace(DEFAULTS, owner_wallet=OWNER)
+    assert session_settings(parameters).owner_wallet == OWNER
+    assert challenge_settings(parameters).owner_wallet == OWNER
