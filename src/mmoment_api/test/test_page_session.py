@@ -15,13 +15,16 @@ from contextlib import contextmanager, suppress
 
 import pytest
 import rclpy
+from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionServer
 from rclpy.executors import MultiThreadedExecutor
+from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from mmoment_chain import camera_home, vault
 from mmoment_chain.device_keys import UnsealingKeys
 from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey, new_record_id
+from mmoment_chain.rights import DEFAULT_RIGHTS
 from mmoment_interfaces.action import EnrollFace
 from mmoment_interfaces.msg import FaceArray, StageStatus
 from mmoment_interfaces.srv import AdmitFace, ForgetFace
@@ -265,6 +268,16 @@ class Camera:
         assert client.wait_for_service(WAIT_S)
         client.call_async(Trigger.Request())
         return until(lambda: self.links()[count:])[0]
+
+    def everybody_may(self, *rights):
+        """From now on, also who is checked in already."""
+        name = f'/{self.namespace}/session_node/set_parameters'
+        client = self.faces.node.create_client(SetParameters, name)
+        assert client.wait_for_service(WAIT_S)
+        wish = Parameter('default_rights', value=list(rights)).to_parameter_msg()
+        answer = client.call_async(SetParameters.Request(parameters=[wish]))
+        (result,) = until(answer.result).results
+        assert result.successful, result.reason
 
     def open_check_in(self):
         def loaded():
@@ -541,6 +554,42 @@ def test_a_wallet_of_the_browser_checks_in(camera):
         assert template == TEMPLATE
     finally:
         camera.driver.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', added)
+
+
+def test_who_may_not_see_the_picture_is_told_so_and_has_their_card(camera):
+    camera.everybody_may('recognize', 'enroll')
+    try:
+        camera.driver.delete_all_cookies()
+        camera.open_check_in()
+        camera.check_in('Bea')
+        until(lambda: 'view' in camera.text('banner'))
+        assert not camera.shows('picture')
+        assert camera.text('overall') == 'no live picture'
+        # Longer than it takes to find a connection lost and to try again.
+        time.sleep(2)
+        assert 'lost' not in camera.text('banner')
+        picture(camera, 'no-view')
+        camera.find('check-out-button').click()
+        until(lambda: camera.is_at('/check-in'))
+    finally:
+        camera.everybody_may(*DEFAULT_RIGHTS)
+
+
+def test_who_may_see_the_picture_no_longer_is_told_so_at_once(camera):
+    camera.open_check_in()
+    camera.check_in()
+    until(lambda: 'Connected' in camera.text('log'))
+    camera.everybody_may('recognize', 'enroll')
+    try:
+        until(lambda: 'view' in camera.text('banner') and not camera.shows('picture'))
+        time.sleep(2)
+        assert 'lost' not in camera.text('banner')
+        assert camera.shows('session')
+    finally:
+        camera.everybody_may(*DEFAULT_RIGHTS)
+    camera.find('session-renew').click()
+    until(lambda: not camera.shows('banner') and camera.shows('picture'))
+    until(lambda: camera.text('overall') != 'no live picture')
 
 
 def test_nothing_was_refused_or_thrown_and_no_secret_was_logged(camera):

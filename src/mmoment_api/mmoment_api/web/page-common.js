@@ -93,12 +93,16 @@ export function isOwner() {
   return Boolean(state.me?.owner);
 }
 
+// As far as the camera has said who looks.
+export function may(right) {
+  return isOwner() || Boolean(state.me?.rights.includes(right));
+}
+
 // What this person may not do is not shown: data-needs names a right, owner, or link (of the owner).
 export async function showWhatIsMine() {
   state.me = await call('/api/session');
-  const { owner, link, rights } = state.me;
-  const may = (need) => (need === 'link' ? link : owner || rights.includes(need));
-  for (const node of document.querySelectorAll('[data-needs]')) node.hidden = !may(node.dataset.needs);
+  const has = (need) => (need === 'link' ? state.me.link : may(need));
+  for (const node of document.querySelectorAll('[data-needs]')) node.hidden = !has(node.dataset.needs);
 }
 
 // What cannot be undone takes two clicks, the second within a few seconds.

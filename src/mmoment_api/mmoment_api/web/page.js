@@ -1,7 +1,7 @@
 // The page: events come in here, and each part of the page is told what concerns it.
 
 import {
-  $, PART_NAMES, banner, call, element, isOwner, log, setText, showWhatIsMine, signedOut, state,
+  $, PART_NAMES, banner, call, element, isOwner, log, may, setText, state,
 } from './page-common.js';
 import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
 import { renderPeople, showVision, startPeople, takeEnrollment } from './page-people.js';
@@ -16,6 +16,9 @@ const RETRY_LAST_MS = 8000;
 const SILENCE_MS = 4000;
 const RENDER_MS = 200;
 const DROPS_WORTH_TELLING = 30;
+// What happens is told by the right to see it; everything else on the page does without.
+const NO_VIEW = 'You lack the right “view” here, so there is no live picture. The owner of the camera '
+  + 'can grant it; then reload this page.';
 
 /* --- health -------------------------------------------------------------------------------- */
 
@@ -91,9 +94,12 @@ const TAKE = {
 };
 
 let retryMs = RETRY_FIRST_MS;
+let retryTimer = 0;
 let socket = null;
 
 function connect() {
+  retryTimer = 0;
+  if (!may('view')) return;
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   socket = new WebSocket(`${scheme}://${location.host}/api/events`);
   const mine = socket;
@@ -116,27 +122,41 @@ function connected() {
   showSwitches();
 }
 
+// Who has no right to see is told so, and not that the camera is away.
+function showSight() {
+  if (!state.me || may('view')) return;
+  $('overall').dataset.state = 'starting';
+  setText($('overall'), 'no live picture');
+  banner(NO_VIEW);
+}
+
 function lost() {
+  socket = null;
   if (state.connected) log('Connection lost');
   state.connected = false;
   $('overall').dataset.state = 'error';
   setText($('overall'), 'disconnected');
-  banner('Connection to the camera lost. Trying again…');
+  if (may('view')) banner('Connection to the camera lost. Trying again…');
   retryPicture();
-  // Tells being signed out, for instance by a restart, from a camera that is not there.
-  fetch('/api/session', { cache: 'no-store' })
-    .then((response) => { if (response.status === 401) signedOut(); })
-    .catch(() => {});
-  setTimeout(connect, retryMs * (0.75 + Math.random() / 2));
+  // Tells being signed out, for instance by a restart, and a right that was taken back from a camera
+  // that is not there.
+  askAgain();
+  retryTimer = setTimeout(connect, retryMs * (0.75 + Math.random() / 2));
   retryMs = Math.min(retryMs * 2, RETRY_LAST_MS);
+}
+
+function askAgain() {
+  showSession().catch(() => {}).then(showSight);
 }
 
 function watch() {
   if (state.connected && Date.now() - state.heard > SILENCE_MS) {
     const old = socket;
-    socket = null;
-    old.close();
     lost();
+    old.close();
+  } else if (!socket && !retryTimer) {
+    // Not before the camera says that the right to see is there (again).
+    connect();
   }
 }
 
@@ -149,7 +169,7 @@ function render() {
 async function untilKnown() {
   for (;;) {
     try {
-      await showWhatIsMine();
+      await showSession();
       return;
     } catch (error) {
       if (error.isSignedOut) throw error;
@@ -168,9 +188,14 @@ async function start() {
     location.reload();
   });
   setInterval(render, RENDER_MS);
-  setInterval(watch, 1000);
   await untilKnown();
+  showSight();
   connect();
+  setInterval(watch, 1000);
+  // Nobody tells a page that may see nothing what happens.
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden && !socket) askAgain();
+  });
   const { name } = await call('/');
   setText($('camera-name'), name);
   document.title = name;
