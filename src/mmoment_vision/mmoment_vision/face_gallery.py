@@ -104,7 +104,7 @@ class FaceGallery:
         if row == len(self._rows):
             self._grow()
         self._rows[row] = template.values
-        self._inverse_lengths[row] = 1.0 / np.linalg.norm(template.values.astype(np.float64))
+        self._inverse_lengths[row] = 1.0 / template.length()
         self._owners.append(identity)
         self._rows_of.setdefault(identity, []).append(row)
 

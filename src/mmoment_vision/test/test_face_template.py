@@ -1,3 +1,8 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -127,3 +132,64 @@ def test_wiped_values_are_gone():
     values = template.values
     template.wipe()
     assert not values.any()
+    with pytest.raises(ValueError, match='wiped'):
+        _ = template.values
+
+
+# Takes a template into locked memory, has a gallery know it, and waits.
+KEEPER = """
+import os, sys
+from mmoment_chain.secret_bytes import SecretBytes
+from mmoment_vision.face_embedding import OpenSet
+from mmoment_vision.face_gallery import FaceGallery
+from mmoment_vision.face_template import FaceTemplate
+
+size, dimension = map(int, sys.argv[1:])
+secret = SecretBytes(size)
+assert os.readv(0, [secret.view]) == size
+template = FaceTemplate.from_bytes(secret.view)
+gallery = FaceGallery('model', dimension, OpenSet(0.5, 0.0))
+gallery.add('ann', template)
+print('ready', flush=True)
+os.read(0, 1)
+"""
+
+
+def areas_of(process):
+    """Start, end and flags of the memory areas that a process writes to.
+
+    But for its stack: registers are saved there, also those through which bytes are copied, and the
+    next calls overwrite them.
+    """
+    areas = []
+    for line in Path(f'/proc/{process}/smaps').read_text(encoding='ascii').splitlines():
+        area = re.match(r'([0-9a-f]+)-([0-9a-f]+) (.{4})', line)
+        if area:
+            start, end, rights = int(area[1], 16), int(area[2], 16), area[3]
+            is_ours = rights.startswith('rw') and not line.endswith('[stack]')
+        elif line.startswith('VmFlags:') and is_ours:
+            areas.append((start, end, line.split()[1:]))
+    return areas
+
+
+def test_a_template_that_was_opened_is_in_locked_memory_alone():
+    """Looks for its values, in each type that they could be converted to, from outside."""
+    content = FaceTemplate.quantised('model', embedding()).to_bytes()
+    # Not from the start: what is freed is overwritten there.
+    values = np.frombuffer(content, np.int8, 64, len(content) - 256)
+    types = ('int8', 'int16', 'int32', 'int64', 'float32', 'float64')
+    needles = {name: values.astype(name).tobytes() for name in types}
+    command = [sys.executable, '-c', KEEPER, str(len(content)), '512']
+    found = set()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
+        keeper.stdin.write(content)
+        keeper.stdin.flush()
+        assert keeper.stdout.readline() == b'ready\n'
+        with open(f'/proc/{keeper.pid}/mem', 'rb', 0) as memory:
+            for start, end, flags in areas_of(keeper.pid):
+                memory.seek(start)
+                there = memory.read(end - start)
+                place = 'secret' if 'dd' in flags else 'ordinary'
+                found |= {(name, place) for name, text in needles.items() if text in there}
+        keeper.stdin.close()
+    assert found == {('int8', 'secret')}
