@@ -93,6 +93,20 @@ class SealedTemplate:
     camera_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedPerson:
+    """What is gone of a person who was erased; what is not yet, `session_node` goes on with.
+
+    media_erased: photos and clips; false as well where no part keeps any.
+    """
+
+    records: int
+    face_forgotten: bool
+    traces_cleaned: bool
+    media_erased: bool
+    message: str = ''
+
+
 class SessionControl(Protocol):
     """What can be asked of `session_node`; raises `ApiError` for what it refuses, or if it is away."""
 
@@ -130,8 +144,8 @@ class SessionControl(Protocol):
     async def get_template(self, wallet: str) -> SealedTemplate:
         """The sealed template of a person."""
 
-    async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> int:
-        """Erase a person, by their token or, for the owner, by wallet: how many records."""
+    async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> ErasedPerson:
+        """Erase a person, by their token or, for the owner, by wallet."""
 
 
 _STATUS = {
@@ -144,6 +158,7 @@ _STATUS = {
             'bad_wallet',
             'malformed',
             'unknown_right',
+            'bad_duration',
             'bad_envelope',
             'wrong_key',
             'wrong_model',
@@ -161,6 +176,7 @@ _FIELD = {
     'bad_wallet': 'wallet_address',
     'malformed': 'message',
     'unknown_right': 'rights',
+    'bad_duration': 'hours',
     'no_consent': 'consent_version',
 }
 _NO_TOKEN = ('missing_right', 'no_right')

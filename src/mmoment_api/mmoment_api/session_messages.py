@@ -15,6 +15,7 @@ from mmoment_api.session_control import (
     SESSIONS,
     Challenge,
     CheckInWish,
+    ErasedPerson,
     GivenTemplate,
     OpenedSession,
     SealedTemplate,
@@ -139,7 +140,8 @@ class SessionCalls:
     async def list_sessions(self) -> list[SessionRecord]:
         """See `SessionControl`."""
         answer = await self._ask('list_sessions', ListSessions.Request())
-        return [session_record(item) for item in answer.sessions]
+        # Who asks is known here already: a refusal is the fault of session_node.
+        return [session_record(item) for item in _check(answer, 503).sessions]
 
     async def revoke_sessions(self, session_id: str, identity: str) -> int:
         """See `SessionControl`."""
@@ -184,10 +186,17 @@ class SessionCalls:
             answer.camera_id,
         )
 
-    async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> int:
+    async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> ErasedPerson:
         """See `SessionControl`."""
         request = ForgetPerson.Request(token=token, wallet=wallet, confirm_media=confirm_media)
-        return int(_check(await self._ask('forget_person', request, FORGET_WAIT_S)).erased)
+        answer = _check(await self._ask('forget_person', request, FORGET_WAIT_S))
+        return ErasedPerson(
+            answer.erased,
+            answer.face_forgotten,
+            answer.traces_cleaned,
+            answer.media_erased,
+            answer.message,
+        )
 
     async def _ask(self, name: str, request: Any, wait_s: float | None = None) -> Any:
         return await self._call(self._clients[name], request, SESSIONS, wait_s)

@@ -178,10 +178,16 @@ class PersonForgetRequest(BaseModel):
 
 
 class PersonForgetAnswer(Success):
-    """Nothing personal is left."""
+    """The records are erased; what is not done yet, the camera goes on with by itself."""
 
     wallet_address: str
     erased: int = Field(description='Records that were erased')
+    face_forgotten: bool = Field(description='The camera does not know the face any more')
+    traces_cleaned: bool = Field(description='Gone from all files of the store')
+    media_erased: bool = Field(
+        description='Photos and clips are deleted; false as well if none are kept'
+    )
+    message: str
 
 
 class TemplateAnswer(Success):

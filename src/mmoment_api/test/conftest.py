@@ -24,6 +24,7 @@ from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
 from mmoment_api.session_control import (
     Challenge,
+    ErasedPerson,
     OpenedSession,
     SealedTemplate,
     SessionRecord,
@@ -140,6 +141,7 @@ class FakeSessionControl:
         self.asked = []
         self.opened = {}
         self.kept = {}
+        self.erased = ErasedPerson(3, True, True, False)
         self.utc_ms = 1_700_000_000_000
 
     def open(self, wallet, rights=('view', 'enroll', 'recognize'), **changes):
@@ -246,7 +248,7 @@ class FakeSessionControl:
         self._ask('forget_person', token, wallet, confirm_media)
         gone = self._record(token).identity if token else wallet
         self.opened = {key: item for key, item in self.opened.items() if item.identity != gone}
-        return 3
+        return self.erased
 
 
 @dataclass

@@ -440,6 +440,11 @@ def test_two_clicks_and_they_are_forgotten(camera):
     button.click()
     until(lambda: camera.is_at('/check-in'))
     assert wallet in until(lambda: camera.faces.forgotten)
+    # The camera's own words of what is done.
+    assert until(lambda: camera.text('check-in-message'))
+    camera.driver.refresh()
+    until(lambda: 'Demo key' in camera.find('wallet-choice').text)
+    assert camera.text('check-in-message') == ''
     camera.check_in()
     until(lambda: 'no template' in camera.text('template-state'))
 

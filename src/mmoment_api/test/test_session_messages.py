@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import rclpy
@@ -19,7 +20,12 @@ from mmoment_api.errors import ApiError
 from mmoment_api.events import EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.person_sessions import PersonSessions
-from mmoment_api.session_control import CheckInWish, GivenTemplate, SessionRecord
+from mmoment_api.session_control import (
+    CheckInWish,
+    ErasedPerson,
+    GivenTemplate,
+    SessionRecord,
+)
 from mmoment_api.session_messages import CHANGES, SERVICES, session_event
 from mmoment_api.session_topics import SessionTopics
 from mmoment_interfaces.msg import Session, SessionArray, SessionEvent, StageStatus
@@ -112,9 +118,7 @@ class TwoNodes:
             'renew_session': 'get_session',
             'revoke_sessions': 'revoke_session',
         }.get(method, method)
-        self.answers[service] = (
-            answer if service == 'list_sessions' else {'success': True, **answer}
-        )
+        self.answers[service] = {'success': True, **answer}
         until(lambda: self.state.is_heard('session_node'))
 
         async def body():
@@ -208,10 +212,18 @@ def test_what_is_kept_and_erased(graph):
         camera_id='camera',
     )
     assert (kept.envelope, kept.camera_key, kept.camera_id) == (b'sealed', b'k' * 32, 'camera')
-    erased, asked = graph.call('forget_person', TOKEN, '', True, erased=4)
-    assert (erased, asked.token, asked.wallet, asked.confirm_media) == (4, TOKEN, '', True)
     _, asked = graph.call('check_out', TOKEN)
     assert (asked.token, asked.session_id) == (TOKEN, '')
+
+
+@pytest.mark.parametrize('done', ['face_forgotten', 'traces_cleaned', 'media_erased'])
+def test_what_an_erasure_has_done_and_left(graph, done):
+    erased, asked = graph.call(
+        'forget_person', TOKEN, '', True, erased=4, message='Soon', **{done: True}
+    )
+    assert erased == replace(ErasedPerson(4, False, False, False, 'Soon'), **{done: True})
+    assert (asked.token, asked.wallet, asked.confirm_media) == (TOKEN, '', True)
+    assert (asked.message, asked.signature, asked.memo_transaction) == ('', '', '')
 
 
 @pytest.mark.parametrize(
@@ -229,6 +241,9 @@ def test_what_is_kept_and_erased(graph):
         ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),
         ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 422, 'no_consent'),
         ('get_template', (ANN,), 'no_template', 404, 'no_template'),
+        ('grant_rights', (ANN, ['view'], 1e9, False), 'bad_duration', 422, 'bad_duration'),
+        ('list_sessions', (), 'not_kept', 503, 'not_kept'),
+        ('list_sessions', (), 'another', 503, 'another'),
         ('forget_person', ('', ANN, False), 'bad_wallet', 422, 'bad_wallet'),
         ('check_out', (TOKEN,), '', 503, 'part_not_running'),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.errors import ApiError
-from mmoment_api.session_control import GivenTemplate, refused_by_session
+from mmoment_api.session_control import ErasedPerson, GivenTemplate, refused_by_session
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
@@ -441,7 +441,15 @@ def test_people_erase_themselves(ann, session_control):
     (token,) = session_control.opened
     assert ann.post('/api/person/forget', json={'wallet_address': BEN}).status_code == 403
     answer = ann.post('/api/person/forget', json={'confirm_media': True})
-    assert answer.json() == {'success': True, 'wallet_address': ANN, 'erased': 3}
+    assert answer.json() == {
+        'success': True,
+        'wallet_address': ANN,
+        'erased': 3,
+        'face_forgotten': True,
+        'traces_cleaned': True,
+        'media_erased': False,
+        'message': 'Forgotten',
+    }
     assert session_control.asked_for('forget_person') == [('forget_person', token, '', True)]
     assert 'max-age=0' in answer.headers['set-cookie'].lower()
     assert ann.get('/api/session').status_code == 401
@@ -452,6 +460,14 @@ def test_the_owner_erases_whom_they_name(owner, session_control):
     answer = owner.post('/api/person/forget', json={'wallet_address': ANN})
     assert answer.json()['erased'] == 3
     assert session_control.asked_for('forget_person') == [('forget_person', '', ANN, False)]
+
+
+def test_what_is_not_erased_yet_is_told(owner, session_control):
+    session_control.erased = ErasedPerson(2, False, False, True, 'Files are still cleaned')
+    answer = owner.post('/api/person/forget', json={'wallet_address': ANN}).json()
+    assert (answer['erased'], answer['message']) == (2, 'Files are still cleaned')
+    told = (answer['face_forgotten'], answer['traces_cleaned'], answer['media_erased'])
+    assert told == (False, False, True)
 
 
 # --- health -------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ async def post_forget(
 ) -> Response:
     """Erase a person: template, personal fields of sessions and events, and media if confirmed.
 
-    People erase themselves; the owner may name a wallet. What is left reveals nobody.
+    People erase themselves; the owner may name a wallet. What is left reveals nobody. The answer
+    says what is done, and what the camera is still at.
     """
     body = await read_model(request, PersonForgetRequest)
     own = person.record.identity if person is not None else None
@@ -93,7 +94,15 @@ async def post_forget(
     for record in services.sessions.live:
         if record.identity == wallet:
             services.sessions.hear_change(record.session_id, wallet, is_over=True)
-    response = JSONResponse(PersonForgetAnswer(wallet_address=wallet, erased=erased).model_dump())
+    answer = PersonForgetAnswer(
+        wallet_address=wallet,
+        erased=erased.records,
+        face_forgotten=erased.face_forgotten,
+        traces_cleaned=erased.traces_cleaned,
+        media_erased=erased.media_erased,
+        message=erased.message or 'Forgotten',
+    )
+    response = JSONResponse(answer.model_dump())
     if person is None or not is_own:
         return response
     services.sessions.hear_change(person.record.session_id, wallet, is_over=True)

@@ -26,6 +26,21 @@ function say(text, tone = 'bad') {
   setText($('check-in-message'), text);
 }
 
+// To whoever has checked out here: what the camera said, told once. Elsewhere, the page that comes
+// next tells it.
+const FAREWELL = 'farewell';
+
+export function bidFarewell(text, { here }) {
+  if (here) say(text, 'ok');
+  else sessionStorage.setItem(FAREWELL, text);
+}
+
+function tellFarewell() {
+  const text = sessionStorage.getItem(FAREWELL);
+  sessionStorage.removeItem(FAREWELL);
+  if (text) say(text, 'ok');
+}
+
 function offer(id, label) {
   const option = document.createElement('option');
   option.value = id;
@@ -95,6 +110,7 @@ async function submit(event, done) {
 }
 
 export function startCheckIn(done) {
+  tellFarewell();
   if (!globalThis.isSecureContext) {
     say('Browsers offer wallets and keys on https:// and on this machine only.');
     $('check-in-button').disabled = true;

@@ -1,6 +1,6 @@
 // The card of whoever is checked in: rights, expiry, renewal, being recognised, being forgotten.
 
-import { checkIn, startCheckIn, walletOf } from './check-in.js';
+import { bidFarewell, checkIn, startCheckIn, walletOf } from './check-in.js';
 import { CONSENTS } from './consent.js';
 import {
   $, askTwice, element, log, post, setText, shortName, showWhatIsMine, state, words,
@@ -93,10 +93,12 @@ export function takeSession(event) {
   if (['renewed', 'rights_changed'].includes(event.change)) showSession().catch(() => {});
 }
 
-async function leave() {
+async function leave(farewell = '') {
   // Without the owner's link, nothing on this page is left to be seen.
-  if (state.me.link) await showSession();
-  else location.assign('/check-in');
+  const { link } = state.me;
+  if (link) await showSession();
+  bidFarewell(farewell, { here: link });
+  if (!link) location.assign('/check-in');
 }
 
 /* --- being recognised ---------------------------------------------------------------------- */
@@ -157,9 +159,9 @@ async function restore(file) {
 
 async function forgetMe() {
   const wallet = state.me.session.wallet_address;
-  await post('/api/person/forget', { confirm_media: false });
+  const { message } = await post('/api/person/forget', { confirm_media: false });
   await forgetAll(wallet);
-  await leave();
+  await leave(message);
 }
 
 /* --- start --------------------------------------------------------------------------------- */
