@@ -23,6 +23,8 @@ REASONS = (ASKED, ABSENT, EXPIRED, REVOKED, FORGOTTEN, REPLACED)
 # Kinds of entries in the event log. The session is a personal field: it links entries of a person.
 LOG_CHECKED_IN, LOG_CHECKED_OUT = 'checked_in', 'checked_out'
 LOG_RENEWED, LOG_RIGHTS = 'renewed', 'rights_changed'
+LOG_GRANTED, LOG_TAKEN_BACK = 'right_granted', 'right_taken_back'
+LOG_GRANT_ENDED = 'grant_ended'
 LOG_SESSION = 'session'
 
 

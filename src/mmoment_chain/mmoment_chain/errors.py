@@ -30,6 +30,7 @@ REFUSALS = {
     'too_many_sessions': 'As many people as this camera takes are checked in',
     'missing_right': 'You do not have the right to do this',
     'unknown_right': 'There is no such right',
+    'bad_duration': 'A right is given for 0 (until it is taken back) to 87660 hours, ten years',
     'not_owner': 'Only the owner of this camera may do this',
     # Vault and consent
     'no_consent': 'This needs a consent that was not given, or was withdrawn',

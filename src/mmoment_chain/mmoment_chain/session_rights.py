@@ -10,7 +10,15 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from mmoment_chain import event_log, grant_records, rights, session_records
-from mmoment_chain.check_out import LOG_RIGHTS, LOG_SESSION, Change, ChangeKind
+from mmoment_chain.check_out import (
+    LOG_GRANT_ENDED,
+    LOG_GRANTED,
+    LOG_RIGHTS,
+    LOG_SESSION,
+    LOG_TAKEN_BACK,
+    Change,
+    ChangeKind,
+)
 from mmoment_chain.errors import Refused
 from mmoment_chain.grant_records import Grant
 from mmoment_chain.session_settings import SessionSettings
@@ -19,6 +27,8 @@ from mmoment_chain.wallet import parse_wallet
 
 # The role, not a wallet: a grant outlives a change of the owner's wallet.
 OWNER = 'owner'
+# Ten years; whatever is meant to last longer is granted until it is taken back.
+LONGEST_GRANT_S = 87_660 * 3600.0
 
 
 class SessionRights:
@@ -41,9 +51,12 @@ class SessionRights:
     def grant(self, wallet: str, names: Iterable[str], seconds: float) -> frozenset[str]:
         """Give a wallet these rights, for so long or (0) until they are taken back.
 
-        Returns what it has then. Refused 'bad_wallet', 'unknown_right'.
+        Returns what it has then. Refused 'bad_wallet', 'unknown_right', 'bad_duration'.
         """
         parse_wallet(wallet)
+        # NaN is not between them either.
+        if not 0 <= seconds <= LONGEST_GRANT_S:
+            raise Refused('bad_duration')
         wanted = rights.checked(names)
         if not wanted:
             raise Refused('unknown_right', f'Name the rights: {", ".join(rights.RIGHTS)}')
@@ -52,6 +65,8 @@ class SessionRights:
             ends_ms = now_ms + round(seconds * 1000) if seconds > 0 else None
             for right in sorted(wanted):
                 grant_records.put(tx, Grant(wallet, right, OWNER, now_ms, ends_ms))
+            data = {'rights': rights.in_order(wanted), 'ends_ms': ends_ms}
+            event_log.append(tx, LOG_GRANTED, wallet, data)
             changes, held = self._sync(tx, wallet), self.of(tx, wallet)
         self._tell_all(changes)
         return held
@@ -64,8 +79,9 @@ class SessionRights:
         parse_wallet(wallet)
         wanted = rights.checked(names) or frozenset(rights.RIGHTS)
         with self._store.transaction() as tx:
-            for right in sorted(wanted):
-                grant_records.remove(tx, wallet, right)
+            taken = [right for right in sorted(wanted) if grant_records.remove(tx, wallet, right)]
+            if taken:
+                event_log.append(tx, LOG_TAKEN_BACK, wallet, {'rights': rights.in_order(taken)})
             changes, held = self._sync(tx, wallet), self.of(tx, wallet)
         self._tell_all(changes)
         return held
@@ -77,10 +93,15 @@ class SessionRights:
                 session.rights == self.of(query, session.wallet or '')
                 for session in session_records.open_sessions(query)
             )
+            is_same = is_same and not _over(query, query.utc_ms())
         if is_same:
             return
         with self._store.transaction() as tx:
-            grant_records.prune(tx, tx.utc_ms())
+            now_ms = tx.utc_ms()
+            for wallet, ended in _over(tx, now_ms).items():
+                data = {'rights': rights.in_order(ended)}
+                event_log.append(tx, LOG_GRANT_ENDED, wallet, data)
+            grant_records.prune(tx, now_ms)
             changes = self._sync(tx)
         self._tell_all(changes)
 
@@ -101,6 +122,15 @@ class SessionRights:
     def _tell_all(self, changes: Iterable[Change]) -> None:
         for change in changes:
             self._tell(change)
+
+
+def _over(query: Query, now_ms: int) -> dict[str, list[str]]:
+    """Rights by wallet whose grants ended by themselves and are still there."""
+    over: dict[str, list[str]] = {}
+    for grant in grant_records.everything(query):
+        if grant.expires_ms is not None and grant.expires_ms < now_ms:
+            over.setdefault(grant.wallet, []).append(grant.right)
+    return over
 
 
 def move_grants(tx: Transaction, shift_ms: int) -> None:

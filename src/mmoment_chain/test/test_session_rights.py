@@ -3,9 +3,11 @@ import dataclasses
 import pytest
 from book_world import ANNA, BEN, OWNER, BookWorld
 
+from mmoment_chain import event_log
 from mmoment_chain.check_out import ChangeKind
 from mmoment_chain.errors import Refused
 from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
+from mmoment_chain.session_rights import LONGEST_GRANT_S
 
 DEFAULTS = frozenset(DEFAULT_RIGHTS)
 
@@ -21,6 +23,15 @@ def code(function, *arguments):
     with pytest.raises(Refused) as caught:
         function(*arguments)
     return caught.value.code
+
+
+def logged(world):
+    """Every entry about Anna's grants."""
+    with world.store.reading() as query:
+        events = event_log.of_subject(query, ANNA)
+    return [
+        (one.kind, dict(one.data)) for one in events if 'grant' in one.kind or 'tak' in one.kind
+    ]
 
 
 def held(world, token):
@@ -85,3 +96,36 @@ def test_what_makes_no_sense_is_refused(world):
     assert code(world.book.rights.grant, ANNA, ['fly'], 0) == 'unknown_right'
     assert code(world.book.rights.grant, ANNA, [], 0) == 'unknown_right'
     assert code(world.book.rights.take_back, ANNA, ['fly']) == 'unknown_right'
+
+
+@pytest.mark.parametrize(
+    'seconds', [-1, -1e-9, float('nan'), float('inf'), -float('inf'), 1e30, LONGEST_GRANT_S + 1]
+)
+def test_no_duration_that_makes_no_sense_becomes_a_grant(world, seconds):
+    assert code(world.book.rights.grant, ANNA, ['stream'], seconds) == 'bad_duration'
+    assert world.book.rights.take_back(ANNA, []) == DEFAULTS
+    assert logged(world) == []
+
+
+def test_grants_are_in_the_event_log_whether_somebody_is_there_or_not(world):
+    rights, now_ms = world.book.rights, world.clock.utc_ms()
+    rights.grant(ANNA, ['stream', 'admin'], 0)
+    rights.take_back(ANNA, ['stream', 'view'])
+    rights.take_back(ANNA, ['stream'])
+    rights.grant(ANNA, ['stream'], LONGEST_GRANT_S)
+    ends_ms = now_ms + round(LONGEST_GRANT_S * 1000)
+    assert logged(world) == [
+        ('right_granted', {'rights': ['stream', 'admin'], 'ends_ms': None}),
+        ('right_taken_back', {'rights': ['stream']}),
+        ('right_granted', {'rights': ['stream'], 'ends_ms': ends_ms}),
+    ]
+
+
+def test_a_grant_that_ends_by_itself_is_logged_once(world):
+    world.book.rights.grant(ANNA, ['stream'], 3)
+    world.wait(2)
+    assert len(logged(world)) == 1
+    world.wait(5)
+    assert logged(world)[1:] == [('grant_ended', {'rights': ['stream']})]
+    with world.store.reading() as query:
+        assert event_log.verify(query).is_good
