@@ -129,7 +129,7 @@ class WrappedKey:
         return WRAPPED_KEY.pack(WRAPPED_KEY_MAGIC, LAYOUT_VERSION, *parts)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> WrappedKey:
+    def from_bytes(cls, data: bytes | bytearray) -> WrappedKey:
         """Wrapped key that `to_bytes` wrote. Raises Refused 'bad_envelope' for anything else."""
         _check(data, WRAPPED_KEY, WRAPPED_KEY_MAGIC, 'a wrapped key')
         if len(data) != WRAPPED_KEY.size:
@@ -140,7 +140,7 @@ class WrappedKey:
         return cls(camera_key_id, expires_ms, sealed_key)
 
 
-def _check(data: bytes, layout: struct.Struct, magic: bytes, name: str) -> None:
+def _check(data: bytes | bytearray, layout: struct.Struct, magic: bytes, name: str) -> None:
     if len(data) < layout.size or data[: len(magic)] != magic:
         raise Refused('bad_envelope', f'These bytes are not {name}')
     version = data[len(magic)]

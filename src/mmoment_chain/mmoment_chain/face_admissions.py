@@ -29,12 +29,12 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """face_node is to know somebody."""
+    """face_node is to know somebody. Whoever makes the call wipes the key."""
 
     wallet: str
     display_name: str
     record_id: str  # of the template
-    wrapped_key: bytes = field(repr=False)  # empty: the camera keeps the template itself
+    wrapped_key: bytearray = field(repr=False)  # empty: the camera keeps the template itself
 
 
 Call = Forget | Admit
@@ -200,7 +200,7 @@ class FaceAdmissions:
                 is_settled = person.is_known or person.is_refused
                 if not is_settled and person.again_s <= now_s:
                     person.again_s = now_s + RETRY_S
-                    key = b'' if person.wrapped_key is None else bytes(person.wrapped_key.view)
+                    key = bytearray(person.wrapped_key.view if person.wrapped_key else b'')
                     return Admit(wallet, person.display_name, person.record_id, key)
         return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from mmoment_chain.face_admissions import Admit, Call, FaceAdmissions, Forget
+from mmoment_chain.secret_bytes import wipe
 from mmoment_chain.template_keeping import TemplateKeeping
 from mmoment_interfaces.srv import AdmitFace, ForgetFace
 from mmoment_node.managed_node import ManagedNode
@@ -88,9 +90,12 @@ class FaceClient:
             if request is None:
                 return self._admissions.done(call, 'The template is not kept here any more')
         if not client.service_is_ready():
+            _wipe_key(call, request)
             return False
         answered = threading.Event()
         future = client.call_async(request)
+        # Written into the middleware's memory by now.
+        _wipe_key(call, request)
         future.add_done_callback(lambda _: answered.set())
         if not answered.wait(ANSWER_PATIENCE_S):
             client.remove_pending_request(future)
@@ -103,12 +108,18 @@ class FaceClient:
     def _admit_request(self, call: Admit) -> AdmitFace.Request | None:
         record = self._keeping.get(call.record_id)
         if record is None or record.wallet != call.wallet:
+            wipe(call.wrapped_key)
             return None
         return AdmitFace.Request(
             identity=call.wallet,
             envelope=record.envelope,
             record_id=record.record_id,
             model_id=record.model_id,
-            wrapped_key=call.wrapped_key,
+            wrapped_key=array.array('B', call.wrapped_key),
             display_name=call.display_name,
         )
+
+
+def _wipe_key(call: Call, request: Any) -> None:
+    if isinstance(call, Admit):
+        wipe(call.wrapped_key, memoryview(request.wrapped_key))

@@ -102,7 +102,7 @@ class TemplateKeeping:
             return template_records.get(query, record_id)
 
     def for_recognition(
-        self, session: Session, wrapped_key: bytes, now_ms: int
+        self, session: Session, wrapped_key: bytes | bytearray, now_ms: int
     ) -> TemplateRecord | None:
         """The template that face_node may open now; None: the person asked for no recognition.
 
@@ -151,7 +151,7 @@ class TemplateKeeping:
             )
 
 
-def good_for_s(wrapped_key: bytes, now_ms: int) -> float:
+def good_for_s(wrapped_key: bytes | bytearray, now_ms: int) -> float:
     """How long a wrapped key is good; for ever where the camera keeps the template itself.
 
     A check-out ends it before.

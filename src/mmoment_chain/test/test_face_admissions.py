@@ -44,6 +44,15 @@ def test_somebody_is_admitted_once_with_their_key(faces):
     assert calls(faces) == []
 
 
+def test_the_key_of_a_call_can_be_wiped_and_is_there_again_for_the_next(faces, clock):
+    faces.face_nodes_are(FIRST)
+    welcome(faces)
+    call = faces.next_call()
+    call.wrapped_key[:] = bytes(len(KEY))
+    clock.advance(RETRY_S)
+    assert faces.next_call().wrapped_key == KEY
+
+
 def test_nothing_shows_the_key(faces):
     faces.face_nodes_are(FIRST)
     welcome(faces)
