@@ -36,7 +36,7 @@ class AdmissionRequests:
             record = Record(request.identity, request.model_id, request.record_id)
             self._admit(record, bytes(request.envelope), bytes(request.wrapped_key))
         except Refused as refusal:
-            answer.error_code, answer.message = refusal.code, str(refusal)
+            answer.error_code, answer.message = refusal.code, refusal.text
         except TemplateError as error:
             answer.error_code, answer.message = 'wrong_model', str(error)
         except ValueError as error:
