@@ -152,7 +152,7 @@ class ChallengeBook:
         """
         self._source_limiter.take(source)
         address = parse_wallet(wallet)
-        if domain not in self._texts.domains:
+        if not self._texts.is_ours(domain):
             raise Refused('wrong_domain')
         self._wallet_limiter.take(f'{wallet} {source_keys(source)[-1]}')
         nonce = ''.join(secrets.choice(NONCE_SIGNS) for _ in range(NONCE_LENGTH))

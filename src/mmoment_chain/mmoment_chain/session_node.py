@@ -18,6 +18,7 @@ from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FACES_TOPIC, FaceClient
+from mmoment_chain.retention import prune_people
 from mmoment_chain.rights import RECOGNIZE
 from mmoment_chain.secret_bytes import harden_process, lock_problem
 from mmoment_chain.session_messages import event_message, people_message, sessions_message
@@ -25,6 +26,7 @@ from mmoment_chain.session_parameters import (
     SessionParameters,
     challenge_settings,
     session_settings,
+    sign_in_domains,
 )
 from mmoment_chain.session_requests import Parts, SessionRequests
 from mmoment_chain.sessions import SessionBook
@@ -51,6 +53,9 @@ NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVENTS_QOS = QoSProfile(depth=100)
 ACTIONS_QOS = QoSProfile(depth=10)
 TICK_S = 1.0
+# After it the whole store is written anew.
+PRUNE_S = 3600.0
+DAY_MS = 86_400_000
 
 
 class SessionNode(ManagedNode[SessionParameters]):
@@ -78,7 +83,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._store = store = Store(self._home.store, clock)
         self._admissions = admissions = FaceAdmissions(clock)
         challenges = ChallengeBook(
-            store, self._camera_id, parameters.domains, challenge_rules, clock
+            store, self._camera_id, sign_in_domains(parameters), challenge_rules, clock
         )
         watch = WallClockWatch(clock, this_boot())
         self._book = book = SessionBook(
@@ -105,6 +110,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             clock=clock,
         )
         self._store_problem = ''
+        self._prune_s = clock.elapsed_s()
 
     def start(self) -> None:
         """Answer and publish."""
@@ -207,7 +213,16 @@ class SessionNode(ManagedNode[SessionParameters]):
             if time.monotonic() - ticked_s >= TICK_S:
                 ticked_s = time.monotonic()
                 self._store_problem = self._guard(self._book.tick)
+                self._guard(self._prune)
                 self._guard(self._parts.erasure.clean)
+
+    def _prune(self) -> None:
+        """Once an hour, take the names of people out of what is old."""
+        now_s = self._parts.clock.elapsed_s()
+        days = self.parameters.keep_people_days
+        if now_s >= self._prune_s and days:
+            self._prune_s = now_s + PRUNE_S
+            prune_people(self._store, round(days * DAY_MS))
 
     def _guard(self, step: Any) -> str:
         """Take a step; a fault of the store is told, and the step taken again another time."""

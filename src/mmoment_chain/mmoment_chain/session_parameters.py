@@ -15,11 +15,14 @@ from mmoment_chain.challenges import (
 from mmoment_chain.errors import Refused
 from mmoment_chain.rate_limit import RateLimit
 from mmoment_chain.session_settings import SessionSettings
-from mmoment_chain.sign_in_text import IS_CAMERA_ID
+from mmoment_chain.sign_in_text import ANY_PORT, IS_CAMERA_ID
 from mmoment_chain.siws import CHAIN_IDS
 from mmoment_chain.wallet import parse_wallet
 from mmoment_node.parameters import parameter
 
+# In capitals: no domain has any.
+PORT_WORD = 'PORT'
+HTTP_PORT = 80
 _MINUTES_AT_MOST = LIFETIME_S / 60
 
 
@@ -31,9 +34,18 @@ class SessionParameters:
         '', 'Wallet (base58) that has every right here; empty: none', read_only=True
     )
     domains: tuple[str, ...] = parameter(
-        ('127.0.0.1:5002', 'localhost:5002'),
+        (f'127.0.0.1:{PORT_WORD}', f'localhost:{PORT_WORD}'),
         'Where people sign in, as the address bar of their browser shows it: HOST or HOST:PORT, '
-        'with https:// or http:// in front if needed; a signed text is good for these only',
+        'with https:// or http:// in front if needed; a signed text is good for these only. The '
+        f'word {PORT_WORD} stands for the parameter port',
+        read_only=True,
+    )
+    port: int = parameter(
+        5002,
+        'TCP port of the web page, as api_node has it; 0: a free one, so that people sign in at '
+        'any port of this machine',
+        minimum=0,
+        maximum=65535,
         read_only=True,
     )
     chain_id: str = parameter(
@@ -70,6 +82,14 @@ class SessionParameters:
     )
     sessions_per_wallet: int = parameter(
         3, 'Sessions of one person at once; the oldest makes room', minimum=1, maximum=20
+    )
+    keep_people_days: float = parameter(
+        30.0,
+        'How long ended sessions and old events name people; 0: for ever. Templates, consents and '
+        'grants stay until they are withdrawn',
+        unit='d',
+        minimum=0.0,
+        maximum=3650.0,
     )
     default_rights: tuple[str, ...] = parameter(
         rights.DEFAULT_RIGHTS,
@@ -135,6 +155,15 @@ class SessionParameters:
         maximum=3600.0,
         read_only=True,
     )
+
+
+def sign_in_domains(parameters: SessionParameters) -> tuple[str, ...]:
+    """Where people sign in, with the port put in; any port of this machine if it is not known."""
+    port = f':{parameters.port or ANY_PORT}'
+    if parameters.port == HTTP_PORT:
+        # As browsers write it.
+        port = ''
+    return tuple(domain.replace(f':{PORT_WORD}', port) for domain in parameters.domains)
 
 
 def session_settings(parameters: SessionParameters) -> SessionSettings:

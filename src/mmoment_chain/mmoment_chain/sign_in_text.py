@@ -28,6 +28,12 @@ IS_BROWSER_DOMAIN = re.compile(r'(?P<host>[a-z0-9_.\-]+|\[[0-9a-f:.]+\])(?::[0-9
 
 # Browsers treat these as safe without TLS, so that wallets work there.
 LOOPBACK_HOSTS = ('localhost', '127.0.0.1', '[::1]')
+# In the place of a port, and for these hosts only: elsewhere, whoever has another port of a host
+# may be somebody else. On this machine it is who can start programs on it; they could have people
+# sign on their own page and check in with it, so a port that is known should be named.
+ANY_PORT = '*'
+LAST_PORT = 65535
+IS_PORT = re.compile(r'[1-9][0-9]{0,4}')
 
 
 class Purpose(str, Enum):
@@ -51,6 +57,7 @@ class SignInTexts:
 
     `domains`: origins at which people reach it, such as `https://camera.example` or
     `http://192.168.1.20:5002`; without a scheme, https is meant, and http on this machine itself.
+    `localhost:*` and the like: at every port of this machine.
     Raises ConfigurationError for what no such text can hold.
     """
 
@@ -65,7 +72,12 @@ class SignInTexts:
         self._resources = (CAMERA_URN + camera_id,)
         self._chain_id = chain_id
         self._uris: dict[str, str] = {}
+        self._any_port: set[str] = set()
         for origin in domains:
+            host = origin.removesuffix(f':{ANY_PORT}')
+            if host != origin and host in LOOPBACK_HOSTS:
+                self._any_port.add(host)
+                origin = host
             domain, uri = parsed_origin(origin)
             if self._uris.setdefault(domain, uri) != uri:
                 raise ConfigurationError(f'{domain} is listed with http and with https: choose one')
@@ -77,6 +89,10 @@ class SignInTexts:
         """Hosts with their ports, as `Host` and the first line of a text have them."""
         return tuple(self._uris)
 
+    def is_ours(self, domain: str) -> bool:
+        """Whether people sign in there."""
+        return self._uri(domain) is not None
+
     def message(
         self,
         purpose: Purpose,
@@ -87,13 +103,14 @@ class SignInTexts:
         expires_ms: int,
     ) -> SignInMessage:
         """What is asked for. Raises Refused 'wrong_domain' for a domain that is not ours."""
-        if domain not in self._uris:
+        uri = self._uri(domain)
+        if uri is None:
             raise Refused('wrong_domain')
         return SignInMessage(
             domain=domain,
             address=wallet,
             statement=STATEMENTS[purpose],
-            uri=self._uris[domain],
+            uri=uri,
             version='1',
             chain_id=self._chain_id,
             nonce=nonce,
@@ -104,10 +121,18 @@ class SignInTexts:
 
     def require_ours(self, returned: SignInMessage) -> None:
         """Refuse what is for another site or another camera, whoever asked for it."""
-        if returned.domain not in self._uris:
+        if not self.is_ours(returned.domain):
             raise Refused('wrong_domain')
         if returned.resources != self._resources:
             raise Refused('wrong_camera')
+
+    def _uri(self, domain: str) -> str | None:
+        uri = self._uris.get(domain)
+        host, _, port = domain.rpartition(':')
+        # What a browser writes: the port that the scheme implies is left out.
+        if uri is None and host in self._any_port and IS_PORT.fullmatch(port) and port != '80':
+            uri = f'http://{domain}' if int(port) <= LAST_PORT else None
+        return uri
 
 
 def require_same(asked: SignInMessage, returned: SignInMessage) -> None:

@@ -190,3 +190,52 @@ def test_every_part_of_a_text_is_compared():
 )
 def test_the_same_moment_may_be_written_differently(changes):
     require_same(asked(), asked(**changes))
+
+
+# --- every port of this machine -------------------------------------------------------------------
+
+
+@pytest.fixture
+def any_port():
+    return SignInTexts('lobby', ['127.0.0.1:*', 'localhost:*', '[::1]:*'], 'devnet')
+
+
+@pytest.mark.parametrize(
+    'domain', ['127.0.0.1:5002', 'localhost:1', 'localhost:65535', '[::1]:8080', 'localhost']
+)
+def test_at_any_port_of_this_machine(any_port, domain):
+    assert any_port.is_ours(domain)
+    message = any_port.message(Purpose.CHECK_IN, WALLET, domain, NONCE, 0, 1000)
+    assert message.uri == f'http://{domain}'
+    any_port.require_ours(message)
+
+
+@pytest.mark.parametrize(
+    'domain',
+    [
+        'localhost:0',
+        'localhost:80',
+        'localhost:65536',
+        'localhost:05002',
+        'localhost:*',
+        'localhost:5002:1',
+        'localhost:',
+        'localhost:\u0665',
+        'evil.example:5002',
+        '127.0.0.1.evil.example:5002',
+        'evil.localhost:5002',
+        '',
+    ],
+)
+def test_and_nowhere_else(any_port, domain):
+    assert not any_port.is_ours(domain)
+    with pytest.raises(Refused):
+        any_port.message(Purpose.CHECK_IN, WALLET, domain, NONCE, 0, 1000)
+
+
+@pytest.mark.parametrize(
+    'origin', ['*', 'example.com:*', '192.168.1.20:*', 'https://localhost:*', 'localhost:**', ':*']
+)
+def test_any_port_is_for_this_machine_only(origin):
+    with pytest.raises(ConfigurationError, match='domain'):
+        SignInTexts('lobby', [origin], 'devnet')
