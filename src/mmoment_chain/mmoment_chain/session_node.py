@@ -101,6 +101,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             # Whether it was told before this process was killed, nobody knows.
             admissions.forget(wallet)
         self._parts = Parts(
+            store=store,
             book=book,
             challenges=challenges,
             keeping=TemplateKeeping(store, self._identity.unsealing_ids),

@@ -1,9 +1,15 @@
-"""The services of session_node."""
+"""The services of session_node.
+
+All are answered beside the node's own thread, since all touch the store: a disk that hangs must not
+keep the node from noticing who is there.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +23,21 @@ from mmoment_chain.errors import Refused, StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FaceClient
 from mmoment_chain.rights import ENROLL, in_order
+from mmoment_chain.secret_bytes import wipe
 from mmoment_chain.session_messages import session_message, time_message
 from mmoment_chain.session_records import Session
 from mmoment_chain.sessions import CheckedIn, SessionBook
+from mmoment_chain.sign_in_text import Purpose
+from mmoment_chain.store import Store
 from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, good_for_s
 from mmoment_chain.wallet import parse_signature, parse_wallet
+from mmoment_chain.withdrawal import withdraw
 from mmoment_interfaces.srv import (
     CheckIn,
     CheckOut,
     CreateChallenge,
     ForgetPerson,
+    ForgetTemplate,
     GetSession,
     GetTemplate,
     GrantRights,
@@ -40,16 +51,22 @@ from mmoment_node.request_desk import RequestDesk
 # How long a check-in waits to say whether the person will be recognised, and an erasure to say
 # whether they are forgotten. Both go on after that.
 FACE_PATIENCE_S = 3.0
+# Of the threads that answer. The others stay free for what needs no face_node, if that one hangs.
+WAITING_AT_MOST = 2
 # base64 of the largest transaction, and far more than any name that is kept.
 LONGEST_TRANSACTION = 1644
+STILL_ASKED = 'The part that knows faces has not answered yet; it is asked again.'
 NOT_KEPT = 'not_kept'
 NOT_KEPT_TEXT = 'The camera could not keep this, so it was not done: its log says why'
+INTERNAL = 'internal'
+INTERNAL_TEXT = 'The camera made a mistake, so this may not be done: its log says more'
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the services work with."""
 
+    store: Store
     book: SessionBook
     challenges: ChallengeBook
     keeping: TemplateKeeping
@@ -60,37 +77,32 @@ class Parts:
 
 
 class SessionRequests:
-    """Answers until `close`. What may wait for others is answered in threads of its own."""
+    """Answers until `close`."""
 
     def __init__(self, node: ManagedNode[Any], parts: Parts, faces: FaceClient) -> None:
         self._node = node
         self._parts = parts
         self._faces = faces
+        self._waiting = threading.BoundedSemaphore(WAITING_AT_MOST)
         self._desk = RequestDesk(node)
         for kind, name, answer in (
+            (CreateChallenge, 'create_challenge', self._challenge),
             (CheckIn, 'check_in', self._check_in),
             (CheckOut, 'check_out', self._check_out),
+            (GetSession, 'get_session', self._get),
+            (ListSessions, 'list_sessions', self._list),
             (GrantRights, 'grant_rights', self._grant),
             (RevokeSession, 'revoke_session', self._revoke),
             (KeepTemplate, 'keep_template', self._keep),
+            (GetTemplate, 'get_template', self._template),
+            (ForgetTemplate, 'forget_template', self._forget_template),
             (ForgetPerson, 'forget_person', self._forget),
         ):
             self._desk.serve(kind, name, self._guarded(answer))
-        self._quick = [
-            node.create_service(kind, name, self._guarded(answer))
-            for kind, name, answer in (
-                (CreateChallenge, 'create_challenge', self._challenge),
-                (GetSession, 'get_session', self._get),
-                (GetTemplate, 'get_template', self._template),
-            )
-        ]
-        self._quick.append(node.create_service(ListSessions, 'list_sessions', self._list))
         self._desk.open()
 
     def close(self) -> None:
         """Answer no more."""
-        for service in self._quick:
-            self._node.destroy_service(service)
         self._desk.close()
 
     def _guarded(self, answer_to: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
@@ -107,6 +119,10 @@ class SessionRequests:
             except StoreError as error:
                 self._node.get_logger().error(str(error))
                 answer.error_code, answer.message = NOT_KEPT, NOT_KEPT_TEXT
+            except Exception as error:
+                # One request that we did not foresee does not end the sessions of all.
+                self._node.get_logger().error(_told(error))
+                answer = type(answer)(error_code=INTERNAL, message=INTERNAL_TEXT)
             return answer
 
         return callback
@@ -118,7 +134,8 @@ class SessionRequests:
     ) -> None:
         challenges = self._parts.challenges
         domain = request.domain or challenges.domains[0]
-        challenge = challenges.issue(request.wallet, domain, request.source)
+        purpose = _purpose(request.purpose)
+        challenge = challenges.issue(request.wallet, domain, request.source, purpose)
         answer.text, answer.nonce = challenge.text, challenge.nonce
         if request.with_memo:
             answer.memo_transaction = challenge.memo_transaction
@@ -127,14 +144,19 @@ class SessionRequests:
         answer.message = 'Have the wallet sign this text as it is.'
 
     def _check_in(self, request: CheckIn.Request, answer: CheckIn.Response) -> None:
-        proof = self._proof(request)
-        way = 'siws'
-        if request.memo_transaction:
-            way = 'memo'
-        elif proof.is_old_text:
-            way = 'legacy'
-        opened = self._parts.book.check_in(proof, way, request.display_name)
-        trouble = self._let_know(opened, bytearray(request.wrapped_key))
+        wrapped_key = bytearray(request.wrapped_key)
+        wipe(memoryview(request.wrapped_key))
+        try:
+            proof = self._proof(request)
+            way = 'siws'
+            if request.memo_transaction:
+                way = 'memo'
+            elif proof.is_old_text:
+                way = 'legacy'
+            opened = self._parts.book.check_in(proof, way, request.display_name)
+            trouble = self._let_know(opened, wrapped_key)
+        finally:
+            wipe(wrapped_key)
         answer.token = opened.token
         answer.session = self._message(opened.session)
         answer.message = 'Checked in.'
@@ -146,8 +168,7 @@ class SessionRequests:
         if request.memo_transaction:
             transaction = _transaction(request.memo_transaction)
             return challenges.check_memo(request.wallet, transaction, request.source)
-        message = request.message.encode('utf-8', 'surrogatepass')
-        signature = parse_signature(request.signature)
+        message, signature = _signed(request)
         return challenges.check(request.wallet, message, signature, request.source)
 
     def _let_know(self, opened: CheckedIn, wrapped_key: bytearray) -> str:
@@ -155,18 +176,18 @@ class SessionRequests:
         session, parts = opened.session, self._parts
         wallet, now_ms = session.wallet or '', parts.clock.utc_ms()
         try:
-            record = parts.keeping.for_recognition(session, bytes(wrapped_key), now_ms)
+            record = parts.keeping.for_recognition(session, wrapped_key, now_ms)
         except Refused as refusal:
             return refusal.text
         if record is None:
             return ''
-        left_s = good_for_s(bytes(wrapped_key), now_ms)
+        left_s = good_for_s(wrapped_key, now_ms)
         name = session.display_name or ''
         parts.admissions.welcome(wallet, name, record.record_id, wrapped_key, left_s)
         if not parts.book.live(wallet):
             # Sent away between the check-in and here.
             parts.admissions.forget(wallet)
-        self._faces.wait_until(lambda: parts.admissions.is_settled(wallet), FACE_PATIENCE_S)
+        self._wait_for_faces(lambda: parts.admissions.is_settled(wallet))
         return parts.admissions.refusal(wallet)
 
     def _check_out(self, request: CheckOut.Request, answer: CheckOut.Response) -> None:
@@ -190,12 +211,10 @@ class SessionRequests:
             session = book.session_of(request.token, request.right)
         answer.session = self._message(session)
 
-    def _list(
-        self, request: ListSessions.Request, answer: ListSessions.Response
-    ) -> ListSessions.Response:
+    def _list(self, request: ListSessions.Request, answer: ListSessions.Response) -> None:
         sessions = self._parts.book.live(request.identity)
         answer.sessions = [self._message(session) for session in sessions]
-        return answer
+        answer.message = f'Sessions: {len(sessions)}.'
 
     def _grant(self, request: GrantRights.Request, answer: GrantRights.Response) -> None:
         book_rights = self._parts.book.rights
@@ -240,29 +259,94 @@ class SessionRequests:
         answer.record_id, answer.model_id = record.record_id, record.model_id
         answer.custody, answer.envelope = record.custody, record.envelope
 
+    def _forget_template(
+        self, request: ForgetTemplate.Request, answer: ForgetTemplate.Response
+    ) -> None:
+        wallet = self._wallet_of(request)
+        withdrawn = withdraw(self._parts.store, wallet)
+        answer.templates, answer.consents = withdrawn.templates, withdrawn.consents
+        # Also of somebody of whom no template was kept: face_node may know them all the same.
+        self._parts.admissions.forget(wallet)
+        answer.face_forgotten = self._wait_until_gone(wallet)
+        told = [f'Templates deleted: {withdrawn.templates}; the camera does not know the face now.']
+        if not answer.face_forgotten:
+            told[0] = f'Templates deleted: {withdrawn.templates}.'
+            told.append(STILL_ASKED)
+        answer.message = ' '.join(told)
+
     def _forget(self, request: ForgetPerson.Request, answer: ForgetPerson.Response) -> None:
-        parts, wallet = self._parts, request.wallet
-        if request.token:
-            own = parts.book.session_of(request.token).wallet or ''
-            if wallet not in ('', own):
-                raise Refused('wrong_wallet', 'This session is of another wallet')
-            wallet = own
+        parts = self._parts
+        wallet = self._signer_of(request) or self._wallet_of(request)
         erased = parts.erasure.forget(wallet)
-        is_gone = self._faces.wait_until(
-            lambda: not parts.admissions.is_leaving(wallet), FACE_PATIENCE_S
-        )
-        answer.erased = erased.records
+        answer.erased, answer.traces_cleaned = erased.records, erased.is_scrubbed
+        answer.face_forgotten = self._wait_until_gone(wallet)
         told = ['Forgotten: template, sessions, consents, grants, and the name in every event.']
-        if not is_gone:
-            told.append('The part that knows faces has not answered yet; it is asked again.')
-        if not erased.is_scrubbed:
+        if not answer.face_forgotten:
+            told.append(STILL_ASKED)
+        if not answer.traces_cleaned:
             told.append('Traces in the file of the store are cleaned as soon as nobody reads it.')
         if request.confirm_media:
+            # `media_erased` stays false: the part that keeps photos and clips sets it when there is one.
             told.append('No part of this camera that keeps photos and clips was asked: none runs.')
         answer.message = ' '.join(told)
 
+    def _signer_of(self, request: ForgetPerson.Request) -> str:
+        """Who signed the request; empty: it is not a signed one."""
+        if request.token or not (request.message or request.signature or request.memo_transaction):
+            return ''
+        asked = (request.source, Purpose.FORGET_ME)
+        challenges = self._parts.challenges
+        if request.memo_transaction:
+            transaction = _transaction(request.memo_transaction)
+            challenges.redeem_memo(request.wallet, transaction, *asked)
+        else:
+            challenges.redeem(request.wallet, *_signed(request), *asked)
+        return str(request.wallet)
+
+    def _wallet_of(self, request: ForgetPerson.Request | ForgetTemplate.Request) -> str:
+        """Whom a request is about: whoever has the token, or, without one, who is named."""
+        if not request.token:
+            parse_wallet(request.wallet)
+            return str(request.wallet)
+        own = self._parts.book.session_of(request.token).wallet or ''
+        if request.wallet not in ('', own):
+            raise Refused('wrong_wallet', 'This session is of another wallet')
+        return own
+
+    def _wait_until_gone(self, wallet: str) -> bool:
+        return self._wait_for_faces(lambda: not self._parts.admissions.is_leaving(wallet))
+
+    def _wait_for_faces(self, is_true: Callable[[], bool]) -> bool:
+        """Wait a moment until face_node has done something, unless enough others wait already."""
+        if not self._waiting.acquire(blocking=False):
+            self._faces.wake()
+            return is_true()
+        try:
+            return self._faces.wait_until(is_true, FACE_PATIENCE_S)
+        finally:
+            self._waiting.release()
+
     def _message(self, session: Session) -> Any:
         return session_message(session, self._parts.admissions.is_known(session.wallet or ''))
+
+
+def _purpose(word: str) -> Purpose:
+    try:
+        return Purpose(word or Purpose.CHECK_IN)
+    except ValueError:
+        words = ', '.join(purpose.value for purpose in Purpose)
+        raise Refused('malformed', f'A purpose is one of: {words}') from None
+
+
+def _told(error: Exception) -> str:
+    """What went wrong and where. Without the words of the fault: they may hold what was asked."""
+    places = ''.join(traceback.format_tb(error.__traceback__))
+    return f'a request was answered with {INTERNAL}: {type(error).__name__}\n{places}'
+
+
+def _signed(request: CheckIn.Request | ForgetPerson.Request) -> tuple[bytes, bytes]:
+    message = request.message.encode('utf-8', 'surrogatepass')
+    return message, parse_signature(request.signature)
 
 
 def _transaction(text: str) -> bytes:

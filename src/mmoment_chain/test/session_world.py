@@ -64,6 +64,13 @@ class FaceNodeDouble:
             message.faces.append(Face(track_id=number + 1, identity=wallet, similarity=0.9))
         self._faces.publish(message)
 
+    def hang(self):
+        """Be there, and answer nothing until `go_on`."""
+        self._world.executor.remove_node(self.node)
+
+    def go_on(self):
+        self._world.executor.add_node(self.node)
+
     def end(self):
         self._world.executor.remove_node(self.node)
         self.node.destroy_node()
