@@ -31,7 +31,6 @@ ACCESS: dict[str, Access] = {
     'POST /api/face/enroll': Access.ENROLL,
     'POST /enroll_face': Access.ENROLL,
     'POST /api/face/enroll/cancel': Access.ENROLL,
-    'DELETE /api/face': Access.ENROLL,
     'POST /api/face/recognize': Access.RECOGNIZE,
     'POST /recognize_face': Access.RECOGNIZE,
     'POST /api/face/detect': Access.RECOGNIZE,
@@ -62,6 +61,7 @@ ACCESS: dict[str, Access] = {
     'GET /api/face/template': Access.SESSION,
     'PUT /api/face/template': Access.ENROLL,
     # Nobody needs a right to be forgotten.
+    'DELETE /api/face': Access.SESSION,
     'POST /api/person/forget': Access.SESSION,
     'GET /check-in': Access.PUBLIC,
     'GET /test-page': Access.SESSION,

@@ -145,8 +145,13 @@ class ForgetRequest(BaseModel):
 
 
 class ForgetAnswer(BaseModel):
-    """Nothing of that person's face is left."""
+    """What is gone of a person's face. Null: session_node is away, and what it keeps is left."""
 
     success: bool = True
     wallet_address: str
-    templates: int = Field(description='How many were wiped; 0: the person was not known')
+    face_forgotten: bool = Field(
+        description='The camera does not know the face any more; false: as soon as it can'
+    )
+    templates: int | None = Field(description='Kept ones that were erased')
+    consents: int | None = Field(description='That were withdrawn')
+    message: str

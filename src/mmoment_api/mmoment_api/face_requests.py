@@ -131,6 +131,11 @@ class Enrolments:
         self._task.cancel()
         return True
 
+    def end(self, identity: str) -> None:
+        """End the enrolment of this person, if one runs."""
+        if self._identity == identity:
+            self.cancel(lambda _: True)
+
 
 class Gate:
     """Lets in so many at a time and turns away the rest."""

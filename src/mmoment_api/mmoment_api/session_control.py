@@ -94,6 +94,16 @@ class SealedTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawnConsent:
+    """What is gone of a person's face; who is still known, `session_node` goes on to wipe."""
+
+    templates: int
+    consents: int
+    face_forgotten: bool
+    message: str = ''
+
+
+@dataclass(frozen=True, slots=True)
 class ErasedPerson:
     """What is gone of a person who was erased; what is not yet, `session_node` goes on with.
 
@@ -143,6 +153,12 @@ class SessionControl(Protocol):
 
     async def get_template(self, wallet: str) -> SealedTemplate:
         """The sealed template of a person."""
+
+    async def forget_template(self, token: str, wallet: str) -> WithdrawnConsent:
+        """Erase a person's template, kept and in memory, and withdraw their consent to it.
+
+        By their token or, for the owner, by wallet.
+        """
 
     async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> ErasedPerson:
         """Erase a person, by their token or, for the owner, by wallet."""

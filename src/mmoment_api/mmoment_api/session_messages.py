@@ -20,6 +20,7 @@ from mmoment_api.session_control import (
     OpenedSession,
     SealedTemplate,
     SessionRecord,
+    WithdrawnConsent,
     refused_by_session,
     token_refused,
 )
@@ -29,6 +30,7 @@ from mmoment_interfaces.srv import (
     CheckOut,
     CreateChallenge,
     ForgetPerson,
+    ForgetTemplate,
     GetSession,
     GetTemplate,
     GrantRights,
@@ -47,6 +49,7 @@ SERVICES = {
     'grant_rights': GrantRights,
     'keep_template': KeepTemplate,
     'get_template': GetTemplate,
+    'forget_template': ForgetTemplate,
     'forget_person': ForgetPerson,
 }
 CHANGES = {
@@ -184,6 +187,14 @@ class SessionCalls:
             bytes(answer.envelope),
             bytes(answer.camera_key),
             answer.camera_id,
+        )
+
+    async def forget_template(self, token: str, wallet: str) -> WithdrawnConsent:
+        """See `SessionControl`."""
+        request = ForgetTemplate.Request(token=token, wallet=wallet)
+        answer = _check(await self._ask('forget_template', request, FORGET_WAIT_S))
+        return WithdrawnConsent(
+            answer.templates, answer.consents, answer.face_forgotten, answer.message
         )
 
     async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> ErasedPerson:

@@ -28,6 +28,7 @@ from mmoment_api.session_control import (
     OpenedSession,
     SealedTemplate,
     SessionRecord,
+    WithdrawnConsent,
     refused_by_session,
     token_refused,
 )
@@ -141,6 +142,7 @@ class FakeSessionControl:
         self.asked = []
         self.opened = {}
         self.kept = {}
+        self.withdrawn = WithdrawnConsent(1, 2, True)
         self.erased = ErasedPerson(3, True, True, False)
         self.utc_ms = 1_700_000_000_000
 
@@ -243,6 +245,12 @@ class FakeSessionControl:
         if wallet not in self.kept:
             raise refused_by_session('no_template', 'None is kept')
         return self.kept[wallet]
+
+    async def forget_template(self, token, wallet):
+        self._ask('forget_template', token, wallet)
+        gone = self._record(token).identity if token else wallet
+        self.kept.pop(gone, None)
+        return self.withdrawn
 
     async def forget_person(self, token, wallet, confirm_media):
         self._ask('forget_person', token, wallet, confirm_media)

@@ -12,6 +12,7 @@ import pytest
 from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.face_requests import PICTURE_REQUESTS_AT_MOST, FoundFace, FoundFaces, face_id
 from mmoment_api.graph_state import DiagnosticState, StageState
+from mmoment_api.session_control import WithdrawnConsent, refused_by_session
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
@@ -122,7 +123,6 @@ def test_a_missing_part_is_named(owner, services):
         ('POST', '/api/face/enroll'),
         ('POST', '/api/face/recognize'),
         ('POST', '/api/face/detect'),
-        ('DELETE', '/api/face'),
     ):
         answer = owner(method, path, json={'wallet_address': ANN})
         assert (answer.status_code, answer.json()['error']) == (503, 'part_not_running')
@@ -179,17 +179,66 @@ def test_only_so_many_pictures_at_once(owner, services):
 @pytest.mark.parametrize(
     'arguments', [{'params': {'wallet_address': ANN}}, {'json': {'wallet_address': ANN}}]
 )
-def test_a_face_is_forgotten(owner, services, arguments):
+def test_the_owner_has_a_face_forgotten(owner, services, session_control, arguments):
     answer = owner('DELETE', '/api/face', **arguments)
-    assert answer.json() == {'success': True, 'wallet_address': ANN, 'templates': 2}
+    assert answer.json() == {
+        'success': True,
+        'wallet_address': ANN,
+        'face_forgotten': True,
+        'templates': 1,
+        'consents': 2,
+        'message': 'Forgotten',
+    }
+    assert session_control.asked == [('forget_template', '', ANN)]
+    # session_node has it wiped, and knows that it is.
+    assert services.control.forgotten == []
+
+
+def test_who_is_not_forgotten_yet_is_told(owner, session_control):
+    session_control.withdrawn = WithdrawnConsent(0, 0, False, 'Soon')
+    answer = owner('DELETE', '/api/face', json={'wallet_address': ANN}).json()
+    assert (answer['face_forgotten'], answer['templates'], answer['message']) == (False, 0, 'Soon')
+
+
+def test_without_session_node_the_owner_has_it_wiped_from_memory(owner, services, session_control):
+    session_control.is_away = True
+    answer = owner('DELETE', '/api/face', json={'wallet_address': ANN}).json()
+    assert (answer['face_forgotten'], answer['templates'], answer['consents']) == (True, None, None)
+    assert 'session_node is not running' in answer['message']
     assert services.control.forgotten == [ANN]
+    services.control.is_away = True
+    answer = owner('DELETE', '/api/face', json={'wallet_address': ANN})
+    assert (answer.status_code, answer.json()['part']) == (503, 'face_node')
+
+
+def test_what_session_node_refuses_is_not_taken_for_its_absence(owner, services, session_control):
+    session_control.refusal = refused_by_session('not_kept', 'The disk is full')
+    answer = owner('DELETE', '/api/face', json={'wallet_address': ANN})
+    assert (answer.status_code, answer.json()['error']) == (503, 'not_kept')
+    assert services.control.forgotten == []
+
+
+def test_people_withdraw_their_own_consent_whatever_their_rights(caller, services, session_control):
+    opened = session_control.open(ANN, rights=())
+    person = caller.checked_in(opened)
+    assert person('DELETE', '/api/face', json={'wallet_address': ANN}).status_code == 200
+    assert session_control.asked_for('forget_template') == [('forget_template', opened.token, '')]
+    # What was remembered of the session may say that the face is known.
+    asked = len(session_control.asked_for('get_session'))
+    assert person.get('/api/session').status_code == 200
+    assert len(session_control.asked_for('get_session')) > asked
+    # Whoever was asked a moment ago is known still: nobody but the owner gets half an answer.
+    session_control.is_away = True
+    answer = person('DELETE', '/api/face', json={'wallet_address': ANN})
+    assert (answer.status_code, answer.json()['part']) == (503, 'session_node')
+    assert services.control.forgotten == []
 
 
 @pytest.mark.parametrize('arguments', [{}, {'params': {'wallet_address': 'x'}}, {'json': {}}])
-def test_forgetting_needs_to_know_whom(owner, services, arguments):
+def test_forgetting_needs_to_know_whom(owner, session_control, arguments):
     answer = owner('DELETE', '/api/face', **arguments)
     assert (answer.status_code, answer.json()['field']) == (422, 'wallet_address')
-    assert not services.control.forgotten
+    assert not session_control.asked
 
 
 def test_people_speak_for_themselves_only(ann, services):
@@ -199,7 +248,7 @@ def test_people_speak_for_themselves_only(ann, services):
         assert answer.status_code == status
     assert ann('DELETE', '/api/face', json={'wallet_address': BEN}).status_code == 403
     assert [wish.identity for wish in services.control.wishes] == [ANN]
-    assert not services.control.forgotten
+    assert not services.sessions.control.asked_for('forget_template')
     answer = ann.post('/api/face/recognize')
     assert [face['identity'] for face in answer.json()['faces']] == [ANN, None, None]
     assert BEN not in answer.text
@@ -259,6 +308,22 @@ def test_what_people_are_enrolled_from(
     body = {'wallet_address': BEN, **given}
     assert owner.post('/api/face/enroll', json=body).status_code == 200
     assert services.control.wishes[-1].with_liveness is False
+
+
+def test_who_leaves_meanwhile_is_not_known_afterwards(ann, services, session_control):
+    (record,) = session_control.opened.values()
+    control = services.control
+    learn = control.enroll
+
+    async def learn_and_leave(wish):
+        outcome = await learn(wish)
+        services.sessions.hear_change(record.session_id, ANN, is_over=True)
+        return outcome
+
+    control.enroll = learn_and_leave
+    answer = ann.post('/api/face/enroll', json=AGREED)
+    assert (answer.status_code, answer.json()['reason']) == (401, 'session_over')
+    assert control.forgotten == [ANN]
 
 
 def test_nobody_but_the_owner_turns_the_blur_off(ann, services):
@@ -340,6 +405,18 @@ def test_an_enrolment_is_cancelled(served, services, enrolling):
         200,
         {'success': True, 'cancelled': True},
     )
+    status, answer = answer_of(enrolling)
+    assert (status, answer['error']) == (409, 'enrolment_cancelled')
+    assert [wish.identity for wish in services.control.given_up] == [ANN]
+
+
+@pytest.mark.parametrize(
+    ('method', 'path'), [('DELETE', '/api/face'), ('POST', '/api/person/forget')]
+)
+def test_who_is_forgotten_meanwhile_is_not_learnt(served, services, enrolling, method, path):
+    assert answer_of(ask(served, method, path, {'wallet_address': BEN}))[0] == 200
+    assert not services.control.given_up
+    assert answer_of(ask(served, method, path, {'wallet_address': ANN}))[0] == 200
     status, answer = answer_of(enrolling)
     assert (status, answer['error']) == (409, 'enrolment_cancelled')
     assert [wish.identity for wish in services.control.given_up] == [ANN]

@@ -25,6 +25,7 @@ from mmoment_api.session_control import (
     ErasedPerson,
     GivenTemplate,
     SessionRecord,
+    WithdrawnConsent,
 )
 from mmoment_api.session_messages import CHANGES, SERVICES, session_event
 from mmoment_api.session_topics import SessionTopics
@@ -216,6 +217,22 @@ def test_what_is_kept_and_erased(graph):
     assert (asked.token, asked.session_id) == (TOKEN, '')
 
 
+@pytest.mark.parametrize('is_forgotten', [False, True])
+def test_a_consent_is_withdrawn(graph, is_forgotten):
+    withdrawn, asked = graph.call(
+        'forget_template',
+        *(TOKEN, ''),
+        templates=2,
+        consents=1,
+        face_forgotten=is_forgotten,
+        message='Gone',
+    )
+    assert withdrawn == WithdrawnConsent(2, 1, is_forgotten, 'Gone')
+    assert (asked.token, asked.wallet) == (TOKEN, '')
+    _, asked = graph.call('forget_template', '', ANN)
+    assert (asked.token, asked.wallet) == ('', ANN)
+
+
 @pytest.mark.parametrize('done', ['face_forgotten', 'traces_cleaned', 'media_erased'])
 def test_what_an_erasure_has_done_and_left(graph, done):
     erased, asked = graph.call(
@@ -244,6 +261,8 @@ def test_what_an_erasure_has_done_and_left(graph, done):
         ('grant_rights', (ANN, ['view'], 1e9, False), 'bad_duration', 422, 'bad_duration'),
         ('list_sessions', (), 'not_kept', 503, 'not_kept'),
         ('list_sessions', (), 'another', 503, 'another'),
+        ('forget_template', ('', ANN), 'bad_wallet', 422, 'bad_wallet'),
+        ('forget_template', (TOKEN, ''), 'session_over', 401, 'session_over'),
         ('forget_person', ('', ANN, False), 'bad_wallet', 422, 'bad_wallet'),
         ('check_out', (TOKEN,), '', 503, 'part_not_running'),
     ],

@@ -66,6 +66,18 @@ async def get_person(connection: HTTPConnection) -> Person | None:
     return await _person(connection, Access.SESSION)
 
 
+async def get_person_beside(
+    connection: HTTPConnection, principal: Principal | None
+) -> Person | None:
+    """The same, but None for an owner of whom nobody can tell: their link needs no session_node."""
+    try:
+        return await get_person(connection)
+    except ApiError:
+        if principal is None or not principal.is_owner:
+            raise
+        return None
+
+
 async def get_principal(connection: HTTPConnection) -> Principal | None:
     """Who calls; None: nobody who proved who they are."""
     access = _access(connection)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from mmoment_api.access import Principal
+from mmoment_api.access import Access, Principal
 from mmoment_api.encodings import decoded, encoded
 from mmoment_api.enrolment_rules import check_consent, with_liveness
 from mmoment_api.errors import HTTP_ERRORS, ApiError, refused_by_part
@@ -37,14 +37,16 @@ from mmoment_api.face_requests import (
 from mmoment_api.given_pictures import PICTURES_AT_MOST, GivenPicture, decode_picture
 from mmoment_api.models import Box
 from mmoment_api.routes.common import (
+    Person,
     PrincipalOf,
     ServicesOf,
     body_of,
-    get_person,
+    get_person_beside,
     read_model,
     while_connected,
 )
 from mmoment_api.services import Services
+from mmoment_api.session_control import SESSIONS
 from mmoment_api.wallet import is_wallet_address
 
 router = APIRouter(tags=['face'])
@@ -66,12 +68,14 @@ async def post_enroll(
     `owner_key`, the answer has the template sealed to it, for its owner to keep.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
-    by `/api/face/enroll/cancel`, or when the client closes the connection; a person who was just
-    learned is forgotten then, with all that was known before. One at a time.
+    by `/api/face/enroll/cancel`, or when the client closes the connection, or when the session of
+    who enrols themselves does; a person who was just learned is forgotten then, with all that was
+    known before. One at a time.
     """
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
-        own = await _own_wallet(request, principal)
+        person = await get_person_beside(request, principal)
+        own = person.record.identity if person is not None else None
         identity = body.wallet_address or own
         if identity is None:
             raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
@@ -94,6 +98,8 @@ async def post_enroll(
         )
     enrolment = services.enrolments.run(identity, lambda: services.control.enroll(wish))
     outcome = await while_connected(request, enrolment)
+    if person is not None and identity == own:
+        await _check_still_there(services, person)
     quality = _quality(outcome)
     if not outcome.success:
         raise refused_by_part(
@@ -160,7 +166,11 @@ async def delete_face(
     principal: PrincipalOf,
     wallet_address: Annotated[str | None, Query(description='Here or in the body')] = None,
 ) -> ForgetAnswer:
-    """Wipe what is known of a person's face; also a success if nothing was."""
+    """Withdraw consent: erase what is known of a face, in memory and as a sealed template.
+
+    People erase their own, the owner anybody's; also a success if there was nothing. While
+    session_node is away, the owner can have it wiped from memory, and is told that the rest is left.
+    """
     if wallet_address is None:
         wallet_address = (await read_model(request, ForgetRequest)).wallet_address
     elif not is_wallet_address(wallet_address):
@@ -168,19 +178,46 @@ async def delete_face(
             422, 'invalid', 'wallet_address has to be 32 bytes in base58', field='wallet_address'
         )
     _check_speaks_for(principal, wallet_address)
-    templates = await services.control.forget(wallet_address)
-    return ForgetAnswer(wallet_address=wallet_address, templates=templates)
-
-
-async def _own_wallet(request: Request, principal: Principal | None) -> str | None:
+    person = await get_person_beside(request, principal)
+    token = person.token if person is not None and person.record.identity == wallet_address else ''
+    # Not to be learnt again by one that is still under way.
+    services.enrolments.end(wallet_address)
+    control = services.sessions.control
     try:
-        person = await get_person(request)
-    except ApiError:
-        # The owner's link needs no session_node.
-        if principal is None or not principal.is_owner:
+        gone = await control.forget_template(token, '' if token else wallet_address)
+    except ApiError as error:
+        is_away = error.code == 'part_not_running'
+        if not is_away or principal is None or not principal.is_owner:
             raise
-        return None
-    return person.record.identity if person is not None else None
+        return await _only_from_memory(services, wallet_address)
+    finally:
+        services.sessions.hear_change('', wallet_address, is_over=False)
+    return ForgetAnswer(
+        wallet_address=wallet_address,
+        face_forgotten=gone.face_forgotten,
+        templates=gone.templates,
+        consents=gone.consents,
+        message=gone.message or 'Forgotten',
+    )
+
+
+async def _check_still_there(services: Services, person: Person) -> None:
+    """Forget who left meanwhile: what a check-out wipes was not known yet at that time."""
+    if not services.sessions.is_live(person.record, Access.SESSION):
+        await services.control.forget(person.record.identity)
+        raise ApiError(401, *HTTP_ERRORS[401], reason='session_over')
+
+
+async def _only_from_memory(services: Services, wallet: str) -> ForgetAnswer:
+    await services.control.forget(wallet)
+    return ForgetAnswer(
+        wallet_address=wallet,
+        face_forgotten=True,
+        templates=None,
+        consents=None,
+        message=f'The camera does not know the face any more. {SESSIONS} is not running: a template '
+        'that it keeps, and the consent, are left; do this again when it runs',
+    )
 
 
 async def _look(request: Request, services: Services) -> FoundFaces:

@@ -88,6 +88,8 @@ async def post_forget(
         raise ApiError(403, *HTTP_ERRORS[403])
     is_own = person is not None and wallet == own
     token = person.token if person is not None and is_own else ''
+    # Not to be learnt again by one that is still under way.
+    services.enrolments.end(wallet)
     erased = await services.sessions.control.forget_person(
         token, '' if token else wallet, body.confirm_media
     )

@@ -69,8 +69,8 @@ async function enrol(event) {
 async function forget(identity) {
   try {
     const answer = await send('DELETE', '/api/face', { wallet_address: identity });
-    const text = answer.templates ? 'is forgotten' : 'was not known';
-    say(`${shortName(identity)} ${text}`, 'ok');
+    const text = answer.face_forgotten ? 'is forgotten' : 'will be forgotten';
+    say(`${shortName(identity)} ${text}. ${answer.message}`, 'ok');
     log(`${shortName(identity)} ${text}`);
   } catch (error) {
     say(error.message, 'bad');
