@@ -78,6 +78,8 @@ class LayerKeeper:
     async def keep(self) -> None:
         """Look after the switches until cancelled."""
         while True:
+            # First: an overlay that is just being discovered cannot answer yet, and says so loudly.
+            await self._pause()
             if self._wishes or not self._has_looked:
                 try:
                     with contextlib.suppress(ApiError):
@@ -85,7 +87,6 @@ class LayerKeeper:
                 except Exception:
                     # What is not trusted yet stays hidden; what was asked for is tried again.
                     _logger.exception("The overlay's switches could not be looked after")
-            await self._pause()
 
     async def look(self) -> None:
         """Set again what is not as it was asked for; raises `ApiError`."""
