@@ -11,7 +11,7 @@ export const PART_NAMES = {
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;
 const NAME_ENDS = 4;
-const SURE_MS = 4000;
+const SURE_MS = 10_000;
 
 export const state = {
   faces: null,
@@ -105,7 +105,8 @@ export async function showWhatIsMine() {
   for (const node of document.querySelectorAll('[data-needs]')) node.hidden = !has(node.dataset.needs);
 }
 
-// What cannot be undone takes two clicks, the second within a few seconds.
+// What cannot be undone takes two clicks, the second within SURE_MS. That a button has another label
+// now is not read out by itself.
 export function askTwice(button, action) {
   const text = button.textContent;
   let timer = 0;
@@ -124,6 +125,7 @@ export function askTwice(button, action) {
       button.classList.add('sure');
       setText(button, 'Really forget?');
     }
+    setText($('ask-twice'), '');
   });
 }
 
@@ -133,6 +135,7 @@ export function banner(text) {
   $('banner').hidden = !text;
   setText($('banner-text'), text || '');
   $('banner-link').hidden = true;
+      setText($('ask-twice'), `Really forget? To do it, press again within ${SURE_MS / 1000} seconds.`);
 }
 
 export function signedOut() {
