@@ -52,7 +52,10 @@ FLAGS = (
     '--window-size=1360,1500',
 )
 WAIT_S = 40.0
-# Its key lasts as long as a tab; what it makes of other texts than sign-ins is random.
+# A name that browsers do not take for this machine.
+ELSEWHERE = 'camera.example'
+# Its key lasts as long as a tab; what it makes of other texts than sign-ins is random. The tab may
+# say how many sign-ins it signs before it declines, and that it waits for its owner with the rest.
 WALLET = """
 (() => {
   const usage = ['sign', 'verify'];
@@ -108,6 +111,14 @@ MODEL = 'model-1'
 def until(condition, timeout_s=WAIT_S):
     deadline_s = time.monotonic() + timeout_s
     while True:
+# As browsers before 2025 answer.
+OLDER_BROWSER = """
+SubtleCrypto.prototype.generateKey = async () => {
+  throw new DOMException('Unrecognized name', 'NotSupportedError');
+};
+"""
+# What the console says of answers that are refused here on purpose, and of streams that ended.
+KNOWN = ('401', '404', '409', '422', '503', 'WebSocket')
         with suppress(
             exceptions.NoSuchElementException,
             exceptions.StaleElementReferenceException,
@@ -193,7 +204,12 @@ class Camera:
         self.lines = []
         environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
         self.processes = [
-            self._start('mmoment_api.api_node', environment, f'port:={self.port}'),
+            self._start(
+                'mmoment_api.api_node',
+                environment,
+                f'port:={self.port}',
+                f"allowed_hosts:=['{ELSEWHERE}']",
+            ),
             self._start(
                 'mmoment_chain.session_node',
                 environment,
@@ -308,6 +324,43 @@ def browser(profile):
     for flag in (*FLAGS, f'--user-data-dir={profile}'):
         options.add_argument(flag)
     options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+    def consents(self):
+        """Versions that people agreed to, the newest last."""
+        store = camera_home.open_home(self.namespace, str(self.folder)).store
+        with closing(sqlite3.connect(f'file:{store}?mode=ro', uri=True)) as reader:
+            return [
+                row[0] for row in reader.execute('SELECT text_version FROM consents ORDER BY id')
+            ]
+
+    def choose_custody(self, name):
+        self.driver.find_element('css selector', f'[name="custody"][value="{name}"]').click()
+
+    def begin_enrolment(self):
+        """Agree, and be looked for."""
+        self.faces.is_looking = True
+        del self.faces.looked_for[:], self.faces.cancelled[:]
+        self.find('consent-switch').click()
+        self.find('consent-enrol').click()
+        until(lambda: self.faces.looked_for)
+
+    @contextmanager
+    def script(self, source):
+        """Every page that is opened meanwhile begins with this script."""
+        run = self.driver.execute_cdp_cmd
+        added = run('Page.addScriptToEvaluateOnNewDocument', {'source': source})
+        try:
+            yield
+        finally:
+            run('Page.removeScriptToEvaluateOnNewDocument', added)
+
+    @contextmanager
+    def stopped(self, process):
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
         yield driver
@@ -391,6 +444,25 @@ def test_at_the_next_check_in_the_camera_is_handed_the_key(camera):
     assert template == TEMPLATE
     assert wallet == camera.find('session-wallet').get_attribute('title')
     until(lambda: 'recognises you' in camera.text('template-state'))
+def test_where_browsers_offer_no_keys_the_page_says_what_to_do(camera, tmp_path):
+    with browser(tmp_path, f'--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1') as driver:
+        driver.get(f'http://{ELSEWHERE}:{camera.port}/check-in')
+        said = until(lambda: driver.find_element('id', 'check-in-message').text)
+        assert 'https://' in said
+        assert f'http://localhost:{camera.port}' in said
+        assert not driver.find_element('id', 'check-in-button').is_enabled()
+
+
+def test_a_browser_that_makes_no_such_keys_offers_no_demo_key(camera):
+    with camera.script(OLDER_BROWSER):
+        camera.open_check_in()
+        until(lambda: 'Ed25519' in camera.text('demo-hint'))
+        assert 'Demo key' not in camera.find('wallet-choice').text
+        assert not camera.find('check-in-button').is_enabled()
+        picture(camera, 'no-demo-key')
+    camera.open_check_in()
+
+
     picture(camera, 'recognised')
 
 

@@ -7,19 +7,10 @@ import { fetchTemplate, keyForVisit, keyOf, knownTemplate } from './page-vault.j
 import { connect, signIn, watchWallets } from './siws.js';
 
 const DEMO = 'demo';
+const NO_DEMO = 'This browser makes no keys of the kind that wallets have (Ed25519), so it has no demo '
+  + 'key. Take the extension of a wallet, or a newer browser.';
 const wallets = new Map();
-
-async function ask(path, options) {
-  const response = await fetch(path, { cache: 'no-store', ...options });
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.message), { answer });
-  return answer;
-}
-
-function tell(path, body) {
-  const headers = { 'Content-Type': 'application/json' };
-  return ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
-}
+let hasDemo = true;
 
 function say(text, tone = 'bad') {
   $('check-in-message').dataset.tone = tone;
@@ -46,10 +37,24 @@ function offer(id, label) {
   option.value = id;
   option.textContent = label;
   $('wallet-choice').append(option);
+  // Later ones may come while somebody checks in.
+  if ($('wallet-choice').options.length === 1) $('check-in-button').disabled = false;
+  showHint();
+}
+
+async function offerDemo() {
+  try {
+    await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
+    offer(DEMO, 'Demo key of this browser');
+  } catch {
+    hasDemo = false;
+    setText($('demo-hint'), NO_DEMO);
+    showHint();
+  }
 }
 
 function showHint() {
-  $('demo-hint').hidden = $('wallet-choice').value !== DEMO;
+  $('demo-hint').hidden = hasDemo && $('wallet-choice').value !== DEMO;
   $('by-transaction').hidden = $('wallet-choice').value === DEMO;
 }
 
@@ -112,8 +117,9 @@ async function submit(event, done) {
 export function startCheckIn(done) {
   tellFarewell();
   if (!globalThis.isSecureContext) {
-    say('Browsers offer wallets and keys on https:// and on this machine only.');
-    $('check-in-button').disabled = true;
+    const port = location.port ? `:${location.port}` : '';
+    say(`Browsers give pages of http://${location.hostname} no wallets and no keys. Open this camera by `
+      + `https://, or on the camera itself by http://localhost${port}.`);
     return;
   }
   watchWallets((wallet) => {
@@ -121,11 +127,11 @@ export function startCheckIn(done) {
     if (!wallets.has(id)) offer(id, wallet.name);
     wallets.set(id, wallet);
   });
-  offer(DEMO, 'Demo key of this browser');
-  showHint();
+  offerDemo();
   $('wallet-choice').addEventListener('change', showHint);
   $('wallet-form').addEventListener('submit', (event) => submit(event, done));
 }
 
+  $('check-in-button').disabled = true;
 // On the page of its own, this is all there is.
 if (document.querySelector('main.note')) startCheckIn(() => location.assign('/test-page'));
