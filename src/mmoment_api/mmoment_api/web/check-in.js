@@ -1,6 +1,6 @@
 // Checking in with a wallet: on the page for it, and in the card of the main page.
 
-import { $, setText } from './page-common.js';
+import { $, call, post, setText, unlessStopped } from './page-common.js';
 import { demoWallet } from './demo-wallet.js';
 import { get, put } from './device-store.js';
 import { fetchTemplate, keyForVisit, keyOf, knownTemplate } from './page-vault.js';
@@ -68,26 +68,42 @@ export async function walletOf(address) {
   return account.address === address ? { wallet, account } : null;
 }
 
-// The session that the camera opens; its token stays in a cookie that no script reads.
-export async function checkInWith(wallet, account, { name = '', byTransaction = false } = {}) {
+// What opens a session, once the wallet has signed.
+async function signedWish(wallet, account, { name = '', byTransaction = false, signal } = {}) {
   const { address } = account;
   const question = new URLSearchParams({ wallet_address: address, memo: byTransaction ? '1' : '0' });
-  const challenge = await ask(`/api/session/challenge?${question}`);
-  const signed = await signIn(wallet, account, challenge, { byTransaction });
+  const challenge = await call(`/api/session/challenge?${question}`);
+  const signed = await unlessStopped(signIn(wallet, account, challenge, { byTransaction }), signal);
   const wrapped = await keyForVisit(address, challenge.issued_at);
-  const wish = { ...signed, display_name: name || null, wrapped_key: wrapped, cookie: true };
-  return tell('/api/session/connect', wish);
+  return { ...signed, display_name: name || null, wrapped_key: wrapped, cookie: true };
+}
+
+// The token of the session stays in a cookie that no script reads.
+function open(wish) {
+  return post('/api/session/connect', wish);
+}
+
+// A session beside the one before would have the camera know the face after a check-out. No wallet
+// is asked in between.
+async function openInstead(wish) {
+  await post('/api/session/disconnect', {});
+  return open(wish);
+}
+
+// Whoever declines to sign stays checked in as they are.
+export async function checkInAgain(wallet, account, options) {
+  return openInstead(await signedWish(wallet, account, options));
 }
 
 // In a browser that knows nothing of the template, or an older one, the first check-in fetches it,
-// and a second one hands over its key.
+// and a second one hands over its key. Who does not sign twice is checked in all the same.
 export async function checkIn(wallet, account, options) {
   const before = await knownTemplate(account.address);
-  const session = await checkInWith(wallet, account, options);
+  const session = await open(await signedWish(wallet, account, options));
   const now = await fetchTemplate(account.address).catch(() => null);
   if (!now || isSame(before, now) || !(await keyOf(account.address))) return session;
-  await tell('/api/session/disconnect', {});
-  return checkInWith(wallet, account, options);
+  const wish = await signedWish(wallet, account, options).catch(() => null);
+  return wish ? openInstead(wish) : session;
 }
 
 function isSame(before, now) {
@@ -116,6 +132,7 @@ async function submit(event, done) {
 
 export function startCheckIn(done) {
   tellFarewell();
+  $('check-in-button').disabled = true;
   if (!globalThis.isSecureContext) {
     const port = location.port ? `:${location.port}` : '';
     say(`Browsers give pages of http://${location.hostname} no wallets and no keys. Open this camera by `
@@ -132,6 +149,5 @@ export function startCheckIn(done) {
   $('wallet-form').addEventListener('submit', (event) => submit(event, done));
 }
 
-  $('check-in-button').disabled = true;
 // On the page of its own, this is all there is.
 if (document.querySelector('main.note')) startCheckIn(() => location.assign('/test-page'));

@@ -66,25 +66,35 @@ function fresh(event) {
 
 export async function call(path, options = {}) {
   const response = await fetch(path, { cache: 'no-store', ...options });
-  if (response.status === 401) {
-    signedOut();
-    throw Object.assign(new Error('Signed out'), { isSignedOut: true });
-  }
   const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.message), { answer });
-  return answer;
+  if (response.ok) return answer;
+  // A signature that proves nothing is a 401 as well.
+  const isSignedOut = answer.error === 'not_signed_in';
+  if (isSignedOut) signedOut();
+  throw Object.assign(new Error(answer.message), { answer, isSignedOut });
 }
 
-export function send(method, path, body) {
+export function send(method, path, body, options = {}) {
   return call(path, {
+    ...options,
     method,
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   });
 }
 
-export function post(path, body) {
-  return send('POST', path, body);
+export function post(path, body, options) {
+  return send('POST', path, body, options);
+}
+
+// What comes of `work`, as long as nobody stops it: a wallet may wait for its owner for ever.
+export function unlessStopped(work, signal) {
+  if (!signal) return work;
+  const stopped = new Promise((_, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, stopped]);
 }
 
 /* --- who looks at this page ---------------------------------------------------------------- */
@@ -115,6 +125,7 @@ export function askTwice(button, action) {
     timer = 0;
     button.classList.remove('sure');
     setText(button, text);
+    setText($('ask-twice'), '');
   };
   button.addEventListener('click', () => {
     if (timer) {
@@ -124,8 +135,8 @@ export function askTwice(button, action) {
       timer = setTimeout(calm, SURE_MS);
       button.classList.add('sure');
       setText(button, 'Really forget?');
+      setText($('ask-twice'), `Really forget? To do it, press again within ${SURE_MS / 1000} seconds.`);
     }
-    setText($('ask-twice'), '');
   });
 }
 
@@ -135,11 +146,12 @@ export function banner(text) {
   $('banner').hidden = !text;
   setText($('banner-text'), text || '');
   $('banner-link').hidden = true;
-      setText($('ask-twice'), `Really forget? To do it, press again within ${SURE_MS / 1000} seconds.`);
 }
 
 export function signedOut() {
   state.me = null;
+  // The page for checking in shows no session.
+  if (!$('session')) return;
   $('session').hidden = true;
   setText($('session-title'), 'Checked out');
   banner('Signed out. Open a new sign-in link, then reload this page, or check in with a wallet:');

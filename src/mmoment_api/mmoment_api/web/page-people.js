@@ -4,6 +4,8 @@ import {
   $, askTwice, element, freshFaces, isOwner, log, post, send, setText, shortName, state, words,
 } from './page-common.js';
 
+const CLOSE_AFTER_MS = 1500;
+
 // Only the enrolment that this page asked for can be cancelled here.
 let isMine = false;
 let newest = null;
@@ -36,12 +38,28 @@ function say(text, tone) {
   setText(message, text);
 }
 
+function cancel() {
+  return post('/api/face/enroll/cancel', {}).catch((error) => say(error.message, 'bad'));
+}
+
+// Closes the connection a moment after `signal` asked to stop: an enrolment that nobody waits for any
+// more is ended as well, if the camera did not hear of it otherwise.
+function connectionUntil(signal) {
+  const connection = new AbortController();
+  signal?.addEventListener('abort', () => {
+    cancel();
+    setTimeout(() => connection.abort(), CLOSE_AFTER_MS);
+  }, { once: true });
+  return connection.signal;
+}
+
 // Shows how it goes, until it has ended; throws what the camera refused.
-export async function runEnrolment(wish) {
+export async function runEnrolment(wish, signal) {
+  signal?.throwIfAborted();
   isMine = true;
   showEnrollment();
   try {
-    return await post('/api/face/enroll', wish);
+    return await post('/api/face/enroll', wish, { signal: connectionUntil(signal) });
   } catch (error) {
     const reasons = error.answer?.reasons || [];
     throw reasons.length ? new Error(`${error.message} (${reasons.map(words).join(', ')})`) : error;
@@ -118,9 +136,7 @@ export function showVision(vision) {
 
 export function startPeople() {
   $('enrol-form').addEventListener('submit', enrol);
-  $('enrol-cancel').addEventListener('click', () => {
-    post('/api/face/enroll/cancel', {}).catch((error) => say(error.message, 'bad'));
-  });
+  $('enrol-cancel').addEventListener('click', cancel);
   askTwice($('enrol-forget'), () => {
     if ($('enrol-wallet').reportValidity()) forget($('enrol-wallet').value.trim());
   });

@@ -1,9 +1,9 @@
 // The card of whoever is checked in: rights, expiry, renewal, being recognised, being forgotten.
 
-import { bidFarewell, checkIn, startCheckIn, walletOf } from './check-in.js';
+import { bidFarewell, checkInAgain, startCheckIn, walletOf } from './check-in.js';
 import { CONSENTS } from './consent.js';
 import {
-  $, askTwice, element, log, post, setText, shortName, showWhatIsMine, state, words,
+  $, askTwice, element, log, post, setText, shortName, showWhatIsMine, state, unlessStopped, words,
 } from './page-common.js';
 import { runEnrolment } from './page-people.js';
 import {
@@ -14,6 +14,10 @@ import { messageSigner } from './siws.js';
 import { isSupported, toBase64 } from './vault.js';
 
 const MINUTE_MS = 60_000;
+// How long who leaves waits for what they have stopped.
+const PATIENCE_MS = 3000;
+const TAKE_TURNS = ['session-renew', 'consent-enrol', 'key-restore', 'backup-file', 'backup-save'];
+const STOP_THE_OTHERS = ['check-out-button', 'forget-me'];
 
 function say(text, tone = 'bad') {
   $('session-message').dataset.tone = tone;
@@ -23,19 +27,58 @@ function say(text, tone = 'bad') {
 // The session in which this page had the face learnt: from then on it is known.
 let learntIn = '';
 
-// Runs one thing at a time that a person asked for; what went wrong is said.
-let isBusy = false;
+/* --- one thing at a time ------------------------------------------------------------------- */
+
+let current = null;
+let isLeaving = false;
+let focused = null;
+
+function showBusy() {
+  const before = document.activeElement;
+  for (const id of TAKE_TURNS) $(id).disabled = Boolean(current);
+  for (const id of STOP_THE_OTHERS) $(id).disabled = isLeaving;
+  // A button that is switched off loses the focus, and gets it back.
+  if (before?.disabled) focused = before;
+  if (!focused || focused.disabled) return;
+  if (document.activeElement === document.body) focused.focus();
+  focused = null;
+}
+
+// Does what a person asked for, with a signal that tells it to stop; what went wrong is said.
 async function run(work) {
-  if (isBusy) return;
-  isBusy = true;
+  if (current) return;
+  const mine = new AbortController();
+  current = { stop: mine, ended: attempt(work, mine.signal) };
+  showBusy();
+  await current.ended;
+  if (current?.stop !== mine) return;
+  current = null;
+  showBusy();
+}
+
+async function attempt(work, signal) {
   say('');
   try {
-    await work();
+    await work(signal);
   } catch (error) {
-    say(error.message);
-  } finally {
-    isBusy = false;
+    if (!signal.aborted) say(error.message);
   }
+}
+
+// Whoever leaves does not wait for what else they asked for.
+async function stopAndRun(work) {
+  if (isLeaving) return;
+  isLeaving = true;
+  showBusy();
+  if (current) {
+    say('Please wait', 'ok');
+    current.stop.abort();
+    await Promise.race([current.ended, new Promise((done) => { setTimeout(done, PATIENCE_MS); })]);
+    current = null;
+  }
+  await run(work);
+  isLeaving = false;
+  showBusy();
 }
 
 /* --- who is checked in --------------------------------------------------------------------- */
@@ -53,7 +96,12 @@ export async function showSession() {
   $('session-wallet').title = wallet;
   $('session-rights').replaceChildren(...session.rights.map((right) => element('span', 'right', right)));
   showExpiry();
-  await showTemplate();
+  try {
+    await showTemplate();
+  } catch (error) {
+    if (error.isSignedOut) throw error;
+    setText($('template-state'), error.message);
+  }
 }
 
 function showExpiry() {
@@ -67,15 +115,10 @@ function showExpiry() {
 
 async function showTemplate() {
   const { session } = state.me;
+  const own = await showOwnCustody(session.wallet_address);
   const template = await fetchTemplate(session.wallet_address);
-  const own = await custodyOf(session.wallet_address);
   const isCameras = template?.custody === 'camera';
-  $('custody').hidden = Boolean(own);
-  $('passphrase-row').hidden = Boolean(own) || chosenCustody() !== 'passphrase';
-  $('passphrase').disabled = $('passphrase-row').hidden;
   $('key-restore').hidden = Boolean(own) || template?.custody !== 'user';
-  $('backup-save').hidden = own !== 'passphrase';
-  showConsent(own ?? chosenCustody());
   let text = 'The camera keeps no template of your face.';
   if (session.face_known || learntIn === session.id) text = 'The camera recognises you until you check out.';
   else if (isCameras) text = 'The camera keeps your template and its key. Check in again to be recognised.';
@@ -103,68 +146,28 @@ async function leave(farewell = '') {
 
 /* --- being recognised ---------------------------------------------------------------------- */
 
-function chosenCustody() {
-  return document.querySelector('[name="custody"]:checked').value;
+// Of the key in this browser, as far as it is known; undefined: there is none.
+let ownCustody;
+
+function custodyNow() {
+  return ownCustody ?? document.querySelector('[name="custody"]:checked').value;
 }
 
-// The key to seal to: that of this browser, that of the camera, or a new one.
-async function keyFor(wallet, custody) {
-  const known = await keyOf(wallet);
-  if (known) return known;
-  if (custody === 'camera') return cameraKey();
-  if (!(await isSupported())) throw new Error('This browser cannot make the key that is needed');
-  if (custody === 'passphrase') return makePassphraseKey($('passphrase').value, wallet);
-  const signer = await walletOf(wallet);
-  if (!signer) throw new Error('The wallet you checked in with is not in this browser');
-  return makeWalletKey(messageSigner(signer.wallet, signer.account), wallet);
+// A key that this browser has is the one that is taken.
+async function showOwnCustody(wallet) {
+  ownCustody = await custodyOf(wallet);
+  showCustody();
+  return ownCustody;
 }
 
-async function enrol() {
-  const wallet = state.me.session.wallet_address;
-  const custody = (await custodyOf(wallet)) ?? chosenCustody();
-  const key = await keyFor(wallet, custody);
-  $('passphrase').value = '';
-  say('Look into the camera', 'ok');
-  const { version } = CONSENTS[custody];
-  const enrolled = await runEnrolment({
-    wallet_address: wallet,
-    owner_key: toBase64(key.publicKey),
-    consent_version: version,
-  });
-  if (!enrolled.envelope) throw new Error('The camera made no sealed template');
-  await keep(wallet, enrolled, custody, version);
-  learntIn = state.me.session.id;
-  await showSession();
-  say('Your face is known, and the sealed template is kept', 'ok');
+// At once with every choice: whoever reads and ticks must have the text of what they chose.
+function showCustody() {
+  $('custody').hidden = Boolean(ownCustody);
+  $('passphrase-row').hidden = Boolean(ownCustody) || custodyNow() !== 'passphrase';
+  $('passphrase').disabled = $('passphrase-row').hidden;
+  $('backup-save').hidden = ownCustody !== 'passphrase';
+  showConsent(custodyNow());
 }
-
-// With the key and the template in this browser, a check-in hands the camera what it needs.
-async function recogniseAgain() {
-  const { wallet_address: wallet, display_name: name } = state.me.session;
-  const signer = await walletOf(wallet);
-  if (!signer) throw new Error('Check out, and in again, to be recognised');
-  await post('/api/session/disconnect', {});
-  await checkIn(signer.wallet, signer.account, { name: name || '' });
-  location.reload();
-}
-
-async function restore(file) {
-  const wallet = await restoreKey(await file.text(), $('passphrase').value);
-  $('passphrase').value = '';
-  if (wallet !== state.me.session.wallet_address) {
-    throw new Error(`The backup is of ${shortName(wallet)}: check in with that wallet to use it`);
-  }
-  await recogniseAgain();
-}
-
-async function forgetMe() {
-  const wallet = state.me.session.wallet_address;
-  const { message } = await post('/api/person/forget', { confirm_media: false });
-  await forgetAll(wallet);
-  await leave(message);
-}
-
-/* --- start --------------------------------------------------------------------------------- */
 
 // Another text takes another consent.
 function showConsent(custody) {
@@ -176,8 +179,83 @@ function showConsent(custody) {
   setText($('consent-version-again'), version);
 }
 
+// The key to seal to: that of this browser, that of the camera, or a new one.
+async function keyFor(wallet, custody, signal) {
+  const known = await keyOf(wallet);
+  if (known) return known;
+  if (custody === 'camera') return cameraKey();
+  if (!(await isSupported())) throw new Error('This browser cannot make the key that is needed');
+  if (custody === 'passphrase') return makePassphraseKey($('passphrase').value, wallet);
+  const signer = await unlessStopped(walletOf(wallet), signal);
+  if (!signer) throw new Error('The wallet you checked in with is not in this browser');
+  const sign = messageSigner(signer.wallet, signer.account);
+  return makeWalletKey((bytes) => unlessStopped(sign(bytes), signal), wallet);
+}
+
+// The version that was shown and ticked is what is recorded, whatever is chosen meanwhile.
+async function enrol(signal) {
+  const wallet = state.me.session.wallet_address;
+  const version = $('consent-version').textContent;
+  const chosen = custodyNow();
+  const custody = (await showOwnCustody(wallet)) ?? chosen;
+  if (CONSENTS[custody].version !== version) {
+    throw new Error('Another text is shown now: read it, and agree to it first');
+  }
+  const key = await keyFor(wallet, custody, signal);
+  await showOwnCustody(wallet);
+  $('passphrase').value = '';
+  say('Look into the camera', 'ok');
+  const enrolled = await runEnrolment({
+    wallet_address: wallet,
+    owner_key: toBase64(key.publicKey),
+    consent_version: version,
+  }, signal);
+  if (!enrolled.envelope) throw new Error('The camera made no sealed template');
+  signal.throwIfAborted();
+  await keep(wallet, enrolled, custody, version);
+  signal.throwIfAborted();
+  learntIn = state.me.session.id;
+  await showSession();
+  say('Your face is known, and the sealed template is kept', 'ok');
+}
+
+// With the key and the template in this browser, a check-in hands the camera what it needs.
+async function recogniseAgain(signal) {
+  const { wallet_address: wallet, display_name: name } = state.me.session;
+  const signer = await unlessStopped(walletOf(wallet), signal);
+  if (!signer) throw new Error('Check out, and in again, to be recognised');
+  await fetchTemplate(wallet);
+  try {
+    await checkInAgain(signer.wallet, signer.account, { name: name || '', signal });
+  } catch (error) {
+    // Says so if nobody is checked in any more.
+    if (!signal.aborted) await showSession();
+    throw error;
+  }
+  signal.throwIfAborted();
+  location.reload();
+}
+
+async function restore(file, signal) {
+  const wallet = await restoreKey(await file.text(), $('passphrase').value);
+  $('passphrase').value = '';
+  if (wallet !== state.me.session.wallet_address) {
+    throw new Error(`The backup is of ${shortName(wallet)}: check in with that wallet to use it`);
+  }
+  await recogniseAgain(signal);
+}
+
+async function forgetMe() {
+  const wallet = state.me.session.wallet_address;
+  const { message } = await post('/api/person/forget', { confirm_media: false });
+  await forgetAll(wallet);
+  await leave(message);
+}
+
+/* --- start --------------------------------------------------------------------------------- */
+
 export function startSession() {
-  showConsent(chosenCustody());
+  showCustody();
   startCheckIn(() => location.reload());
   setInterval(showExpiry, MINUTE_MS / 4);
   $('session-renew').addEventListener('click', () => run(async () => {
@@ -185,27 +263,27 @@ export function startSession() {
     await showSession();
     say('Renewed', 'ok');
   }));
-  $('check-out-button').addEventListener('click', () => run(async () => {
+  $('check-out-button').addEventListener('click', () => stopAndRun(async () => {
     await post('/api/session/disconnect', {});
     await leave();
   }));
   for (const input of document.querySelectorAll('[name="custody"]')) {
-    input.addEventListener('change', () => run(showTemplate));
+    input.addEventListener('change', showCustody);
   }
   $('consent-form').addEventListener('submit', (event) => {
     event.preventDefault();
     run(enrol);
   });
-  $('key-restore').addEventListener('click', () => run(async () => {
-    await keyFor(state.me.session.wallet_address, 'user');
-    await recogniseAgain();
+  $('key-restore').addEventListener('click', () => run(async (signal) => {
+    await keyFor(state.me.session.wallet_address, 'user', signal);
+    await recogniseAgain(signal);
   }));
-  $('backup-file').addEventListener('change', ({ target }) => run(async () => {
-    if (target.files.length) await restore(target.files[0]);
+  $('backup-file').addEventListener('change', ({ target }) => run(async (signal) => {
+    if (target.files.length) await restore(target.files[0], signal);
     target.value = '';
   }));
   $('backup-save').addEventListener('click', () => run(async () => {
     await saveBackupAgain(state.me.session.wallet_address);
   }));
-  askTwice($('forget-me'), () => run(forgetMe));
+  askTwice($('forget-me'), () => stopAndRun(forgetMe));
 }
