@@ -401,6 +401,19 @@ def test_a_session_enrols_its_own_wallet(ann, services):
     assert len(control.wishes) == 1
 
 
+def test_nobody_gets_the_template_of_somebody_else(owner, services, session_control):
+    body = {'wallet_address': BEN, 'owner_key': base64.b64encode(b'k' * 32).decode()}
+    answer = owner.post('/api/face/enroll', json=body)
+    assert (answer.status_code, answer.json()['field']) == (403, 'owner_key')
+    admin = bearer(session_control.open(ANN, rights=('admin',)))
+    for consent in ({}, AGREED):
+        answer = owner.post('/api/face/enroll', json={**body, **consent}, headers=admin)
+        assert (answer.status_code, answer.json()['field']) == (403, 'owner_key')
+    assert services.control.wishes == []
+    own = {**body, 'wallet_address': ANN, **AGREED}
+    assert owner.post('/api/face/enroll', json=own, headers=admin).status_code == 200
+
+
 def test_ones_own_sealed_template_is_kept_and_given_back(ann, session_control):
     assert ann.get('/api/face/template').status_code == 404
     body = TEMPLATE

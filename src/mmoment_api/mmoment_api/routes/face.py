@@ -54,6 +54,7 @@ router = APIRouter(tags=['face'])
 FACES = 'face_node'
 ENROLL_BODY = body_of(EnrollRequest, is_required=True)
 PICTURE_BODY = body_of(PictureRequest, is_required=False)
+NOT_YOUR_TEMPLATE = ('forbidden', 'Only a checked-in person gets their own template')
 
 
 @router.post('/api/face/enroll', openapi_extra=ENROLL_BODY)
@@ -65,7 +66,8 @@ async def post_enroll(
     People enrol themselves only, the owner anybody. People name the text they agreed to in
     `consent_version`, and are enrolled from what the parameter `session_enrolment` says: as long
     as that is not `any`, from the live picture only, with movements if it asks for them. With
-    `owner_key`, the answer has the template sealed to it, for its owner to keep.
+    `owner_key`, the answer has the template sealed to it, for its owner to keep: nobody gets the
+    template of somebody else.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
     by `/api/face/enroll/cancel`, or when the client closes the connection, or when the session of
@@ -82,6 +84,8 @@ async def post_enroll(
         _check_speaks_for(principal, identity)
         if identity == own:
             check_consent(body.consent_version)
+        elif body.owner_key:
+            raise ApiError(403, *NOT_YOUR_TEMPLATE, field='owner_key')
         liveness = body.liveness
         if principal is None or not principal.is_owner:
             liveness = with_liveness(
