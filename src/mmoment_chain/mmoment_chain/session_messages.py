@@ -36,12 +36,14 @@ def session_message(session: session_records.Session, face_known: bool) -> Sessi
 
 def sessions_message(
     header: Header,
+    run: str,
+    number: int,
     sessions: Iterable[session_records.Session],
     is_known: Callable[[str], bool],
 ) -> SessionArray:
-    """All live sessions; `is_known`: whether face_node knows a wallet."""
+    """All live sessions, as the list of this number; `is_known`: whether face_node knows a wallet."""
     messages = [session_message(each, is_known(each.wallet or '')) for each in sessions]
-    return SessionArray(header=header, sessions=messages)
+    return SessionArray(header=header, run=run, number=number, sessions=messages)
 
 
 def people_message(header: Header, sessions: Iterable[session_records.Session]) -> PersonArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from typing import Any
@@ -96,6 +97,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             # The part that keeps photos and clips adds its own when there is one.
             steps=[admissions],
             tell=self._tell,
+            redated=self._wake,
         )
         for wallet in book.recently_gone():
             # Whether it was told before this process was killed, nobody knows.
@@ -116,6 +118,7 @@ class SessionNode(ManagedNode[SessionParameters]):
     def start(self) -> None:
         """Answer and publish."""
         self._news = threading.Event()
+        self._run, self._number = secrets.token_hex(8), 0
         self._is_wanted = True
         self._sessions = self.create_publisher(SessionArray, 'sessions', LATCHED_QOS)
         self._people = self.create_publisher(PersonArray, 'people', LATCHED_QOS)
@@ -235,10 +238,21 @@ class SessionNode(ManagedNode[SessionParameters]):
         return ''
 
     def _publish(self) -> None:
-        header = self._header()
+        """Publish who is there. Lists are told apart by number: the clock may be set back."""
         sessions = self._book.live()
+        header = self._header()
         self._people.publish(people_message(header, sessions))
-        self._sessions.publish(sessions_message(header, sessions, self._admissions.is_known))
+        self._number += 1
+        self._sessions.publish(
+            sessions_message(
+                header, self._run, self._number, sessions, self._admissions.is_known
+            )
+        )
+
+    def _wake(self) -> None:
+        """Have what has changed published; from any thread, also while the book is opened."""
+        if news := self.__dict__.get('_news'):
+            news.set()
 
     def _tell(self, change: Change) -> None:
         """Tell what happened, from any thread; also while the book is opened."""
@@ -247,8 +261,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             self._admissions.forget(change.wallet)
         if events := self.__dict__.get('_events'):
             events.publish(event_message(self._header(), change))
-        if news := self.__dict__.get('_news'):
-            news.set()
+        self._wake()
 
     def _lost_recognition(self, wallet: str) -> bool:
         return any(RECOGNIZE not in each.rights for each in self._book.live(wallet))

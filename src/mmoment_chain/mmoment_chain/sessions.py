@@ -65,7 +65,8 @@ class _Live:
 class SessionBook:
     """Opens, finds and ends sessions. Safe to use from several threads.
 
-    `steps` are taken at each check-out; `tell` is called for all that happened, once it is kept.
+    `steps` are taken at each check-out; `tell` is called for all that happened, once it is kept;
+    `redated`, when the sessions got other times because the clock on the wall was set.
     Every refusal is a `Refused`.
     """
 
@@ -79,6 +80,7 @@ class SessionBook:
         watch: WallClockWatch,
         steps: Sequence[Step] = (),
         tell: Callable[[Change], None] = lambda change: None,
+        redated: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self.rights = SessionRights(store, settings, tell)
@@ -89,6 +91,7 @@ class SessionBook:
         self._clock = clock
         self._watch = watch
         self._tell = tell
+        self._redated = redated
         self._out = CheckOut(store, (self, *steps), tell)
         self._live: dict[str, _Live] = {}
         self._ending: dict[str, str] = {}  # what could not be kept: to be tried again
@@ -348,6 +351,7 @@ class SessionBook:
             shift_ms = self._watch.shift_ms(query)
         if shift_ms:
             self._date_anew(shift_ms)
+            self._redated()
 
     def _date_anew(self, shift_ms: int) -> None:
         """Write the times of the wall clock as it is now: nobody's time changes by its being set."""

@@ -32,6 +32,7 @@ class BookWorld:
         self.clock = FakeClock()
         self.boot_id = 'boot-1'
         self.changes = []
+        self.redated = 0
         self.departures = []
         self.camera_id = 'lobby'
         self.settings = SessionSettings(**settings)
@@ -49,6 +50,7 @@ class BookWorld:
             WallClockWatch(self.clock, self.boot_id),
             steps=[self],
             tell=self.changes.append,
+            redated=self._count_redated,
         )
 
     def close(self):
@@ -62,6 +64,9 @@ class BookWorld:
 
     def begin(self, departure):
         self.departures.append(departure)
+
+    def _count_redated(self):
+        self.redated += 1
 
     def answer(self, who):
         text = self.challenges.issue(who, DOMAIN, 'test').text.encode()

@@ -364,3 +364,27 @@ def test_where_the_port_is_not_known_they_sign_in_at_any_of_this_machine(world, 
     assert opened.success
     assert world.check_in(Wallet()).success
     assert world.challenge(anna, domain='192.168.1.20:40123').error_code == 'wrong_domain'
+
+
+# --- lists of sessions ----------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_set_is_told_with_the_next_list_of_the_same_run(world, anna, clock):
+    sessions = world.sessions()
+    node = world.start(NodeOnFakeClock)
+    world.check_in(anna)
+    wait_until(lambda: sessions and sessions[-1].sessions, 'the session')
+    before = sessions[-1]
+    clock.set_wall(clock.utc_ms() + round(DAY_S * 1000))
+    wait_until(lambda: sessions[-1].number > before.number, 'another list')
+    (session,) = sessions[-1].sessions
+    assert session.expires.sec - before.sessions[0].expires.sec == DAY_S
+    clock.set_wall(clock.utc_ms() - round(2 * DAY_S * 1000))
+    wait_until(lambda: sessions[-1].sessions[0].expires.sec < session.expires.sec, 'the times')
+    assert {one.run for one in sessions} == {before.run}
+    numbers = [one.number for one in sessions]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] > 0
+    world.end(node)
+    world.start(NodeOnFakeClock)
+    wait_until(lambda: sessions[-1].run not in ('', before.run), 'another run')
