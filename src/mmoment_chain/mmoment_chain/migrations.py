@@ -118,7 +118,12 @@ SCRUBBING = (
     ) STRICT""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING)
+FORGETTING = (
+    # Whom the part that knows faces is still to forget; gone as soon as it has.
+    'CREATE TABLE forgetting (wallet TEXT PRIMARY KEY) STRICT, WITHOUT ROWID',
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING, FORGETTING)
 NEWEST = len(STEPS)
 
 

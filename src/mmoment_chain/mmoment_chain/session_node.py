@@ -107,7 +107,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             book=book,
             challenges=challenges,
             keeping=TemplateKeeping(store, self._identity.unsealing_ids),
-            erasure=Erasure(store, book, admissions.forget, self._tell),
+            erasure=Erasure(store, book, admissions.forget, self._tell, admissions.is_leaving),
             admissions=admissions,
             identity=self._identity,
             clock=clock,
@@ -244,9 +244,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._people.publish(people_message(header, sessions))
         self._number += 1
         self._sessions.publish(
-            sessions_message(
-                header, self._run, self._number, sessions, self._admissions.is_known
-            )
+            sessions_message(header, self._run, self._number, sessions, self._admissions.is_known)
         )
 
     def _wake(self) -> None:

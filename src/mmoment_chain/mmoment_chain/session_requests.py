@@ -49,8 +49,9 @@ from mmoment_node.managed_node import ManagedNode
 from mmoment_node.request_desk import RequestDesk
 
 # How long a check-in waits to say whether the person will be recognised, and an erasure to say
-# whether they are forgotten. Both go on after that.
-FACE_PATIENCE_S = 3.0
+# whether they are forgotten. Both go on after that. Well below what any client waits: a check-in
+# that it takes for failed has opened a session all the same.
+FACE_PATIENCE_S = 1.5
 # Of the threads that answer. The others stay free for what needs no face_node, if that one hangs.
 WAITING_AT_MOST = 2
 # base64 of the largest transaction, and far more than any name that is kept.
@@ -280,6 +281,9 @@ class SessionRequests:
         erased = parts.erasure.forget(wallet)
         answer.erased, answer.traces_cleaned = erased.records, erased.is_scrubbed
         answer.face_forgotten = self._wait_until_gone(wallet)
+        if answer.face_forgotten and not answer.traces_cleaned:
+            # Until then the wallet was kept, so as to be asked for again after a kill.
+            answer.traces_cleaned = self._cleaned()
         told = ['Forgotten: template, sessions, consents, grants, and the name in every event.']
         if not answer.face_forgotten:
             told.append(STILL_ASKED)
@@ -289,6 +293,13 @@ class SessionRequests:
             # `media_erased` stays false: the part that keeps photos and clips sets it when there is one.
             told.append('No part of this camera that keeps photos and clips was asked: none runs.')
         answer.message = ' '.join(told)
+
+    def _cleaned(self) -> bool:
+        try:
+            return self._parts.erasure.clean()
+        except StoreError as error:
+            self._node.get_logger().error(str(error))
+            return False
 
     def _signer_of(self, request: ForgetPerson.Request) -> str:
         """Who signed the request; empty: it is not a signed one."""

@@ -17,10 +17,14 @@ from mmoment_chain.template_records import TemplateRecord
 NAME = 'Anna Unmistakable'
 
 
-def opened(folder):
-    world = BookWorld(folder)
+def plain(world):
     world.forgotten = []
     world.erasure = Erasure(world.store, world.book, world.forgotten.append, world.changes.append)
+
+
+def opened(folder, with_erasure=plain):
+    world = BookWorld(folder)
+    with_erasure(world)
     return world
 
 
@@ -118,6 +122,8 @@ def test_cleaning_is_tried_again_less_and_less_often(world):
             self.tries += 1
             return False
 
+        reading = world.store.reading
+
     store = Counted()
     erasure = Erasure(store, world.book, print, print)
     found = []
@@ -142,6 +148,7 @@ def test_who_is_forgotten_meanwhile_is_cleaned_at_once(world, tmp_path):
 def test_a_full_disk_only_delays_the_cleaning(world, tmp_path):
     class FullDisk:
         clock, transaction = world.clock, world.store.transaction
+        reading = world.store.reading
         is_full = True
 
         def scrub(self):
@@ -236,3 +243,30 @@ def test_who_checks_in_while_being_forgotten_is_forgotten_too(world):
     assert world.book.count() == 0
     assert len(world.book.presence) == 0
     assert len(world.forgotten) == 2
+
+
+def test_whom_faces_still_know_is_remembered_over_a_kill_and_no_longer(tmp_path):
+    def erasure_of(world):
+        world.leaving = set()
+        leave, is_leaving = world.leaving.add, world.leaving.__contains__
+        world.erasure = Erasure(world.store, world.book, leave, world.changes.append, is_leaving)
+
+    def forget_beside_a_face_node_that_hangs(world):
+        erasure_of(world)
+        lived(world)
+        assert not world.erasure.forget(ANNA).is_scrubbed
+        assert traces(tmp_path, 'sealed bytes') == []
+
+    in_a_process_that_is_killed(tmp_path, forget_beside_a_face_node_that_hangs)
+    world = opened(tmp_path, with_erasure=erasure_of)
+    assert world.leaving == {ANNA}
+    for _ in range(10):
+        world.clock.advance(1.0)
+        assert not world.erasure.clean()
+    world.leaving.clear()
+    assert world.erasure.clean()
+    assert traces(tmp_path, ANNA) == []
+    world.close()
+    again = opened(tmp_path, with_erasure=erasure_of)
+    assert again.leaving == set()
+    again.close()

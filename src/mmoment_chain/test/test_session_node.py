@@ -470,6 +470,31 @@ def test_forget_me_leaves_nothing_and_the_log_verifies(world, anna):
         assert event_log.read(query)[-1].kind == event_log.ERASURE
 
 
+def test_whom_a_face_node_that_hangs_still_knows_is_forgotten_after_a_restart(world, anna):
+    faces = world.start_faces()
+    node = world.start()
+    person = kept_person(world, anna)
+    opened = world.check_in(anna, wrapped_key=person.wrapped(world, node))
+    assert opened.session.face_known
+    faces.hang()
+    answer = world.call(ForgetPerson, 'forget_person', token=opened.token)
+    assert answer.success
+    assert not answer.face_forgotten
+    assert not answer.traces_cleaned
+    world.end(node)
+    assert anna.address in faces.known
+    node = world.start()
+    faces.go_on()
+    wait_until(lambda: not faces.known, 'the wipe')
+    path = node._home.store
+
+    def is_clean():
+        files = [one.read_bytes() for one in path.parent.glob('store*')]
+        return not any(anna.address.encode() in data for data in files)
+
+    wait_until(is_clean, 'the note to go')
+
+
 def test_somebody_without_a_session_is_forgotten_for_the_owner(world, anna):
     world.start()
     kept_person(world, anna)
