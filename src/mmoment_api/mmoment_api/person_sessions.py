@@ -4,6 +4,9 @@ A live view asks for every part of a page at once: what was true a second ago is
 `session_node` says that the session is over. Then it is over here as well, at once, also for streams
 that go on.
 
+When a session is over is turned into time that nobody sets as soon as it is heard: a clock on the
+wall that jumps ends no session here, and keeps none.
+
 What is heard comes from the executor's thread, what is asked from the event loop.
 """
 
@@ -14,7 +17,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmoment_api.access import RIGHTS, Access
 from mmoment_api.errors import HTTP_ERRORS, ApiError
@@ -24,6 +27,8 @@ from mmoment_api.session_control import SessionControl, SessionRecord
 REMEMBERED_S = 2.0
 REMEMBERED_AT_MOST = 1024
 ENDED_AT_MOST = 4096
+RUNS_AT_MOST = 16
+MS_PER_S = 1000
 # Guessed tokens would otherwise keep `session_node` from its work.
 QUESTIONS_AT_MOST = 64
 # What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
@@ -51,7 +56,9 @@ class PersonSessions:
         # Ended in the meantime: an answer that is still on its way is not to revive them.
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._live: dict[str, SessionRecord] | None = None
-        self._live_at_ms = 0
+        self._run, self._number = '', 0
+        # Of a `session_node` that is gone: what it said may arrive behind what its successor says.
+        self._past_runs: OrderedDict[str, None] = OrderedDict()
 
     # --- event loop -----------------------------------------------------------------------
 
@@ -77,6 +84,7 @@ class PersonSessions:
                 if error.status == 403:
                     raise ApiError(403, *HTTP_ERRORS[403], right=right) from None
                 raise
+        record = self._dated(record, self._utc_ms())
         return record if self._remember(digest, record) else None
 
     def drop(self, token: str) -> None:
@@ -93,7 +101,7 @@ class PersonSessions:
             newest = newest or record
             return (
                 record.session_id not in self._ended
-                and self._utc_ms() < newest.expires_ms
+                and self._clock() < newest.ends_s
                 and newest.principal().may(access)
             )
 
@@ -110,7 +118,7 @@ class PersonSessions:
                 return None
             if (
                 answer.until_s <= self._clock()
-                or answer.record.expires_ms <= self._utc_ms()
+                or answer.record.ends_s <= self._clock()
                 or answer.record.session_id in self._ended
             ):
                 del self._answers[digest]
@@ -133,12 +141,17 @@ class PersonSessions:
 
     # --- executor's thread ----------------------------------------------------------------
 
-    def hear_sessions(self, records: Sequence[SessionRecord], stamp_ms: int) -> None:
-        """Take the list of all live sessions as it was at `stamp_ms`."""
+    def hear_sessions(
+        self, records: Sequence[SessionRecord], stamp_ms: int, run: str, number: int
+    ) -> None:
+        """Take the list of all live sessions; their times are of the clock that says `stamp_ms`.
+
+        run, number: which list it is; clocks are set, so the stamp does not tell what is newer.
+        """
         with self._lock:
-            if stamp_ms < self._live_at_ms:
+            if not self._is_newer(run, number):
                 return
-            live = {record.session_id: record for record in records}
+            live = {record.session_id: self._dated(record, stamp_ms) for record in records}
             # An event may have been lost, or `session_node` have started anew meanwhile.
             gone = (self._live or {}).keys() - live.keys()
             known = {answer.record.session_id: answer.record for answer in self._answers.values()}
@@ -149,7 +162,7 @@ class PersonSessions:
             }
             for name in gone:
                 self._end(name)
-            self._live, self._live_at_ms = live, stamp_ms
+            self._live = live
             for digest, answer in self._answers.items():
                 newest = live.get(answer.record.session_id)
                 if newest is not None:
@@ -164,6 +177,24 @@ class PersonSessions:
                 record = answer.record
                 if record.session_id == session_id or (identity and record.identity == identity):
                     del self._answers[digest]
+
+    def _is_newer(self, run: str, number: int) -> bool:
+        if run == self._run:
+            is_newer = number > self._number
+        else:
+            is_newer = run not in self._past_runs
+            if is_newer:
+                self._past_runs[self._run] = None
+                while len(self._past_runs) > RUNS_AT_MOST:
+                    self._past_runs.popitem(last=False)
+        if is_newer:
+            self._run, self._number = run, number
+        return is_newer
+
+    def _dated(self, record: SessionRecord, now_ms: int) -> SessionRecord:
+        """The session with its end by our own clock; `now_ms`: now, by the clock of its times."""
+        left_s = (record.expires_ms - now_ms) / MS_PER_S
+        return replace(record, ends_s=self._clock() + left_s)
 
     def _end(self, session_id: str) -> None:
         self._ended[session_id] = None

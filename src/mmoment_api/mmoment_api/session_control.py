@@ -20,7 +20,10 @@ ADMIN = 'admin'
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One live session; `session_id` is its public name and opens nothing. Times: ms since 1970."""
+    """One live session; `session_id` is its public name and opens nothing. Times: ms since 1970.
+
+    ends_s: when it is over by the clock of who heard of it, which nobody sets; 0: not heard yet.
+    """
 
     session_id: str
     identity: str
@@ -31,6 +34,7 @@ class SessionRecord:
     expires_ms: int = 0
     last_seen_ms: int = 0
     face_known: bool = False
+    ends_s: float = field(default=0.0, compare=False)
 
     def principal(self) -> Principal:
         """What this session may; people are named by their wallet."""

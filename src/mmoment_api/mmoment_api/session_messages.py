@@ -63,6 +63,8 @@ CHANGES = {
 ENDINGS = frozenset({SessionEvent.CHECKED_OUT, SessionEvent.REVOKED, SessionEvent.FORGOTTEN})
 # What wipes templates, media and log entries may wait for the disk and for other nodes.
 FORGET_WAIT_S = 15.0
+# Who was told in vain would be checked in all the same: `session_node` asks the face part first.
+CHECK_IN_WAIT_S = 10.0
 Call = Callable[[Client, Any, str, float | None], Awaitable[Any]]
 
 
@@ -117,7 +119,7 @@ class SessionCalls:
             source=wish.source,
         )
         request.wrapped_key = array('B', wish.wrapped_key)
-        answer = await self._ask('check_in', request)
+        answer = await self._ask('check_in', request, CHECK_IN_WAIT_S)
         if not answer.success:
             raise refused_by_session(answer.error_code, answer.message, answer.retry_after_s)
         return OpenedSession(answer.token, session_record(answer.session), answer.message)

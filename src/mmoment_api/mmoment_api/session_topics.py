@@ -43,7 +43,9 @@ class SessionTopics:
 
     def _on_sessions(self, message: SessionArray) -> None:
         records = [session_record(item) for item in message.sessions]
-        self._sessions.hear_sessions(records, milliseconds_of(message.header.stamp))
+        self._sessions.hear_sessions(
+            records, milliseconds_of(message.header.stamp), message.run, message.number
+        )
 
     def _on_event(self, message: SessionEvent) -> None:
         self._sessions.hear_change(

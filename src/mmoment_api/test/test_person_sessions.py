@@ -22,6 +22,23 @@ def ask(sessions, token, access=Access.VIEW):
     return asyncio.run(sessions.session(token, access))
 
 
+class Lists:
+    """The lists of one process of session_node, one after the other."""
+
+    def __init__(self, sessions, control, run='run 1'):
+        self.sessions, self.control, self.run, self.number = sessions, control, run, 0
+
+    def say(self, *records, number=None, after_ms=0):
+        self.number = number or self.number + 1
+        stamp_ms = self.control.utc_ms + after_ms
+        self.sessions.hear_sessions(records, stamp_ms, self.run, self.number)
+
+
+@pytest.fixture
+def lists(sessions, session_control):
+    return Lists(sessions, session_control)
+
+
 def questions(control):
     return len(control.asked_for('get_session'))
 
@@ -63,12 +80,12 @@ def test_what_cannot_be_a_token_is_not_asked_for(sessions, session_control, toke
 def test_an_end_counts_at_once(sessions, session_control):
     opened, other = session_control.open(ANN), session_control.open(BEN)
     ask(sessions, opened.token)
-    ask(sessions, other.token)
+    other_record = ask(sessions, other.token)
     del session_control.opened[opened.token]
     sessions.hear_change(opened.record.session_id, ANN, is_over=True)
     assert ask(sessions, opened.token) is None
     assert not sessions.is_live(opened.record, Access.VIEW)
-    assert sessions.is_live(other.record, Access.VIEW)
+    assert sessions.is_live(other_record, Access.VIEW)
 
 
 def test_an_answer_that_was_on_its_way_does_not_revive_a_session(sessions, session_control):
@@ -77,45 +94,95 @@ def test_an_answer_that_was_on_its_way_does_not_revive_a_session(sessions, sessi
     assert ask(sessions, opened.token) is None
 
 
-def test_changed_rights_count_at_once(sessions, session_control):
+def test_changed_rights_count_at_once(sessions, session_control, lists):
     opened = session_control.open(ANN, rights=('view', 'capture'))
     ask(sessions, opened.token)
     less = replace(opened.record, rights=frozenset({'capture'}))
     session_control.opened[opened.token] = less
-    sessions.hear_sessions([less], session_control.utc_ms)
+    lists.say(less)
     with pytest.raises(ApiError):
         ask(sessions, opened.token, Access.VIEW)
     assert not sessions.is_live(opened.record, Access.VIEW)
     assert sessions.is_live(opened.record, Access.CAPTURE)
 
 
-def test_who_is_missing_in_a_later_list_is_gone(sessions, session_control):
+def test_who_is_missing_in_a_later_list_is_gone(sessions, session_control, lists):
     ann, ben = session_control.open(ANN), session_control.open(BEN)
-    sessions.hear_sessions([ann.record, ben.record], session_control.utc_ms)
+    lists.say(ann.record, ben.record)
     assert len(sessions.live) == 2
-    sessions.hear_sessions([ben.record], session_control.utc_ms + 1)
+    lists.say(ben.record)
     assert [record.identity for record in sessions.live] == [BEN]
     assert not sessions.is_live(ann.record, Access.VIEW)
-    # Of the past, for instance from before both came.
-    sessions.hear_sessions([], session_control.utc_ms)
+    # Of the past, for instance from before both came; the stamp says nothing.
+    lists.say(number=1, after_ms=5_000)
     assert sessions.is_live(ben.record, Access.VIEW)
 
 
-def test_a_list_from_before_a_check_in_ends_nothing(sessions, session_control):
+def test_a_session_node_that_starts_anew_counts_anew(sessions, session_control, lists):
+    ann, ben = session_control.open(ANN), session_control.open(BEN)
+    lists.say(ann.record, ben.record, number=70)
+    Lists(sessions, session_control, 'run 2').say(ben.record)
+    assert not sessions.is_live(ann.record, Access.VIEW)
+    # The last words of the one before, on their way until now.
+    lists.say()
+    assert sessions.is_live(ben.record, Access.VIEW)
+
+
+def test_a_list_from_before_a_check_in_ends_nothing(sessions, session_control, lists):
     ann = session_control.open(ANN)
-    ask(sessions, ann.token)
-    sessions.hear_sessions([], session_control.utc_ms - 1)
-    assert sessions.is_live(ann.record, Access.VIEW)
+    record = ask(sessions, ann.token)
+    lists.say(after_ms=-1)
+    assert sessions.is_live(record, Access.VIEW)
     assert ask(sessions, ann.token)
 
 
-def test_sessions_end_with_their_time_also_while_session_node_is_away(sessions, session_control):
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize('jump_ms', [-48 * HOUR_MS, 48 * HOUR_MS])
+@pytest.mark.parametrize('is_listed', [False, True])
+def test_a_clock_that_is_set_ends_no_view_and_keeps_none(
+    sessions, session_control, lists, clock, jump_ms, is_listed
+):
     opened = session_control.open(ANN)
-    ask(sessions, opened.token)
+    record = ask(sessions, opened.token)
+    if is_listed:
+        lists.say(opened.record)
+    session_control.utc_ms += jump_ms
+    assert sessions.is_live(record, Access.VIEW)
+    clock.now_s += 3599.0
+    assert sessions.is_live(record, Access.VIEW)
+    clock.now_s += 1.0
+    assert not sessions.is_live(record, Access.VIEW)
+
+
+@pytest.mark.parametrize('jump_ms', [-48 * HOUR_MS, 48 * HOUR_MS])
+def test_behind_a_clock_that_was_set_lists_count_as_before(
+    sessions, session_control, lists, clock, jump_ms
+):
+    opened = session_control.open(ANN, rights=('view', 'capture'))
+    record = ask(sessions, opened.token)
+    lists.say(opened.record)
+    session_control.utc_ms += jump_ms
+    dated = replace(opened.record, expires_ms=opened.record.expires_ms + jump_ms)
+    lists.say(dated)
+    assert sessions.is_live(record, Access.VIEW)
+    lists.say(replace(dated, rights=frozenset({'capture'})))
+    assert not sessions.is_live(record, Access.VIEW)
+    assert sessions.is_live(record, Access.CAPTURE)
+    clock.now_s += 3600.0
+    assert not sessions.is_live(record, Access.CAPTURE)
+
+
+def test_sessions_end_with_their_time_also_while_session_node_is_away(
+    sessions, session_control, clock
+):
+    opened = session_control.open(ANN)
+    record = ask(sessions, opened.token)
     session_control.is_away = True
-    assert sessions.is_live(opened.record, Access.VIEW)
-    session_control.utc_ms = opened.record.expires_ms
-    assert not sessions.is_live(opened.record, Access.VIEW)
+    assert sessions.is_live(record, Access.VIEW)
+    clock.now_s += 3600.0
+    assert not sessions.is_live(record, Access.VIEW)
     with pytest.raises(ApiError) as refusal:
         ask(sessions, opened.token)
     assert refusal.value.status == 503

@@ -15,7 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
 from mmoment_api.access import Access
-from mmoment_api.bridge import Bridge
+from mmoment_api.bridge import ANSWER_WAIT_S, Bridge
 from mmoment_api.errors import ApiError
 from mmoment_api.events import EventHub
 from mmoment_api.graph_state import GraphState
@@ -27,9 +27,10 @@ from mmoment_api.session_control import (
     SessionRecord,
     WithdrawnConsent,
 )
-from mmoment_api.session_messages import CHANGES, SERVICES, session_event
+from mmoment_api.session_messages import CHANGES, SERVICES, SessionCalls, session_event
 from mmoment_api.session_topics import SessionTopics
 from mmoment_interfaces.msg import Session, SessionArray, SessionEvent, StageStatus
+from mmoment_interfaces.srv import CheckIn
 from mmoment_node.spare_domain import spare_domain
 
 pytestmark = pytest.mark.graph
@@ -184,6 +185,24 @@ def test_a_check_in_a_renewal_and_a_look(graph):
     assert (opened.token, opened.record, asked.token, asked.renew) == ('new', RECORD, TOKEN, True)
 
 
+def test_a_check_in_is_waited_for_while_session_node_asks_the_face_part():
+    waits_s = []
+
+    class FakeNode:
+        def create_client(self, kind, name):
+            return name
+
+    async def call(client, request, part, wait_s=None):
+        waits_s.append((client, wait_s))
+        return CheckIn.Response(success=True, session=ann())
+
+    calls = SessionCalls(FakeNode(), call)
+    calls.open()
+    asyncio.run(calls.check_in(CheckInWish(ANN)))
+    assert waits_s == [('check_in', 10.0)]
+    assert waits_s[0][1] > 2 * ANSWER_WAIT_S
+
+
 def test_what_the_owner_asks_for(graph):
     sessions, _ = graph.call('list_sessions', sessions=[ann()])
     assert sessions == [RECORD]
@@ -284,10 +303,11 @@ def test_refusals(graph, method, arguments, code, status, told):
 
 def test_who_is_checked_in_is_heard_also_when_it_was_said_before(graph):
     header = Header(stamp=Time(sec=NOW_S + 1))
-    graph.sessions.publish(SessionArray(header=header, sessions=[ann()]))
+    graph.sessions.publish(SessionArray(header=header, run='r', number=1, sessions=[ann()]))
     until(lambda: graph.people.live == (RECORD,))
-    header = Header(stamp=Time(sec=NOW_S + 2))
-    graph.sessions.publish(SessionArray(header=header))
+    # The clock on the wall was set back meanwhile.
+    header = Header(stamp=Time(sec=NOW_S - 60))
+    graph.sessions.publish(SessionArray(header=header, run='r', number=2))
     until(lambda: graph.people.live == ())
     assert not graph.people.is_live(RECORD, Access.VIEW)
 

@@ -338,7 +338,8 @@ def test_an_owner_who_is_not_checked_in_cannot_check_out(owner, session_control)
 
 def test_the_owner_sees_and_ends_sessions(owner, caller, session_control):
     ann, ben = session_control.open(ANN), session_control.open(BEN)
-    owner.services.sessions.hear_sessions([ann.record, ben.record], session_control.utc_ms)
+    records = [ann.record, ben.record]
+    owner.services.sessions.hear_sessions(records, session_control.utc_ms, 'r', 1)
     assert caller.get('/api/session', headers=bearer(ann)).status_code == 200
     answer = owner.get('/api/sessions')
     assert answer.json()['count'] == 2
@@ -488,7 +489,7 @@ def test_what_is_not_erased_yet_is_told(owner, session_control):
 
 def test_health_and_status_tell_how_many_are_checked_in(caller, owner, services, session_control):
     records = [session_control.open(ANN).record, session_control.open(BEN, face_known=True).record]
-    services.sessions.hear_sessions(records, session_control.utc_ms)
+    services.sessions.hear_sessions(records, session_control.utc_ms, 'r', 1)
     health = caller.get('/api/health').json()
     assert health['active_sessions'] == 2
     assert health['session'] == {'running': False, 'active': 2, 'faces_known': None}

@@ -60,7 +60,7 @@ def test_and_with_the_right_to_look(served, services, session_control, ann):
     connection = ask(served, '/mjpeg-stream')
     assert connection.recv(64).startswith(b'HTTP/1.1 200')
     less = session_control.open(ANN, rights=(), session_id=ann.record.session_id).record
-    services.sessions.hear_sessions([less], session_control.utc_ms)
+    services.sessions.hear_sessions([less], session_control.utc_ms, 'r', 1)
     assert read_to_end(connection) < ENDS_WITHIN_S
     connection.close()
 
@@ -73,7 +73,7 @@ def test_streams_of_others_and_of_the_owner_go_on(served, services, session_cont
     services.sessions.hear_change(ann.record.session_id, ANN, is_over=True)
     time.sleep(ENDS_WITHIN_S)
     assert services.events.listeners == 1
-    assert services.sessions.is_live(ben.record, Access.VIEW)
+    assert asyncio.run(services.sessions.session(ben.token, Access.VIEW)) == ben.record
     connection.close()
 
 
