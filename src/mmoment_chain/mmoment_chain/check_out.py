@@ -81,16 +81,27 @@ class CheckOut:
         Raises StoreError if that could not be kept; then none has ended.
         """
         with self._store.transaction() as tx:
-            ended = [change for each in session_ids if (change := _end(tx, each, reason))]
-            staying = {session.wallet for session in session_records.open_sessions(tx)}
-        for change in ended:
-            departure = Departure(
-                change.session_id, change.wallet, reason, change.wallet not in staying
-            )
+            ended = self.end_within(tx, session_ids, reason)
+        self.finish(ended)
+        return len(ended)
+
+    def end_within(
+        self, tx: Transaction, session_ids: Iterable[str], reason: str
+    ) -> list[tuple[Change, Departure]]:
+        """End them together with something else; call `finish` with the answer once that is kept."""
+        changes = [change for each in session_ids if (change := _end(tx, each, reason))]
+        staying = {session.wallet for session in session_records.open_sessions(tx)}
+        return [
+            (one, Departure(one.session_id, one.wallet, reason, one.wallet not in staying))
+            for one in changes
+        ]
+
+    def finish(self, ended: Iterable[tuple[Change, Departure]]) -> None:
+        """Take the steps, and tell."""
+        for change, departure in ended:
             for step in self._steps:
                 step.begin(departure)
             self._tell(change)
-        return len(ended)
 
 
 def _end(tx: Transaction, session_id: str, reason: str) -> Change | None:

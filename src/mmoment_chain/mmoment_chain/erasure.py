@@ -87,13 +87,19 @@ class Erasure:
 
     def _erase(self, wallet: str) -> tuple[int, int]:
         """Erase; returns how many records, and where the log has it."""
-        self._book.end([session.id for session in self._book.live(wallet)], FORGOTTEN)
-        self._forget_face(wallet)
+        while (erased := self._erase_if_away(wallet)) is None:
+            with self._store.reading() as query:
+                staying = session_records.open_sessions(query)
+            self._book.end([each.id for each in staying if each.wallet == wallet], FORGOTTEN)
+            self._forget_face(wallet)
+        self._book.presence.leave(wallet)
+        return erased
+
+    def _erase_if_away(self, wallet: str) -> tuple[int, int] | None:
+        """Erase; None: somebody has a session, also if they checked in just now."""
         with self._store.transaction() as tx:
-            # Whoever checked in since is forgotten as well.
-            late = [each.id for each in session_records.open_sessions(tx) if each.wallet == wallet]
-            for session_id in late:
-                session_records.end(tx, session_id, tx.utc_ms(), FORGOTTEN)
+            if any(each.wallet == wallet for each in session_records.open_sessions(tx)):
+                return None
             records = sum(
                 erase(tx, wallet)
                 for erase in (
@@ -109,9 +115,6 @@ class Erasure:
             tx.leave_no_trace()
             forgetting_records.add(tx, wallet)
             sequence, _ = event_log.head(tx)
-        # Those who checked in meanwhile are let go of by the same path.
-        self._book.end(late, FORGOTTEN)
-        self._book.presence.leave(wallet)
         return records, sequence
 
     def clean(self) -> bool:

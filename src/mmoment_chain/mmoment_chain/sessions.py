@@ -116,6 +116,7 @@ class SessionBook:
             # Whoever is over or away leaves before somebody is refused.
             self.tick()
         token = new_token()
+        ended: list[tuple[Change, Departure]] = []
         with self._store.transaction() as tx:
             self._challenges.spend(tx, answer)
             leaving = self._make_room(tx, wallet)
@@ -124,11 +125,14 @@ class SessionBook:
             data = {'rights': rights.in_order(session.rights), 'source': source}
             personal = {LOG_SESSION: session.id, 'display_name': session.display_name or ''}
             event = event_log.append(tx, LOG_CHECKED_IN, wallet, data, personal)
+            # Together: whoever is told that nothing was kept must not have a session.
+            ended = self._out.end_within(tx, leaving, REPLACED)
         with self._lock:
             self._live[session.id] = _Live(wallet, self._now_s() + self._settings.session_s)
+            for session_id in leaving:
+                self._live.pop(session_id, None)
         self.presence.arrive(wallet)
-        if leaving:
-            self.end(leaving, REPLACED)
+        self._out.finish(ended)
         self._tell(Change(ChangeKind.CHECKED_IN, event.sequence, session.id, wallet))
         return CheckedIn(session, token)
 

@@ -227,6 +227,7 @@ def test_killed_at_any_line_a_person_is_there_or_nothing_of_them(tmp_path):
 
 
 def test_who_checks_in_while_being_forgotten_is_forgotten_too(world):
+    world.check_in(ANNA)
     answer = world.answer(ANNA)
     forget_face = world.erasure._forget_face
     opened = []
@@ -242,7 +243,11 @@ def test_who_checks_in_while_being_forgotten_is_forgotten_too(world):
         world.book.session_of(opened[0].token)
     assert world.book.count() == 0
     assert len(world.book.presence) == 0
-    assert len(world.forgotten) == 2
+    # By the one path, as whoever was there at the beginning.
+    assert world.reasons() == [(ANNA, 'forgotten')] * 2
+    kinds = [change.kind for change in world.changes]
+    assert kinds.count(ChangeKind.CHECKED_OUT) == 2
+    assert kinds[-1] is ChangeKind.FORGOTTEN
 
 
 def test_whom_faces_still_know_is_remembered_over_a_kill_and_no_longer(tmp_path):

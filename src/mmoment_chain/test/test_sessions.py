@@ -132,6 +132,26 @@ def test_of_one_wallet_the_oldest_session_makes_room(world):
     assert (departure.reason, departure.is_last) == ('replaced', False)
 
 
+def test_a_check_in_whose_replacing_cannot_be_kept_has_not_happened(world):
+    tokens = [world.check_in().token for _ in range(3)]
+    answer = world.answer(ANNA)
+    with sqlite3.connect(world.store.path) as other:
+        # As a disk that takes the new session, and not the end of the one that it replaces.
+        other.execute(
+            'CREATE TRIGGER stuck BEFORE UPDATE OF ended_ms ON sessions '
+            "BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+        )
+    with pytest.raises(sqlite3.IntegrityError):
+        world.book.check_in(answer, 'siws', '')
+    for token in tokens:
+        world.book.session_of(token)
+    assert world.book.count() == len(world.book.live()) == 3
+    with sqlite3.connect(world.store.path) as other:
+        other.execute('DROP TRIGGER stuck')
+    assert world.book.check_in(answer, 'siws', '').session.wallet == ANNA
+    assert world.reasons() == [(ANNA, 'replaced')]
+
+
 # --- renewing -------------------------------------------------------------------------------------
 
 
