@@ -18,6 +18,7 @@ from mmoment_api.given_pictures import GivenPicture
 # Each holds a body of some MiB, and `face_node` looks at one picture after the other.
 PICTURE_REQUESTS_AT_MOST = 4
 RETRY_AFTER_S = 1
+ENOUGH_PICTURES = 'The camera looks at as many pictures as it can'
 _FACE_ID_DOMAIN = 'mmoment face id 1'
 _FACE_ID_DIGITS = 32
 
@@ -140,8 +141,11 @@ class Enrolments:
 class Gate:
     """Lets in so many at a time and turns away the rest."""
 
-    def __init__(self, at_most: int = PICTURE_REQUESTS_AT_MOST) -> None:
+    def __init__(
+        self, at_most: int = PICTURE_REQUESTS_AT_MOST, reason: str = ENOUGH_PICTURES
+    ) -> None:
         self._free = at_most
+        self._reason = reason
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
@@ -150,7 +154,7 @@ class Gate:
             raise ApiError(
                 429,
                 'too_many_requests',
-                'The camera looks at as many pictures as it can; try again in a moment',
+                f'{self._reason}; try again in a moment',
                 {'Retry-After': str(RETRY_AFTER_S)},
             )
         self._free -= 1

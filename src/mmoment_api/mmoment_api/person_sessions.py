@@ -13,13 +13,15 @@ What is heard comes from the executor's thread, what is asked from the event loo
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from mmoment_api.access import RIGHTS, Access
+from mmoment_api.access import RIGHTS, Access, FailureLimit
 from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.face_requests import Gate
 from mmoment_api.session_control import SessionControl, SessionRecord
@@ -29,10 +31,21 @@ REMEMBERED_AT_MOST = 1024
 ENDED_AT_MOST = 4096
 RUNS_AT_MOST = 16
 MS_PER_S = 1000
+TOO_MANY_UNKNOWN = 'Too many tokens from here that open nothing; wait, then check in again'
 # Guessed tokens would otherwise keep `session_node` from its work.
 QUESTIONS_AT_MOST = 64
+ENOUGH_QUESTIONS = 'The camera checks as many sessions as it can'
+# Different ones within a minute from one address. A whole network may share one, with the cookies
+# that its people have left of sessions that are over.
+UNKNOWN_AT_MOST = 60
+# Once over, a token never opens anything again.
+GONE = frozenset({'bad_token', 'session_over'})
+GONE_REMEMBERED_S = 60.0
+GONE_AT_MOST = 4096
+OPENED_AT_MOST = 4096
 # What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
 TOKEN = re.compile(r'[A-Za-z0-9_-]{43,128}', re.ASCII)
+Value = TypeVar('Value')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,11 @@ class PersonSessions:
         self.control = control
         self._clock = clock
         self._utc_ms = utc_ms
-        self._gate = Gate(QUESTIONS_AT_MOST)
+        self._gate = Gate(QUESTIONS_AT_MOST, ENOUGH_QUESTIONS)
+        self._limit = FailureLimit(clock, UNKNOWN_AT_MOST)
+        # Both of the event loop. Who is known waits behind nobody who guesses.
+        self._opened: OrderedDict[bytes, None] = OrderedDict()
+        self._gone: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
         # Ended in the meantime: an answer that is still on its way is not to revive them.
@@ -62,34 +79,62 @@ class PersonSessions:
 
     # --- event loop -----------------------------------------------------------------------
 
-    async def session(self, token: str, access: Access) -> SessionRecord | None:
+    async def session(self, token: str, access: Access, source: str) -> SessionRecord | None:
         """The session that this token opens; None: it opens nothing.
 
-        Raises `ApiError`: 403 if the session lacks the right, 503 if `session_node` is away.
+        source: address that it came from. Raises `ApiError`: 403 if the session lacks the right,
+        429 if too many unknown tokens come from there, 503 if `session_node` is away.
         """
         if TOKEN.fullmatch(token) is None:
             return None
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = _digest(token)
         remembered = self._remembered(digest)
         if remembered is not None and remembered.principal().may(access):
             return remembered
+        if self._gone.get(digest, 0.0) > self._clock():
+            return None
         right = access.value if access in RIGHTS else ''
-        with self._gate.entered():
-            try:
-                record = await self.control.get_session(token, right)
-            except ApiError as error:
-                if error.status == 401:
-                    self._forget(digest)
-                    return None
-                if error.status == 403:
-                    raise ApiError(403, *HTTP_ERRORS[403], right=right) from None
-                raise
+        try:
+            record = await self._asked(digest, token, right, source)
+        except ApiError as error:
+            if error.status == 401:
+                self._refused(digest, source, error.details.get('reason'))
+                return None
+            if error.status == 403:
+                self._has_opened(digest)
+                raise ApiError(403, *HTTP_ERRORS[403], right=right) from None
+            raise
+        self._has_opened(digest)
         record = self._dated(record, self._utc_ms())
         return record if self._remember(digest, record) else None
 
+    async def _asked(self, digest: bytes, token: str, right: str, source: str) -> SessionRecord:
+        if digest in self._opened:
+            return await self.control.get_session(token, right)
+        retry_after_s = self._limit.retry_after_s(source)
+        if retry_after_s > 0:
+            headers = {'Retry-After': str(math.ceil(retry_after_s))}
+            raise ApiError(429, 'too_many_failures', TOO_MANY_UNKNOWN, headers)
+        with self._gate.entered():
+            return await self.control.get_session(token, right)
+
+    def has_opened(self, token: str) -> None:
+        """Note a token that was just given out: it waits behind nobody who guesses."""
+        self._has_opened(_digest(token))
+
+    def _has_opened(self, digest: bytes) -> None:
+        _note(self._opened, digest, None, OPENED_AT_MOST)
+
+    def _refused(self, digest: bytes, source: str, reason: object) -> None:
+        self._forget(digest)
+        self._opened.pop(digest, None)
+        if reason in GONE:
+            self._limit.failed(source)
+            _note(self._gone, digest, self._clock() + GONE_REMEMBERED_S, GONE_AT_MOST)
+
     def drop(self, token: str) -> None:
         """Ask anew next time."""
-        self._forget(hashlib.sha256(token.encode('utf-8', 'surrogatepass')).digest())
+        self._forget(_digest(token))
 
     def is_live(self, record: SessionRecord, access: Access) -> bool:
         """Whether the session goes on with this right, by what was heard; for answers without end.
@@ -203,3 +248,14 @@ class PersonSessions:
             self._ended.popitem(last=False)
         if self._live is not None and session_id in self._live:
             self._live = {name: item for name, item in self._live.items() if name != session_id}
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode('utf-8', 'surrogatepass')).digest()
+
+
+def _note(noted: OrderedDict[bytes, Value], digest: bytes, value: Value, at_most: int) -> None:
+    noted[digest] = value
+    noted.move_to_end(digest)
+    while len(noted) > at_most:
+        noted.popitem(last=False)

@@ -7,10 +7,20 @@ import pytest
 
 from mmoment_api.access import Access
 from mmoment_api.errors import ApiError
-from mmoment_api.person_sessions import QUESTIONS_AT_MOST, REMEMBERED_S, PersonSessions
+from mmoment_api.person_sessions import (
+    ENOUGH_QUESTIONS,
+    GONE_REMEMBERED_S,
+    QUESTIONS_AT_MOST,
+    REMEMBERED_S,
+    UNKNOWN_AT_MOST,
+    PersonSessions,
+)
+from mmoment_api.session_control import token_refused
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
+HERE = '203.0.113.9'
+ELSEWHERE = '203.0.113.10'
 
 
 @pytest.fixture
@@ -18,8 +28,8 @@ def sessions(session_control, clock):
     return PersonSessions(session_control, clock, lambda: session_control.utc_ms)
 
 
-def ask(sessions, token, access=Access.VIEW):
-    return asyncio.run(sessions.session(token, access))
+def ask(sessions, token, access=Access.VIEW, source=HERE):
+    return asyncio.run(sessions.session(token, access, source))
 
 
 class Lists:
@@ -65,10 +75,48 @@ def test_a_right_that_was_not_among_the_rights_is_asked_for_again(sessions, sess
     assert ask(sessions, opened.token, Access.CAPTURE)
 
 
-def test_unknown_tokens_open_nothing_and_are_not_remembered(sessions, session_control):
-    assert ask(sessions, 'x' * 43) is None
+def test_unknown_tokens_open_nothing_and_are_asked_for_once_a_minute(
+    sessions, session_control, clock
+):
+    for _ in range(10):
+        assert ask(sessions, 'x' * 43) is None
+    assert questions(session_control) == 1
+    clock.now_s += GONE_REMEMBERED_S
     assert ask(sessions, 'x' * 43) is None
     assert questions(session_control) == 2
+
+
+def guess(sessions, number, source=HERE):
+    return ask(sessions, f'{number:043d}', source=source)
+
+
+def test_who_guesses_costs_session_node_little(sessions, session_control, clock):
+    known, new = session_control.open(ANN), session_control.open(BEN)
+    ask(sessions, known.token)
+    for number in range(UNKNOWN_AT_MOST):
+        assert guess(sessions, number) is None
+    asked = questions(session_control)
+    with pytest.raises(ApiError) as refusal:
+        guess(sessions, UNKNOWN_AT_MOST)
+    assert (refusal.value.status, refusal.value.headers) == (429, {'Retry-After': '60'})
+    assert questions(session_control) == asked
+    # Neither others nor who is known from before, or has just checked in, wait for that.
+    assert guess(sessions, UNKNOWN_AT_MOST, ELSEWHERE) is None
+    clock.now_s += REMEMBERED_S
+    assert ask(sessions, known.token)
+    sessions.has_opened(new.token)
+    assert ask(sessions, new.token)
+    clock.now_s += 60.0
+    assert guess(sessions, UNKNOWN_AT_MOST + 1) is None
+
+
+def test_a_fault_of_session_node_is_no_unknown_token(sessions, session_control):
+    opened = session_control.open(ANN)
+    session_control.refusal = token_refused('not_kept', 'Its disk is full')
+    for _ in range(UNKNOWN_AT_MOST + 1):
+        assert ask(sessions, opened.token) is None
+    session_control.refusal = None
+    assert ask(sessions, opened.token)
 
 
 @pytest.mark.parametrize('token', ['', 'short', 'x' * 129, 'ü' * 43, 'a b' * 20, 'x' * 43 + '\n'])
@@ -204,13 +252,14 @@ def test_guessing_is_bounded(sessions, session_control):
 
         session_control.get_session = slowly
         guesses = [
-            asyncio.ensure_future(sessions.session(f'{number:043d}', Access.VIEW))
+            asyncio.ensure_future(sessions.session(f'{number:043d}', Access.VIEW, HERE))
             for number in range(QUESTIONS_AT_MOST)
         ]
         await asyncio.sleep(0)
         with pytest.raises(ApiError) as refusal:
-            await sessions.session('x' * 43, Access.VIEW)
+            await sessions.session('x' * 43, Access.VIEW, HERE)
         assert refusal.value.status == 429
+        assert refusal.value.message.startswith(ENOUGH_QUESTIONS)
         answer.set()
         assert set(await asyncio.gather(*guesses)) == {None}
 

@@ -7,6 +7,7 @@ import pytest
 
 from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.errors import ApiError
+from mmoment_api.person_sessions import UNKNOWN_AT_MOST
 from mmoment_api.session_control import ErasedPerson, GivenTemplate, refused_by_session
 
 ANN = 'So11111111111111111111111111111111111111112'
@@ -192,6 +193,30 @@ def test_a_token_comes_as_bearer_cookie_or_in_the_body(caller, session_control):
     assert caller.post('/detect_gesture', json=[opened.token]).status_code == 401
     caller.checked_in(opened)
     assert caller.get('/api/session').status_code == 200
+
+
+def test_a_dead_cookie_hides_no_token_in_the_body(caller, session_control):
+    old, opened = session_control.open(BEN), session_control.open(ANN)
+    caller.checked_in(old)
+    del session_control.opened[old.token]
+    body = {'wallet_address': ANN, 'session_id': opened.token}
+    assert caller.post('/detect_gesture', json=body).status_code == 200
+    assert caller.post('/detect_gesture', json={**body, 'wallet_address': BEN}).status_code == 401
+
+
+def test_who_guesses_tokens_is_told_to_wait_but_can_check_in(caller, session_control):
+    def guess(number):
+        headers = {'Authorization': f'Bearer {number:043d}'}
+        return caller.get('/api/session', headers=headers)
+
+    for number in range(UNKNOWN_AT_MOST):
+        assert guess(number).status_code == 401
+    answer = guess(UNKNOWN_AT_MOST)
+    assert (answer.status_code, answer.json()['error']) == (429, 'too_many_failures')
+    assert int(answer.headers['Retry-After']) == 60
+    token = caller.post('/api/session/connect', json=SIGNED).json()['session_id']
+    headers = {'Authorization': f'Bearer {token}'}
+    assert caller.get('/api/session', headers=headers).status_code == 200
 
 
 def test_a_token_in_the_address_opens_nothing(caller, session_control):

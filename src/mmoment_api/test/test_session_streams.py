@@ -73,7 +73,7 @@ def test_streams_of_others_and_of_the_owner_go_on(served, services, session_cont
     services.sessions.hear_change(ann.record.session_id, ANN, is_over=True)
     time.sleep(ENDS_WITHIN_S)
     assert services.events.listeners == 1
-    assert asyncio.run(services.sessions.session(ben.token, Access.VIEW)) == ben.record
+    assert asyncio.run(services.sessions.session(ben.token, Access.VIEW, '')) == ben.record
     connection.close()
 
 

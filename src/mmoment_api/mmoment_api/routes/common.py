@@ -18,6 +18,7 @@ from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.services import Services
 from mmoment_api.session_control import SessionRecord
 from mmoment_api.web_guard import BODY_AT_MOST, ORIGIN_NOT_ALLOWED, is_embedded_elsewhere
+from mmoment_api.web_origin import source_of
 
 JSON = 'application/json'
 # What is offered instead is a secret, so it is never the protocol that is chosen.
@@ -133,19 +134,26 @@ async def _principal(connection: HTTPConnection, access: Access) -> Principal | 
 
 async def _person(connection: HTTPConnection, access: Access) -> Person | None:
     """Raises `ApiError` if the right is missing, or if nobody can tell whose token it is."""
-    services = get_services(connection)
-    token = get_bearer(connection)
-    if token is None:
-        token = connection.cookies.get(services.settings.person_cookie_name)
-    wallet = None
-    if token is None and isinstance(connection, Request) and access is not Access.PUBLIC:
+    bearer = get_bearer(connection)
+    if bearer is not None:
+        return await _holder(connection, bearer, access)
+    cookie = connection.cookies.get(get_services(connection).settings.person_cookie_name)
+    person = await _holder(connection, cookie, access)
+    # The cookie of a session that is over hides no token that older clients send.
+    if person is None and isinstance(connection, Request) and access is not Access.PUBLIC:
         wallet, token = await _in_body(connection)
+        person = await _holder(connection, token, access)
+        if person is not None and person.record.identity != wallet:
+            return None
+    return person
+
+
+async def _holder(connection: HTTPConnection, token: str | None, access: Access) -> Person | None:
+    services = get_services(connection)
     if not token or services.sign_in.principal(token) is not None:
         return None
-    record = await services.sessions.session(token, access)
-    if record is None or (wallet is not None and wallet != record.identity):
-        return None
-    return Person(token, record)
+    record = await services.sessions.session(token, access, source_of(connection, services))
+    return Person(token, record) if record is not None else None
 
 
 async def _in_body(request: Request) -> tuple[str | None, str | None]:

@@ -85,6 +85,7 @@ async def post_connect(request: Request, services: ServicesOf) -> Response:
         wrapped_key=decoded(body.wrapped_key),
     )
     opened = await services.sessions.control.check_in(wish)
+    services.sessions.has_opened(opened.token)
     return _opened(request, services, opened, body.cookie, opened.message or 'Checked in')
 
 
@@ -100,6 +101,7 @@ async def post_renew(request: Request, services: ServicesOf, person: PersonOf) -
     token = require_person(person).token
     opened = await services.sessions.control.renew_session(token)
     services.sessions.drop(token)
+    services.sessions.has_opened(opened.token)
     in_cookie = request.cookies.get(services.settings.person_cookie_name) == token
     return _opened(request, services, opened, in_cookie, 'Renewed')
 
@@ -132,8 +134,10 @@ async def get_who(request: Request, services: ServicesOf, principal: PrincipalOf
             raise
         person = None
     is_owner = principal is not None and principal.is_owner
-    rights = RIGHTS if principal is None or is_owner else principal.rights
-    names = {right.value for right in rights} | ({ADMIN} if is_owner else set())
+    rights = principal.rights if principal is not None else frozenset()
+    names = {right.value for right in (RIGHTS if is_owner else rights)} | (
+        {ADMIN} if is_owner else set()
+    )
     return WhoAnswer(
         owner=is_owner,
         link=has_link,
