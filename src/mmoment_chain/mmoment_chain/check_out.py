@@ -48,6 +48,7 @@ class Change:
     session_id: str = ''
     wallet: str = ''
     reason: str = ''
+    rights: frozenset[str] = frozenset()  # of RIGHTS_CHANGED: what the person has from now on
 
 
 @dataclass(frozen=True, slots=True)

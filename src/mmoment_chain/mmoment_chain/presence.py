@@ -1,7 +1,8 @@
 """Who is there: a face that was seen or something that was done, and how long ago.
 
-Counted is the time in which the camera looked. Time that went by while it slept, hung or was off
-does not make anybody absent, and the clock on the wall plays no part.
+Counted is the time in which the camera looked for faces. Time that went by while it slept, hung, was
+unplugged or nobody looked through its pictures does not make anybody absent, and the clock on the
+wall plays no part.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ class Presence:
             person.is_noted = False
             return True
 
+    def look(self) -> None:
+        """A live picture was looked through for faces, whether there were any or not."""
+        with self._lock:
+            self._looked_s = self._now_s()
+            self._last_look_s = self._clock.elapsed_s()
+
     def last_seen_ms(self, wallet: str) -> int:
         """When somebody was there last, on the wall; 0: not checked in."""
         with self._lock:
@@ -59,14 +66,12 @@ class Presence:
             return 0 if person is None else person.seen_ms
 
     def absent(self, patience_s: float) -> list[str]:
-        """Who was not there for so long. To be asked every second or so: it counts as a look."""
+        """Who was not there in so much time of looking."""
         with self._lock:
-            now_s = self._looked_s = self._now_s()
-            self._last_look_s = self._clock.elapsed_s()
             return [
                 wallet
                 for wallet, person in self._people.items()
-                if now_s - person.seen_s >= patience_s
+                if self._looked_s - person.seen_s >= patience_s
             ]
 
     def take_news(self) -> dict[str, int]:

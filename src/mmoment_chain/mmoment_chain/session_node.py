@@ -35,6 +35,7 @@ from mmoment_chain.store import Store
 from mmoment_chain.template_keeping import TemplateKeeping
 from mmoment_chain.wall_clock import WallClockWatch, this_boot
 from mmoment_interfaces.msg import (
+    CameraStatus,
     FaceArray,
     GestureAction,
     PersonArray,
@@ -54,6 +55,8 @@ NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVENTS_QOS = QoSProfile(depth=100)
 ACTIONS_QOS = QoSProfile(depth=10)
 TICK_S = 1.0
+# Older: the camera is unplugged or hangs, and sees nobody.
+LIVE_PICTURE_S = 5.0
 # After it the whole store is written anew.
 PRUNE_S = 3600.0
 DAY_MS = 86_400_000
@@ -120,10 +123,12 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._news = threading.Event()
         self._run, self._number = secrets.token_hex(8), 0
         self._is_wanted = True
+        self._is_picture_live = True  # unless the camera says otherwise
         self._sessions = self.create_publisher(SessionArray, 'sessions', LATCHED_QOS)
         self._people = self.create_publisher(PersonArray, 'people', LATCHED_QOS)
         self._events = self.create_publisher(SessionEvent, 'session_events', EVENTS_QOS)
         self._subscriptions_made = [
+            self.create_subscription(CameraStatus, 'camera_status', self._on_camera, LATCHED_QOS),
             self.create_subscription(FaceArray, FACES_TOPIC, self._on_faces, NEWEST_QOS),
             self.create_subscription(
                 GestureAction, 'gesture_actions', self._on_action, ACTIONS_QOS
@@ -209,11 +214,16 @@ class SessionNode(ManagedNode[SessionParameters]):
     def _work(self) -> None:
         """Do what time brings, and publish what has changed."""
         ticked_s = time.monotonic()
-        self._guard(self._publish)
+        is_told = not self._guard(self._publish)
         while self._is_wanted:
-            if self._news.wait(max(0.0, ticked_s + TICK_S - time.monotonic())):
+            if is_told:
+                self._news.wait(max(0.0, ticked_s + TICK_S - time.monotonic()))
+            else:
+                # Not at once: a store that cannot be read now can not a moment later either.
+                time.sleep(TICK_S)
+            if self._news.is_set() or not is_told:
                 self._news.clear()
-                self._guard(self._publish)
+                is_told = not self._guard(self._publish)
             if time.monotonic() - ticked_s >= TICK_S:
                 ticked_s = time.monotonic()
                 self._store_problem = self._guard(self._book.tick)
@@ -255,16 +265,19 @@ class SessionNode(ManagedNode[SessionParameters]):
     def _tell(self, change: Change) -> None:
         """Tell what happened, from any thread; also while the book is opened."""
         self.get_logger().info(f'session {change.session_id or "-"}: {_words(change)}')
-        if change.kind is ChangeKind.RIGHTS_CHANGED and self._lost_recognition(change.wallet):
+        if change.kind is ChangeKind.RIGHTS_CHANGED and RECOGNIZE not in change.rights:
             self._admissions.forget(change.wallet)
         if events := self.__dict__.get('_events'):
             events.publish(event_message(self._header(), change))
         self._wake()
 
-    def _lost_recognition(self, wallet: str) -> bool:
-        return any(RECOGNIZE not in each.rights for each in self._book.live(wallet))
+    def _on_camera(self, message: CameraStatus) -> None:
+        self._is_picture_live = 0.0 <= message.frame_age_s < LIVE_PICTURE_S
 
     def _on_faces(self, message: FaceArray) -> None:
+        # face_node also goes through the placeholder pictures of a camera that delivers nothing.
+        if self._is_picture_live:
+            self._book.presence.look()
         for face in message.faces:
             if (
                 face.identity

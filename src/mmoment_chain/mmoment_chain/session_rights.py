@@ -116,7 +116,8 @@ class SessionRights:
                 personal = {LOG_SESSION: session.id}
                 event = event_log.append(tx, LOG_RIGHTS, session.wallet, data, personal)
                 kind = ChangeKind.RIGHTS_CHANGED
-                changes.append(Change(kind, event.sequence, session.id, session.wallet or ''))
+                who = session.wallet or ''
+                changes.append(Change(kind, event.sequence, session.id, who, rights=held))
         return changes
 
     def _tell_all(self, changes: Iterable[Change]) -> None:

@@ -80,6 +80,7 @@ class BookWorld:
         """Let time go by as it does while the camera runs: with a look every second."""
         for _ in range(int(seconds)):
             self.clock.advance(1.0)
+            self.book.presence.look()
             self.book.tick()
 
     def stored(self):

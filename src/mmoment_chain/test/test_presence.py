@@ -8,6 +8,7 @@ def looked(presence, clock, seconds, patience_s=60):
     absent = []
     for _ in range(int(seconds)):
         clock.advance(1.0)
+        presence.look()
         absent = presence.absent(patience_s)
     return absent
 
@@ -46,6 +47,7 @@ def test_time_in_which_the_camera_slept_counts_as_one_look_at_most():
     presence = Presence(clock)
     presence.arrive('anna')
     clock.advance(8 * 3600)
+    presence.look()
     assert presence.absent(60) == []
     left_s = 60 - LONGEST_LOOK_S
     assert looked(presence, clock, left_s - 1) == []
@@ -63,3 +65,17 @@ def test_news_are_told_once():
     assert presence.take_news() == {'anna': clock.utc_ms()}
     assert presence.take_news() == {}
     assert presence.last_seen_ms('anna') == clock.utc_ms()
+
+
+def test_while_nobody_looks_nobody_becomes_absent():
+    clock = FakeClock()
+    presence = Presence(clock)
+    presence.arrive('anna')
+    assert looked(presence, clock, 30) == []
+    for _ in range(3600):
+        # No camera, or nothing that looks for faces.
+        clock.advance(1.0)
+        assert presence.absent(60) == []
+    # The first look again counts as the longest.
+    assert looked(presence, clock, 30 - LONGEST_LOOK_S) == []
+    assert looked(presence, clock, 1) == ['anna']

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sqlite3
+import threading
 
 import pytest
 from fake_clock import FakeClock
@@ -367,6 +368,28 @@ def test_where_the_port_is_not_known_they_sign_in_at_any_of_this_machine(world, 
 
 
 # --- lists of sessions ----------------------------------------------------------------------------
+
+
+def test_what_could_not_be_published_is_published_later(world, anna):
+    class Stuck(SessionNode):
+        tries = 0
+        fails = False
+
+        def _header(self):
+            if self.fails and threading.current_thread() is self._worker:
+                self.tries += 1
+                raise StoreFull('the disk is full')
+            return super()._header()
+
+    sessions = world.sessions()
+    node = world.start(Stuck)
+    wait_until(lambda: sessions, 'the first list')
+    node.fails = True
+    assert world.check_in(anna).success
+    wait_until(lambda: node.tries > 1, 'another try')
+    assert not sessions[-1].sessions
+    node.fails = False
+    wait_until(lambda: sessions[-1].sessions, 'the session')
 
 
 def test_a_clock_that_is_set_is_told_with_the_next_list_of_the_same_run(world, anna, clock):

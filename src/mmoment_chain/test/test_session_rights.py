@@ -34,6 +34,14 @@ def logged(world):
     ]
 
 
+def test_a_change_carries_the_rights_so_that_nobody_has_to_ask_for_them(world):
+    world.check_in(ANNA)
+    world.book.rights.grant(ANNA, ['stream'], 0)
+    world.book.rights.take_back(ANNA, ['stream'])
+    told = [one.rights for one in world.changes if one.kind is ChangeKind.RIGHTS_CHANGED]
+    assert told == [DEFAULTS | {'stream'}, DEFAULTS]
+
+
 def held(world, token):
     return world.book.session_of(token).rights
 

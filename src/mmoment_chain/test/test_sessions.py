@@ -112,7 +112,7 @@ def test_who_is_over_or_away_makes_room(world):
     kept = [world.check_in(each).token for each in (BEN, CARA)]
     for _ in range(300):
         world.clock.advance(1.0)
-        world.book.presence.absent(10_000)
+        world.book.presence.look()
         for token in kept:
             world.book.session_of(token)
     assert world.book.count() == 3
