@@ -326,6 +326,16 @@ def test_who_leaves_meanwhile_is_not_known_afterwards(ann, services, session_con
     assert control.forgotten == [ANN]
 
 
+def test_who_left_while_the_pictures_were_on_the_way_is_not_learnt(
+    caller, services, session_control
+):
+    # Live when asked for, and over behind that.
+    ann = caller.checked_in(session_control.open(ANN, expires_ms=session_control.utc_ms))
+    answer = ann.post('/api/face/enroll', json=AGREED)
+    assert (answer.status_code, answer.json()['reason']) == (401, 'session_over')
+    assert services.control.wishes == []
+
+
 def test_nobody_but_the_owner_turns_the_blur_off(ann, services):
     answer = ann.post('/api/visualization/privacy', json={'enabled': False})
     assert (answer.status_code, answer.json()['right']) == (403, 'owner')

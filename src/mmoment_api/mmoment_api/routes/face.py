@@ -100,10 +100,11 @@ async def post_enroll(
             body.timeout_s,
             decoded(body.owner_key),
         )
-    enrolment = services.enrolments.run(identity, lambda: services.control.enroll(wish))
+    learner = person if identity == own else None
+    enrolment = services.enrolments.run(identity, lambda: _learn(services, wish, learner))
     outcome = await while_connected(request, enrolment)
-    if person is not None and identity == own:
-        await _check_still_there(services, person)
+    if learner is not None:
+        await _check_still_there(services, learner)
     quality = _quality(outcome)
     if not outcome.success:
         raise refused_by_part(
@@ -203,6 +204,15 @@ async def delete_face(
         consents=gone.consents,
         message=gone.message or 'Forgotten',
     )
+
+
+async def _learn(
+    services: Services, wish: EnrolmentWish, learner: Person | None
+) -> EnrolmentOutcome:
+    """Who left while their pictures were on the way is not learnt at all."""
+    if learner is not None and not services.sessions.is_live(learner.record, Access.SESSION):
+        raise ApiError(401, *HTTP_ERRORS[401], reason='session_over')
+    return await services.control.enroll(wish)
 
 
 async def _check_still_there(services: Services, person: Person) -> None:
