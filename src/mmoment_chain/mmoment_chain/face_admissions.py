@@ -35,6 +35,7 @@ class Admit:
     display_name: str
     record_id: str  # of the template
     wrapped_key: bytearray = field(repr=False)  # empty: the camera keeps the template itself
+    asked_for: object = field(default=None, repr=False, compare=False)  # by which `welcome`
 
 
 Call = Forget | Admit
@@ -201,7 +202,7 @@ class FaceAdmissions:
                 if not is_settled and person.again_s <= now_s:
                     person.again_s = now_s + RETRY_S
                     key = bytearray(person.wrapped_key.view if person.wrapped_key else b'')
-                    return Admit(wallet, person.display_name, person.record_id, key)
+                    return Admit(wallet, person.display_name, person.record_id, key, person)
         return None
 
     def done(self, call: Call, refusal: str = '') -> bool:
@@ -213,6 +214,9 @@ class FaceAdmissions:
             if person is None:
                 # Gone while it was asked for.
                 self._leaving[call.wallet] = 0.0
+                return False
+            if person is not call.asked_for:
+                # Welcomed anew meanwhile: that is still to be asked for.
                 return False
             person.is_known, person.is_refused = not refusal, bool(refusal)
             person.refusal = refusal

@@ -209,7 +209,7 @@ class SessionRequests:
             renewed = book.renew(request.token, request.right)
             session, answer.new_token = renewed.session, renewed.token
         else:
-            session = book.session_of(request.token, request.right)
+            session = book.session_of(request.token, request.right, is_action=not request.passive)
         answer.session = self._message(session)
 
     def _list(self, request: ListSessions.Request, answer: ListSessions.Response) -> None:

@@ -21,6 +21,7 @@ from mmoment_chain.check_out import (
     LOG_RENEWED,
     LOG_SESSION,
     REPLACED,
+    REVOKED,
     Change,
     ChangeKind,
     CheckOut,
@@ -59,7 +60,9 @@ class CheckedIn:
 class _Live:
     wallet: str
     ends_s: float
+    used_s: float  # a token was used for an action
     previous_until_s: float = 0.0  # until then the token before the last renewal is good
+    is_new_used: bool = False  # the token of the last renewal was used
 
 
 class SessionBook:
@@ -108,7 +111,7 @@ class SessionBook:
     def check_in(self, answer: Answer, source: str, name: str) -> CheckedIn:
         """Open a session for who answered a challenge, which is used up by it.
 
-        Of one wallet only so many stay: the oldest makes room. Nobody else is sent away: refused
+        Of one wallet only so many stay: the one not used for longest makes room. Nobody else is sent away: refused
         'too_many_sessions', but for the owner.
         """
         wallet = answer.wallet
@@ -128,7 +131,8 @@ class SessionBook:
             # Together: whoever is told that nothing was kept must not have a session.
             ended = self._out.end_within(tx, leaving, REPLACED)
         with self._lock:
-            self._live[session.id] = _Live(wallet, self._now_s() + self._settings.session_s)
+            now_s = self._now_s()
+            self._live[session.id] = _Live(wallet, now_s + self._settings.session_s, now_s)
             for session_id in leaving:
                 self._live.pop(session_id, None)
         self.presence.arrive(wallet)
@@ -140,6 +144,10 @@ class SessionBook:
         """Sessions of this wallet that the new one replaces, if there is room for it."""
         sessions = session_records.open_sessions(tx)
         own = [session.id for session in sessions if session.wallet == wallet]
+        with self._lock:
+            used_s = {key: live.used_s for key, live in self._live.items()}
+        # What is over goes first.
+        own.sort(key=lambda session_id: used_s.get(session_id, 0.0))
         leaving = own[: max(0, len(own) + 1 - self._settings.per_wallet)]
         is_full = len(sessions) - len(leaving) >= self._settings.at_most
         if is_full and wallet != self._settings.owner_wallet:
@@ -166,8 +174,8 @@ class SessionBook:
 
     # --- finding ----------------------------------------------------------------------------------
 
-    def session_of(self, token: str, right: str = '') -> Session:
-        """The session that this token opens, which has this right; counts as an action.
+    def session_of(self, token: str, right: str = '', *, is_action: bool = True) -> Session:
+        """The session that this token opens, which has this right; `is_action`: its person acts.
 
         Refused 'bad_token', 'session_over', 'missing_right', 'unknown_right'.
         """
@@ -189,15 +197,28 @@ class SessionBook:
             raise Refused('bad_token')
         if right:
             rights.require(session.rights, right)
-        self.presence.seen(live.wallet)
+        with self._lock:
+            live.is_new_used = live.is_new_used or session.token_hash == digest
+            if is_action:
+                live.used_s = now_s
+        if is_action:
+            self.presence.seen(live.wallet)
         return session
 
     def renew(self, token: str, right: str = '') -> CheckedIn:
         """Exchange a token for a new one, and let the session last as long as a new one.
 
-        The old token is good for TOKEN_OVERLAP_S more. Refused as by `session_of`.
+        The old token is good for TOKEN_OVERLAP_S more, and renews once more if the new one got lost.
+        If the new one is in use somebody else has one of them: nobody can tell who, so the session
+        ends. Refused as by `session_of`.
         """
         session = self.session_of(token, right)
+        with self._lock:
+            live = self._live.get(session.id)
+            is_new_used = live is not None and live.is_new_used
+        if session.token_hash != token_digest(token, self._camera_id) and is_new_used:
+            self.end([session.id], REVOKED)
+            raise Refused('session_over')
         new = new_token()
         digest, now_ms = token_digest(new, self._camera_id), self._clock.utc_ms()
         expires_ms = now_ms + round(self._settings.session_s * 1000)
@@ -213,6 +234,7 @@ class SessionBook:
             if live is not None:
                 live.ends_s = self._now_s() + self._settings.session_s
                 live.previous_until_s = self._now_s() + TOKEN_OVERLAP_S
+                live.is_new_used = False
         self._tell(Change(ChangeKind.RENEWED, event.sequence, session.id, wallet))
         return CheckedIn(dataclasses.replace(renewed, rights=session.rights), new)
 
@@ -342,7 +364,7 @@ class SessionBook:
             # A clock that is behind after a start of the machine gives nobody more time.
             since_ms = now_ms if is_same_boot else max(now_ms, session.last_seen_ms)
             left_ms = min(session.expires_ms + shift_ms - since_ms, longest_ms)
-            live = _Live(session.wallet or '', now_s + left_ms / 1000)
+            live = _Live(session.wallet or '', now_s + left_ms / 1000, now_s)
             if session.previous_token_hash is not None:
                 # Whether the client ever got the new one, nobody knows.
                 live.previous_until_s = now_s + TOKEN_OVERLAP_S

@@ -109,6 +109,19 @@ def test_who_leaves_while_being_admitted_is_forgotten_after_that(faces):
     assert not faces.is_known('anna')
 
 
+def test_an_answer_for_somebody_welcomed_before_says_nothing_of_who_came_since(faces):
+    faces.face_nodes_are(FIRST)
+    welcome(faces)
+    old = faces.next_call()
+    faces.forget('anna')
+    welcome(faces)
+    assert not faces.done(old, 'it is damaged')
+    assert not faces.refusal('anna')
+    assert not faces.is_settled('anna')
+    assert calls(faces) == [Admit('anna', 'Anna', 'record', KEY)]
+    assert faces.is_known('anna')
+
+
 def test_forgetting_is_tried_until_it_is_done_also_by_a_face_node_that_hangs(faces, clock):
     faces.face_nodes_are(FIRST)
     faces.forget('anna')

@@ -120,13 +120,18 @@ def test_who_is_over_or_away_makes_room(world):
     assert world.reasons() == [(ANNA, 'absent')]
 
 
-def test_of_one_wallet_the_oldest_session_makes_room(world):
+def test_of_one_wallet_the_session_not_used_for_longest_makes_room(world):
     tokens = []
-    for _ in range(4):
+    for _ in range(3):
         tokens.append(world.check_in().token)
         world.clock.advance(1)
-    assert code(world.book.session_of, tokens[0]) == 'bad_token'
-    for token in tokens[1:]:
+    world.book.session_of(tokens[0])
+    world.clock.advance(1)
+    # A program that asks for itself does not make it one in use.
+    world.book.session_of(tokens[1], is_action=False)
+    tokens.append(world.check_in().token)
+    assert code(world.book.session_of, tokens[1]) == 'bad_token'
+    for token in (tokens[0], *tokens[2:]):
         world.book.session_of(token)
     (departure,) = world.departures
     assert (departure.reason, departure.is_last) == ('replaced', False)
@@ -191,6 +196,17 @@ def test_a_client_that_missed_its_new_token_renews_again_also_after_a_restart(wo
     assert code(book.session_of, old) == 'bad_token'
 
 
+def test_an_old_token_that_renews_beside_the_new_one_ends_the_session(world):
+    old = world.check_in().token
+    new = world.book.renew(old).token
+    world.book.session_of(new)
+    assert world.book.session_of(old).wallet == ANNA
+    assert code(world.book.renew, old) == 'session_over'
+    for token in (old, new):
+        assert code(world.book.session_of, token) == 'bad_token'
+    assert world.reasons() == [(ANNA, REVOKED)]
+
+
 def test_without_the_right_nothing_is_renewed(world):
     token = world.check_in().token
     assert code(world.book.renew, token, 'admin') == 'missing_right'
@@ -216,6 +232,14 @@ def test_between_two_looks_it_has_ended_as_well(world):
     assert world.book.live() == []
     assert code(world.book.session_of, token) == 'session_over'
     assert world.reasons() == [(ANNA, 'expired')]
+
+
+def test_a_program_that_asks_for_itself_keeps_nobody_there(world):
+    token = world.check_in(ANNA).token
+    for _ in range(60):
+        world.book.session_of(token, is_action=False)
+        world.wait(10)
+    assert world.reasons() == [(ANNA, 'absent')]
 
 
 def test_who_is_seen_stays_who_is_not_goes(world):
