@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 NAME = 'identity'
-# What would tell that there is a name, without telling it.
-BESIDE_A_NAME = ('similarity', 'session')
+# What would tell that there is a name, without telling it, or more of its person than is said.
+BESIDE_A_NAME = ('similarity', 'session', 'reason')
 
 MayKnow = Callable[[str], bool]
 

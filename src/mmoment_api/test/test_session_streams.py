@@ -89,11 +89,12 @@ def test_a_websocket_ends_with_its_session(served, services, ann, way):
         url = f'ws://127.0.0.1:{served.port}/api/events?types=sessions'
         async with websockets.connect(url, **arguments) as connection:
             assert connection.subprotocol == ('mmoment.events' if way == 'protocol' else None)
-            event = {'change': 'checked_in', 'identity': BEN, 'session': 's9', 'reason': None}
+            event = {'change': 'revoked', 'identity': BEN, 'session': 's9', 'reason': 'revoked'}
             services.events.publish('sessions', event)
             heard = json.loads(await asyncio.wait_for(connection.recv(), 5))
-            # That somebody came, but not who.
-            assert heard['data'] == {**event, 'identity': None, 'session': None}
+            # That somebody's session ended, but neither whose nor why.
+            hidden = dict.fromkeys(('identity', 'session', 'reason'))
+            assert heard['data'] == {**event, **hidden}
             services.sessions.hear_change(ann.record.session_id, ANN, is_over=True)
             await asyncio.wait_for(connection.wait_closed(), ENDS_WITHIN_S)
 
