@@ -29,7 +29,7 @@ from mmoment_chain.session_parameters import (
     session_settings,
     sign_in_domains,
 )
-from mmoment_chain.session_requests import Parts, SessionRequests
+from mmoment_chain.session_requests import Parts, SessionRequests, welcome_kept
 from mmoment_chain.sessions import SessionBook
 from mmoment_chain.store import Store
 from mmoment_chain.template_keeping import TemplateKeeping
@@ -105,16 +105,19 @@ class SessionNode(ManagedNode[SessionParameters]):
         for wallet in book.recently_gone():
             # Whether it was told before this process was killed, nobody knows.
             admissions.forget(wallet)
+        keeping = TemplateKeeping(store, self._identity.unsealing_ids)
         self._parts = Parts(
             store=store,
             book=book,
             challenges=challenges,
-            keeping=TemplateKeeping(store, self._identity.unsealing_ids),
+            keeping=keeping,
             erasure=Erasure(store, book, admissions.forget, self._tell, admissions.is_leaving),
             admissions=admissions,
             identity=self._identity,
             clock=clock,
         )
+        # After all that is to be forgotten: somebody may have been, and come again since.
+        welcome_kept(book, keeping, admissions)
         self._store_problem = ''
         self._prune_s = clock.elapsed_s()
 

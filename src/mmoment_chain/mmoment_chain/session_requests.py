@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import threading
 import traceback
 from collections.abc import Callable
@@ -339,6 +340,18 @@ class SessionRequests:
 
     def _message(self, session: Session) -> Any:
         return session_message(session, self._parts.admissions.is_known(session.wallet or ''))
+
+
+def welcome_kept(book: SessionBook, keeping: TemplateKeeping, admissions: FaceAdmissions) -> None:
+    """After a start, have those known again whose template the camera itself keeps.
+
+    A key that somebody wrapped for the camera was in memory only: they sign in anew.
+    """
+    for session in book.live():
+        record = keeping.for_recognition(session, b'', 0)
+        if record is not None:
+            name, key = session.display_name or '', bytearray()
+            admissions.welcome(record.wallet, name, record.record_id, key, math.inf)
 
 
 def _purpose(word: str) -> Purpose:

@@ -450,6 +450,26 @@ def test_the_camera_keeps_a_template_itself_for_who_agreed_to_that(world, anna):
     assert bytes(faces.known[anna.address].wrapped_key) == b''
 
 
+def test_whose_template_the_camera_keeps_is_known_again_after_a_restart(world, anna):
+    node = world.start()
+    gone = Wallet()
+    for wallet in (anna, gone):
+        opened = world.check_in(wallet, display_name='Anna')
+        key = world.call(GetTemplate, 'get_template', wallet=wallet.address).camera_key
+        person = Person(wallet)
+        sealed = vault.seal(b'embedding', bytes(key), person.record, Custody.CAMERA).to_bytes()
+        assert person.keep(world, opened.token, envelope=sealed, custody='camera').success
+    assert world.call(CheckOut, 'check_out', token=opened.token).success
+    world.end(node)
+    faces = world.start_faces()
+    sessions = world.sessions()
+    world.start()
+    wait_until(lambda: faces.known, 'the admission')
+    assert faces.known[anna.address].display_name == 'Anna'
+    wait_until(lambda: [one.face_known for one in sessions[-1].sessions] == [True], 'the face')
+    assert set(faces.known) == {anna.address}
+
+
 def test_who_loses_the_right_to_be_recognised_is_forgotten_by_face_node(world, anna):
     faces = world.start_faces()
     node = world.start(default_rights=['view', 'enroll'])
