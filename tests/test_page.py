@@ -41,7 +41,7 @@ FLAGS = (
 )
 NAMESPACE = f'test_page_{os.getpid()}'
 ARGUMENTS = ('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo', 'port:=0')
-PARTS = ('camera_node', 'face_node', 'gesture_node', 'overlay_node')
+PARTS = ('camera_node', 'face_node', 'gesture_node', 'overlay_node', 'session_node')
 WORKING = ('ok', 'degraded')
 WAIT_S = 60.0
 WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
