@@ -12,6 +12,8 @@ What is heard comes from the executor's thread, what is asked from the event loo
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import math
 import re
@@ -43,6 +45,7 @@ GONE = frozenset({'bad_token', 'session_over'})
 GONE_REMEMBERED_S = 60.0
 GONE_AT_MOST = 4096
 OPENED_AT_MOST = 4096
+LOOKING_PERIOD_S = 20.0
 # What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
 TOKEN = re.compile(r'[A-Za-z0-9_-]{43,128}', re.ASCII)
 Value = TypeVar('Value')
@@ -52,6 +55,7 @@ Value = TypeVar('Value')
 class _Answer:
     record: SessionRecord
     until_s: float
+    is_action: bool
 
 
 class PersonSessions:
@@ -65,9 +69,11 @@ class PersonSessions:
         self._utc_ms = utc_ms
         self._gate = Gate(QUESTIONS_AT_MOST, ENOUGH_QUESTIONS)
         self._limit = FailureLimit(clock, UNKNOWN_AT_MOST)
-        # Both of the event loop. Who is known waits behind nobody who guesses.
+        # All of the event loop. Who is known waits behind nobody who guesses.
         self._opened: OrderedDict[bytes, None] = OrderedDict()
         self._gone: OrderedDict[bytes, float] = OrderedDict()
+        self._looked: OrderedDict[bytes, float] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
         # Ended in the meantime: an answer that is still on its way is not to revive them.
@@ -79,23 +85,26 @@ class PersonSessions:
 
     # --- event loop -----------------------------------------------------------------------
 
-    async def session(self, token: str, access: Access, source: str) -> SessionRecord | None:
+    async def session(
+        self, token: str, access: Access, source: str, *, is_action: bool = True
+    ) -> SessionRecord | None:
         """The session that this token opens; None: it opens nothing.
 
-        source: address that it came from. Raises `ApiError`: 403 if the session lacks the right,
+        source: address that it came from. is_action: a person did something, which keeps their
+        session alive; what a page asks for by itself does not. Raises `ApiError`: 403 if the session lacks the right,
         429 if too many unknown tokens come from there, 503 if `session_node` is away.
         """
         if TOKEN.fullmatch(token) is None:
             return None
         digest = _digest(token)
-        remembered = self._remembered(digest)
+        remembered = self._remembered(digest, is_action)
         if remembered is not None and remembered.principal().may(access):
             return remembered
         if self._gone.get(digest, 0.0) > self._clock():
             return None
         right = access.value if access in RIGHTS else ''
         try:
-            record = await self._asked(digest, token, right, source)
+            record = await self._asked(digest, token, right, source, is_action)
         except ApiError as error:
             if error.status == 401:
                 self._refused(digest, source, error.details.get('reason'))
@@ -106,17 +115,34 @@ class PersonSessions:
             raise
         self._has_opened(digest)
         record = self._dated(record, self._utc_ms())
-        return record if self._remember(digest, record) else None
+        return record if self._remember(digest, record, is_action) else None
 
-    async def _asked(self, digest: bytes, token: str, right: str, source: str) -> SessionRecord:
+    async def _asked(
+        self, digest: bytes, token: str, right: str, source: str, is_action: bool
+    ) -> SessionRecord:
         if digest in self._opened:
-            return await self.control.get_session(token, right)
+            return await self.control.get_session(token, right, is_action)
         retry_after_s = self._limit.retry_after_s(source)
         if retry_after_s > 0:
             headers = {'Retry-After': str(math.ceil(retry_after_s))}
             raise ApiError(429, 'too_many_failures', TOO_MANY_UNKNOWN, headers)
         with self._gate.entered():
-            return await self.control.get_session(token, right)
+            return await self.control.get_session(token, right, is_action)
+
+    def is_looking(self, token: str) -> None:
+        """Note that a live view is sent: whoever looks is there. Told now and then, behind it."""
+        digest = _digest(token)
+        if self._looked.get(digest, -math.inf) + LOOKING_PERIOD_S > self._clock():
+            return
+        _note(self._looked, digest, self._clock(), OPENED_AT_MOST)
+        task = asyncio.ensure_future(self._tell_looking(token))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_looking(self, token: str) -> None:
+        # Whether the view goes on is decided elsewhere.
+        with contextlib.suppress(ApiError):
+            await self.control.get_session(token, '', True)
 
     def has_opened(self, token: str) -> None:
         """Note a token that was just given out: it waits behind nobody who guesses."""
@@ -156,7 +182,7 @@ class PersonSessions:
         sessions = self._live
         return () if sessions is None else tuple(sessions.values())
 
-    def _remembered(self, digest: bytes) -> SessionRecord | None:
+    def _remembered(self, digest: bytes, is_action: bool) -> SessionRecord | None:
         with self._lock:
             answer = self._answers.get(digest)
             if answer is None:
@@ -168,13 +194,14 @@ class PersonSessions:
             ):
                 del self._answers[digest]
                 return None
-            return answer.record
+            # One that was asked for by a page itself told nobody that its person is there.
+            return answer.record if answer.is_action or not is_action else None
 
-    def _remember(self, digest: bytes, record: SessionRecord) -> bool:
+    def _remember(self, digest: bytes, record: SessionRecord, is_action: bool) -> bool:
         with self._lock:
             if record.session_id in self._ended:
                 return False
-            self._answers[digest] = _Answer(record, self._clock() + REMEMBERED_S)
+            self._answers[digest] = _Answer(record, self._clock() + REMEMBERED_S, is_action)
             self._answers.move_to_end(digest)
             while len(self._answers) > REMEMBERED_AT_MOST:
                 self._answers.popitem(last=False)
@@ -211,7 +238,7 @@ class PersonSessions:
             for digest, answer in self._answers.items():
                 newest = live.get(answer.record.session_id)
                 if newest is not None:
-                    self._answers[digest] = _Answer(newest, answer.until_s)
+                    self._answers[digest] = replace(answer, record=newest)
 
     def hear_change(self, session_id: str, identity: str, *, is_over: bool) -> None:
         """Take what happened to a session; without its name, to all of this person."""

@@ -135,8 +135,11 @@ class SessionControl(Protocol):
     async def check_out(self, token: str) -> None:
         """End the session of this token."""
 
-    async def get_session(self, token: str, right: str) -> SessionRecord:
-        """Whose session it is; `right` (empty: none) has to be among its rights."""
+    async def get_session(self, token: str, right: str, is_action: bool) -> SessionRecord:
+        """Whose session it is; `right` (empty: none) has to be among its rights.
+
+        is_action: a sign that the person is there, which keeps the session alive.
+        """
 
     async def renew_session(self, token: str) -> OpenedSession:
         """Exchange a token for a new one."""

@@ -128,9 +128,10 @@ class SessionCalls:
         """See `SessionControl`."""
         _check(await self._ask('check_out', CheckOut.Request(token=token)))
 
-    async def get_session(self, token: str, right: str) -> SessionRecord:
+    async def get_session(self, token: str, right: str, is_action: bool) -> SessionRecord:
         """See `SessionControl`."""
-        answer = await self._ask('get_session', GetSession.Request(token=token, right=right))
+        request = GetSession.Request(token=token, right=right, passive=not is_action)
+        answer = await self._ask('get_session', request)
         if not answer.success:
             raise token_refused(answer.error_code, answer.message)
         return session_record(answer.session)

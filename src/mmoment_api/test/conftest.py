@@ -194,8 +194,8 @@ class FakeSessionControl:
         self._record(token)
         del self.opened[token]
 
-    async def get_session(self, token, right):
-        self._ask('get_session', token, right)
+    async def get_session(self, token, right, is_action):
+        self._ask('get_session', token, right, is_action)
         record = self._record(token)
         if right and right not in record.rights and 'admin' not in record.rights:
             raise token_refused('missing_right', 'Not yours')

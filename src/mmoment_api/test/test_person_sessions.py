@@ -10,6 +10,7 @@ from mmoment_api.errors import ApiError
 from mmoment_api.person_sessions import (
     ENOUGH_QUESTIONS,
     GONE_REMEMBERED_S,
+    LOOKING_PERIOD_S,
     QUESTIONS_AT_MOST,
     REMEMBERED_S,
     UNKNOWN_AT_MOST,
@@ -60,6 +61,30 @@ def test_an_answer_is_remembered_for_a_moment(sessions, session_control, clock):
     assert questions(session_control) == 1
     clock.now_s += REMEMBERED_S
     ask(sessions, opened.token)
+    assert questions(session_control) == 2
+
+
+def test_an_action_is_told_also_behind_what_a_page_asked_for_itself(sessions, session_control):
+    opened = session_control.open(ANN)
+    for is_action in (False, False, True, True, False):
+        asyncio.run(sessions.session(opened.token, Access.VIEW, HERE, is_action=is_action))
+    told = [question[-1] for question in session_control.asked_for('get_session')]
+    assert told == [False, True]
+
+
+def test_who_looks_is_there(sessions, session_control, clock):
+    opened = session_control.open(ANN)
+
+    async def look():
+        for _ in range(3):
+            sessions.is_looking(opened.token)
+        await asyncio.sleep(0)
+
+    asyncio.run(look())
+    assert session_control.asked_for('get_session') == [('get_session', opened.token, '', True)]
+    clock.now_s += LOOKING_PERIOD_S
+    session_control.is_away = True
+    asyncio.run(look())
     assert questions(session_control) == 2
 
 
@@ -246,7 +271,7 @@ def test_guessing_is_bounded(sessions, session_control):
     async def scenario():
         answer = asyncio.Event()
 
-        async def slowly(token, right):
+        async def slowly(token, right, is_action):
             await answer.wait()
             raise ApiError(401, 'not_signed_in', '')
 

@@ -179,7 +179,10 @@ def test_a_check_in_a_renewal_and_a_look(graph):
     assert (asked.wallet, asked.message, asked.signature) == (ANN, 'text', 'signature')
     assert (asked.memo_transaction, asked.display_name) == ('memo', 'Ann')
     assert (asked.source, bytes(asked.wrapped_key)) == ('10.0.0.1', b'wrapped')
-    record, asked = graph.call('get_session', TOKEN, 'view', session=ann())
+    record, asked = graph.call('get_session', TOKEN, 'view', True, session=ann())
+    assert not asked.passive
+    record, asked = graph.call('get_session', TOKEN, 'view', False, session=ann())
+    assert asked.passive
     assert (record, asked.token, asked.right, asked.renew) == (RECORD, TOKEN, 'view', False)
     opened, asked = graph.call('renew_session', TOKEN, new_token='new', session=ann())
     assert (opened.token, opened.record, asked.token, asked.renew) == ('new', RECORD, TOKEN, True)
@@ -270,8 +273,8 @@ def test_what_an_erasure_has_done_and_left(graph, done):
         ('check_in', (CheckInWish(ANN),), 'wrong_domain', 401, 'wrong_domain'),
         ('check_in', (CheckInWish(ANN),), 'not_kept', 503, 'not_kept'),
         ('check_out', (TOKEN,), 'bad_token', 401, 'bad_token'),
-        ('get_session', (TOKEN, ''), 'session_over', 401, 'not_signed_in'),
-        ('get_session', (TOKEN, 'view'), 'missing_right', 403, 'missing_right'),
+        ('get_session', (TOKEN, '', True), 'session_over', 401, 'not_signed_in'),
+        ('get_session', (TOKEN, 'view', True), 'missing_right', 403, 'missing_right'),
         ('renew_session', (TOKEN,), 'bad_token', 401, 'not_signed_in'),
         ('revoke_sessions', ('s1', ''), 'no_session', 404, 'no_session'),
         ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),

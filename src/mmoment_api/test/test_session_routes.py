@@ -219,6 +219,21 @@ def test_who_guesses_tokens_is_told_to_wait_but_can_check_in(caller, session_con
     assert caller.get('/api/session', headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ('method', 'path', 'is_action'),
+    [
+        ('GET', '/api/session', False),
+        ('GET', '/api/health', False),
+        ('GET', '/api/gesture/current', False),
+        ('POST', '/detect_gesture', True),
+        ('POST', '/api/visualization/face', True),
+    ],
+)
+def test_what_a_page_asks_for_by_itself_is_no_action(ann, session_control, method, path, is_action):
+    ann(method, path, **({'json': {'enabled': True}} if method == 'POST' else {}))
+    assert {question[-1] for question in session_control.asked_for('get_session')} == {is_action}
+
+
 def test_a_token_in_the_address_opens_nothing(caller, session_control):
     opened = session_control.open(ANN)
     answer = caller.get(

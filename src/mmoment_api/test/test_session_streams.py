@@ -109,3 +109,17 @@ def test_a_websocket_without_a_token_is_refused(served):
         assert refusal.value.response.status_code == 401
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(('path', 'is_there'), [('/mjpeg-stream', True), ('/api/events', False)])
+def test_who_has_a_live_view_counts_as_there(served, session_control, ann, path, is_there):
+    connection = ask(served, path)
+    assert connection.recv(64).startswith(b'HTTP/1.1 200')
+
+    def told():
+        return any(question[-1] for question in session_control.asked_for('get_session'))
+
+    if is_there:
+        served.until(told)
+    connection.close()
+    assert told() is is_there

@@ -25,6 +25,8 @@ JSON = 'application/json'
 EVENTS_PROTOCOL = 'mmoment.events'
 TOKEN_PROTOCOL = 'mmoment.token.'
 
+PASSIVE_METHODS = frozenset({'GET', 'HEAD', 'WEBSOCKET'})
+
 Model = TypeVar('Model', bound=BaseModel)
 Result = TypeVar('Result')
 
@@ -107,13 +109,26 @@ async def authorise(connection: HTTPConnection) -> None:
 
 async def get_welcome(connection: HTTPConnection) -> Callable[[], bool]:
     """Whether what this call was allowed by still lasts; for answers without end."""
+    return await _welcome(connection, is_looked_at=False)
+
+
+async def get_live_welcome(connection: HTTPConnection) -> Callable[[], bool]:
+    """The same for a live view: as long as it is sent, its person counts as there."""
+    return await _welcome(connection, is_looked_at=True)
+
+
+async def _welcome(connection: HTTPConnection, *, is_looked_at: bool) -> Callable[[], bool]:
     services, token = get_services(connection), get_session(connection)
     if services.sign_in.principal(token) is not None:
         return lambda: services.sign_in.principal(token) is not None
     person, access = await get_person(connection), _access(connection)
 
     def is_welcome() -> bool:
-        return person is not None and services.sessions.is_live(person.record, access)
+        if person is None or not services.sessions.is_live(person.record, access):
+            return False
+        if is_looked_at:
+            services.sessions.is_looking(person.token)
+        return True
 
     return is_welcome
 
@@ -148,11 +163,22 @@ async def _person(connection: HTTPConnection, access: Access) -> Person | None:
     return person
 
 
+def _is_action(connection: HTTPConnection, access: Access) -> bool:
+    """Whether a person does something; pages look for what is new without anybody there."""
+    method = connection.scope.get('method', 'WEBSOCKET')
+    return access is not Access.PUBLIC and method not in PASSIVE_METHODS
+
+
 async def _holder(connection: HTTPConnection, token: str | None, access: Access) -> Person | None:
     services = get_services(connection)
     if not token or services.sign_in.principal(token) is not None:
         return None
-    record = await services.sessions.session(token, access, source_of(connection, services))
+    record = await services.sessions.session(
+        token,
+        access,
+        source_of(connection, services),
+        is_action=_is_action(connection, access),
+    )
     return Person(token, record) if record is not None else None
 
 
@@ -237,3 +263,4 @@ ServicesOf = Annotated[Services, Depends(get_services)]
 PrincipalOf = Annotated[Principal | None, Depends(get_principal)]
 PersonOf = Annotated[Person | None, Depends(get_person)]
 WelcomeOf = Annotated[Callable[[], bool], Depends(get_welcome)]
+LiveWelcomeOf = Annotated[Callable[[], bool], Depends(get_live_welcome)]

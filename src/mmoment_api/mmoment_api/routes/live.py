@@ -12,7 +12,7 @@ from mmoment_api.mjpeg_encoder import CONTENT_TYPE
 from mmoment_api.mjpeg_hub import TooManyViewers
 from mmoment_api.mjpeg_response import MjpegResponse
 from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
-from mmoment_api.routes.common import PrincipalOf, ServicesOf, WelcomeOf
+from mmoment_api.routes.common import LiveWelcomeOf, PrincipalOf, ServicesOf
 
 router = APIRouter(tags=['live'])
 
@@ -27,7 +27,7 @@ RETRY_AFTER_S = 5
 async def get_live(
     services: ServicesOf,
     principal: PrincipalOf,
-    is_welcome: WelcomeOf,
+    is_welcome: LiveWelcomeOf,
     overlay: Annotated[
         bool, Query(description='With what the overlay draws, names too; for the owner only')
     ] = True,
