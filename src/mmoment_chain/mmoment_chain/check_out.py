@@ -91,7 +91,11 @@ class CheckOut:
     ) -> list[tuple[Change, Departure]]:
         """End them together with something else; call `finish` with the answer once that is kept."""
         changes = [change for each in session_ids if (change := _end(tx, each, reason))]
-        staying = {session.wallet for session in session_records.open_sessions(tx)}
+        staying = {
+            wallet
+            for wallet in {one.wallet for one in changes}
+            if session_records.open_of_wallet(tx, wallet)
+        }
         return [
             (one, Departure(one.session_id, one.wallet, reason, one.wallet not in staying))
             for one in changes

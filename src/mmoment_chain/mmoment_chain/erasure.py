@@ -89,8 +89,8 @@ class Erasure:
         """Erase; returns how many records, and where the log has it."""
         while (erased := self._erase_if_away(wallet)) is None:
             with self._store.reading() as query:
-                staying = session_records.open_sessions(query)
-            self._book.end([each.id for each in staying if each.wallet == wallet], FORGOTTEN)
+                staying = session_records.open_of_wallet(query, wallet)
+            self._book.end([each.id for each in staying], FORGOTTEN)
             self._forget_face(wallet)
         self._book.presence.leave(wallet)
         return erased
@@ -98,7 +98,7 @@ class Erasure:
     def _erase_if_away(self, wallet: str) -> tuple[int, int] | None:
         """Erase; None: somebody has a session, also if they checked in just now."""
         with self._store.transaction() as tx:
-            if any(each.wallet == wallet for each in session_records.open_sessions(tx)):
+            if session_records.open_of_wallet(tx, wallet):
                 return None
             records = sum(
                 erase(tx, wallet)

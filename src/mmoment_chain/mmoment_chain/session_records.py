@@ -85,6 +85,14 @@ def count_open(query: Query) -> int:
     return query.count('SELECT count(*) FROM sessions WHERE ended_ms IS NULL')
 
 
+def open_of_wallet(query: Query, wallet: str) -> list[Session]:
+    """Those of this wallet that nothing ended, oldest first."""
+    rows = query.all(
+        'SELECT * FROM sessions WHERE wallet = ? AND ended_ms IS NULL ORDER BY created_ms', wallet
+    )
+    return [_session(row) for row in rows]
+
+
 def of_wallet(query: Query, wallet: str) -> list[Session]:
     """Every session of this wallet that still names it, oldest first."""
     rows = query.all('SELECT * FROM sessions WHERE wallet = ? ORDER BY created_ms', wallet)

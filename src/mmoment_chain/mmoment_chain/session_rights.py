@@ -48,6 +48,21 @@ class SessionRights:
         granted = grant_records.of_wallet(query, wallet, query.utc_ms())
         return rights.combined(self.settings.default_rights, {grant.right for grant in granted})
 
+    def of_everybody(self, query: Query) -> Callable[[str], frozenset[str]]:
+        """The same for many wallets: their grants are read at once."""
+        now_ms = query.utc_ms()
+        granted: dict[str, set[str]] = {}
+        for grant in grant_records.everything(query):
+            if grant.expires_ms is None or grant.expires_ms > now_ms:
+                granted.setdefault(grant.wallet, set()).add(grant.right)
+
+        def of(wallet: str) -> frozenset[str]:
+            if wallet and wallet == self.settings.owner_wallet:
+                return frozenset(rights.RIGHTS)
+            return rights.combined(self.settings.default_rights, granted.get(wallet, set()))
+
+        return of
+
     def grant(self, wallet: str, names: Iterable[str], seconds: float) -> frozenset[str]:
         """Give a wallet these rights, for so long or (0) until they are taken back.
 
@@ -89,8 +104,9 @@ class SessionRights:
     def follow(self) -> None:
         """Notice grants that ended, and settings that changed."""
         with self._store.reading() as query:
+            held = self.of_everybody(query)
             is_same = all(
-                session.rights == self.of(query, session.wallet or '')
+                session.rights == held(session.wallet or '')
                 for session in session_records.open_sessions(query)
             )
             is_same = is_same and not _over(query, query.utc_ms())
@@ -108,9 +124,14 @@ class SessionRights:
     def _sync(self, tx: Transaction, wallet: str = '') -> list[Change]:
         """Write down what rights the open sessions, of this wallet or all, have by now."""
         changes = []
-        for session in session_records.open_sessions(tx):
-            held = self.of(tx, session.wallet or '')
-            if wallet in ('', session.wallet) and held != session.rights:
+        rights_of = self.of_everybody(tx)
+        if wallet:
+            sessions = session_records.open_of_wallet(tx, wallet)
+        else:
+            sessions = session_records.open_sessions(tx)
+        for session in sessions:
+            held = rights_of(session.wallet or '')
+            if held != session.rights:
                 session_records.set_rights(tx, session.id, held)
                 data = {'rights': rights.in_order(held)}
                 personal = {LOG_SESSION: session.id}

@@ -35,7 +35,7 @@ from mmoment_chain.presence import Presence
 from mmoment_chain.session_records import Session
 from mmoment_chain.session_rights import SessionRights, move_grants
 from mmoment_chain.session_settings import SessionSettings
-from mmoment_chain.store import Query, Store, Transaction
+from mmoment_chain.store import Store, Transaction
 from mmoment_chain.tokens import new_session_id, new_token, token_digest
 from mmoment_chain.wall_clock import WallClockWatch
 
@@ -142,14 +142,14 @@ class SessionBook:
 
     def _make_room(self, tx: Transaction, wallet: str) -> list[str]:
         """Sessions of this wallet that the new one replaces, if there is room for it."""
-        sessions = session_records.open_sessions(tx)
-        own = [session.id for session in sessions if session.wallet == wallet]
+        own = [session.id for session in session_records.open_of_wallet(tx, wallet)]
         with self._lock:
             used_s = {key: live.used_s for key, live in self._live.items()}
         # What is over goes first.
         own.sort(key=lambda session_id: used_s.get(session_id, 0.0))
         leaving = own[: max(0, len(own) + 1 - self._settings.per_wallet)]
-        is_full = len(sessions) - len(leaving) >= self._settings.at_most
+        staying = session_records.count_open(tx) - len(leaving)
+        is_full = staying >= self._settings.at_most
         if is_full and wallet != self._settings.owner_wallet:
             raise Refused('too_many_sessions')
         return leaving
@@ -184,7 +184,7 @@ class SessionBook:
             session = session_records.by_token_hash(query, digest)
             if session is None or session.wallet is None:
                 raise Refused('bad_token')
-            session = self._as_of_now(query, session)
+            session = self._as_of_now(session, self.rights.of(query, session.wallet))
         now_s = self._now_s()
         with self._lock:
             live = self._live.get(session.id)
@@ -249,13 +249,17 @@ class SessionBook:
         """Those that a token opens, of this wallet or of everybody, the oldest first."""
         now_s = self._now_s()
         with self._store.reading() as query:
-            sessions = session_records.open_sessions(query)
+            if wallet:
+                sessions = session_records.open_of_wallet(query, wallet)
+            else:
+                sessions = session_records.open_sessions(query)
             with self._lock:
                 alive = {key for key, live in self._live.items() if live.ends_s > now_s}
+            rights_of = self.rights.of_everybody(query)
             return [
-                self._as_of_now(query, session)
+                self._as_of_now(session, rights_of(session.wallet or ''))
                 for session in sessions
-                if session.id in alive and wallet in ('', session.wallet)
+                if session.id in alive
             ]
 
     def count(self) -> int:
@@ -272,12 +276,10 @@ class SessionBook:
         }
         return {wallet for wallet in gone if wallet} - {each.wallet for each in self.live()}
 
-    def _as_of_now(self, query: Query, session: Session) -> Session:
-        wallet = session.wallet or ''
+    def _as_of_now(self, session: Session, held: frozenset[str]) -> Session:
+        last_seen_ms = self.presence.last_seen_ms(session.wallet or '')
         return dataclasses.replace(
-            session,
-            rights=self.rights.of(query, wallet),
-            last_seen_ms=max(session.last_seen_ms, self.presence.last_seen_ms(wallet)),
+            session, rights=held, last_seen_ms=max(session.last_seen_ms, last_seen_ms)
         )
 
     # --- ending -----------------------------------------------------------------------------------
