@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.client import Client
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 
 from mmoment_api.encodings import encoded
 from mmoment_api.graph_state import Json
@@ -65,6 +66,9 @@ ENDINGS = frozenset({SessionEvent.CHECKED_OUT, SessionEvent.REVOKED, SessionEven
 FORGET_WAIT_S = 15.0
 # Who was told in vain would be checked in all the same: `session_node` asks the face part first.
 CHECK_IN_WAIT_S = 10.0
+# Every client of a service gets the answers to all others as well: of ten that fit by default, its
+# own may be pushed out where many ask.
+CLIENT_QOS = QoSProfile(depth=1000)
 Call = Callable[[Client, Any, str, float | None], Awaitable[Any]]
 
 
@@ -79,7 +83,8 @@ class SessionCalls:
     def open(self) -> None:
         """Prepare the services."""
         self._clients = {
-            name: self._node.create_client(kind, name) for name, kind in SERVICES.items()
+            name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
+            for name, kind in SERVICES.items()
         }
 
     def close(self) -> None:
