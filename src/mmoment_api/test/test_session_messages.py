@@ -192,7 +192,7 @@ def test_a_check_in_is_waited_for_while_session_node_asks_the_face_part():
     waits_s = []
 
     class FakeNode:
-        def create_client(self, kind, name):
+        def create_client(self, kind, name, qos_profile):
             return name
 
     async def call(client, request, part, wait_s=None):
