@@ -95,6 +95,7 @@ const TAKE = {
 
 let retryMs = RETRY_FIRST_MS;
 let retryTimer = 0;
+let wasLost = false;
 let socket = null;
 
 function connect() {
@@ -117,7 +118,9 @@ function connected() {
   retryMs = RETRY_FIRST_MS;
   banner('');
   log('Connected');
-  showSession().catch(() => {});
+  // At the start, it has just been shown.
+  if (wasLost) showSession().catch(() => {});
+  wasLost = false;
   showPicture();
   showSwitches();
 }
@@ -134,6 +137,7 @@ function lost() {
   socket = null;
   if (state.connected) log('Connection lost');
   state.connected = false;
+  wasLost = true;
   $('overall').dataset.state = 'error';
   setText($('overall'), 'disconnected');
   if (may('view')) banner('Connection to the camera lost. Trying again…');
