@@ -26,6 +26,21 @@ HTTP_PORT = 80
 _MINUTES_AT_MOST = LIFETIME_S / 60
 
 
+def _burst(limit: RateLimit, description: str) -> int:
+    return parameter(limit.burst, description, minimum=1, maximum=100_000, read_only=True)
+
+
+def _refill(limit: RateLimit) -> float:
+    return parameter(
+        limit.refill_s,
+        'Then one in this time',
+        unit='s',
+        minimum=0.0001,
+        maximum=3600.0,
+        read_only=True,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SessionParameters:
     """How people check in at this camera, for how long, and what they may do."""
@@ -109,52 +124,18 @@ class SessionParameters:
         'it signed elsewhere could use it here',
         read_only=True,
     )
-    source_burst: int = parameter(
-        SOURCE_LIMIT.burst,
+    source_burst: int = _burst(
+        SOURCE_LIMIT,
         'Challenges that one address gets at once; of IPv6 a /64, a /56 three times, a /48 12 times '
         'as many',
-        minimum=1,
-        maximum=100_000,
-        read_only=True,
     )
-    source_refill_s: float = parameter(
-        SOURCE_LIMIT.refill_s,
-        'Then one in this time',
-        unit='s',
-        minimum=0.0001,
-        maximum=3600.0,
-        read_only=True,
+    source_refill_s: float = _refill(SOURCE_LIMIT)
+    wallet_burst: int = _burst(WALLET_LIMIT, 'Challenges for one wallet at once, at one address')
+    wallet_refill_s: float = _refill(WALLET_LIMIT)
+    answer_burst: int = _burst(
+        ANSWER_LIMIT, 'Check-ins that one address may try at once; of IPv6 as above'
     )
-    wallet_burst: int = parameter(
-        WALLET_LIMIT.burst,
-        'Challenges for one wallet at once, at one address',
-        minimum=1,
-        maximum=100_000,
-        read_only=True,
-    )
-    wallet_refill_s: float = parameter(
-        WALLET_LIMIT.refill_s,
-        'Then one in this time',
-        unit='s',
-        minimum=0.0001,
-        maximum=3600.0,
-        read_only=True,
-    )
-    answer_burst: int = parameter(
-        ANSWER_LIMIT.burst,
-        'Check-ins that one address may try at once; of IPv6 as above',
-        minimum=1,
-        maximum=100_000,
-        read_only=True,
-    )
-    answer_refill_s: float = parameter(
-        ANSWER_LIMIT.refill_s,
-        'Then one in this time',
-        unit='s',
-        minimum=0.0001,
-        maximum=3600.0,
-        read_only=True,
-    )
+    answer_refill_s: float = _refill(ANSWER_LIMIT)
 
 
 def sign_in_domains(parameters: SessionParameters) -> tuple[str, ...]:
