@@ -7,26 +7,26 @@ That the owner has the person's consent is the owner's to answer for.
 from __future__ import annotations
 
 from mmoment_api.errors import ApiError
-from mmoment_chain.consent_texts import ACCEPTED
+from mmoment_chain.consent_texts import VERSIONS
 
 LIVE = 'live'
 LIVE_WITH_LIVENESS = 'live_with_liveness'
 ANY = 'any'
 SESSION_ENROLMENTS = (LIVE, LIVE_WITH_LIVENESS, ANY)
 
-# Which of them lets the camera keep the template is checked when it is to be kept.
-CONSENT_VERSIONS = tuple(dict.fromkeys(name for names in ACCEPTED.values() for name in names))
-
 
 def check_consent(consent_version: str) -> None:
-    """Raises `ApiError` 422 unless this names a text that the camera takes."""
-    if consent_version not in CONSENT_VERSIONS:
+    """Raises `ApiError` 422 unless this names a text that the camera takes.
+
+    Which of them lets the camera keep the template is checked when it is to be kept.
+    """
+    if consent_version not in VERSIONS:
         raise ApiError(
             422,
             'no_consent',
-            f'Agree to one of these texts first: {", ".join(CONSENT_VERSIONS)}',
+            f'Agree to one of these texts first: {", ".join(VERSIONS)}',
             field='consent_version',
-            versions=list(CONSENT_VERSIONS),
+            versions=list(VERSIONS),
         )
 
 

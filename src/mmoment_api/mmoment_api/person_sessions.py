@@ -48,6 +48,7 @@ OPENED_AT_MOST = 4096
 LOOKING_PERIOD_S = 20.0
 # What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
 TOKEN = re.compile(r'[A-Za-z0-9_-]{43,128}', re.ASCII)
+Key = TypeVar('Key')
 Value = TypeVar('Value')
 
 
@@ -72,7 +73,7 @@ class PersonSessions:
         # All of the event loop. Who is known waits behind nobody who guesses.
         self._opened: OrderedDict[bytes, None] = OrderedDict()
         self._gone: OrderedDict[bytes, float] = OrderedDict()
-        self._looked: OrderedDict[bytes, float] = OrderedDict()
+        self._looked: OrderedDict[str, float] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
@@ -129,20 +130,22 @@ class PersonSessions:
         with self._gate.entered():
             return await self.control.get_session(token, right, is_action)
 
-    def is_looking(self, token: str) -> None:
-        """Note that a live view is sent: whoever looks is there. Told now and then, behind it."""
-        digest = _digest(token)
-        if self._looked.get(digest, -math.inf) + LOOKING_PERIOD_S > self._clock():
+    def is_looking(self, session_id: str) -> None:
+        """Note that a live view is sent: whoever looks is there. Told now and then, behind it.
+
+        By its public name, since the token that the view was opened with may be renewed meanwhile.
+        """
+        if self._looked.get(session_id, -math.inf) + LOOKING_PERIOD_S > self._clock():
             return
-        _note(self._looked, digest, self._clock(), OPENED_AT_MOST)
-        task = asyncio.ensure_future(self._tell_looking(token))
+        _note(self._looked, session_id, self._clock(), OPENED_AT_MOST)
+        task = asyncio.ensure_future(self._tell_looking(session_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell_looking(self, token: str) -> None:
+    async def _tell_looking(self, session_id: str) -> None:
         # Whether the view goes on is decided elsewhere.
         with contextlib.suppress(ApiError):
-            await self.control.get_session(token, '', True)
+            await self.control.note_presence(session_id)
 
     def has_opened(self, token: str) -> None:
         """Note a token that was just given out: it waits behind nobody who guesses."""
@@ -281,8 +284,8 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode('utf-8', 'surrogatepass')).digest()
 
 
-def _note(noted: OrderedDict[bytes, Value], digest: bytes, value: Value, at_most: int) -> None:
-    noted[digest] = value
-    noted.move_to_end(digest)
+def _note(noted: OrderedDict[Key, Value], key: Key, value: Value, at_most: int) -> None:
+    noted[key] = value
+    noted.move_to_end(key)
     while len(noted) > at_most:
         noted.popitem(last=False)

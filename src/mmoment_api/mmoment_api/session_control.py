@@ -64,6 +64,7 @@ class CheckInWish:
     display_name: str = ''
     source: str = ''
     wrapped_key: bytes = field(default=b'', repr=False)
+    replaces: str = field(default='', repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,9 @@ class SessionControl(Protocol):
         is_action: a sign that the person is there, which keeps the session alive.
         """
 
+    async def note_presence(self, session_id: str) -> None:
+        """Tell that the person of a live session is there."""
+
     async def renew_session(self, token: str) -> OpenedSession:
         """Exchange a token for a new one."""
 
@@ -154,6 +158,9 @@ class SessionControl(Protocol):
         self, wallet: str, rights: list[str], hours: float, revoke: bool
     ) -> None:
         """Give a wallet rights, or take them back."""
+
+    async def give_consent(self, token: str, consent_version: str) -> None:
+        """Record what this session's person agreed to."""
 
     async def keep_template(self, token: str, template: GivenTemplate, consent_version: str) -> str:
         """Keep the sealed template of this session's person: its record id."""

@@ -34,6 +34,7 @@ from mmoment_interfaces.srv import (
     ForgetTemplate,
     GetSession,
     GetTemplate,
+    GiveConsent,
     GrantRights,
     KeepTemplate,
     ListSessions,
@@ -48,6 +49,7 @@ SERVICES = {
     'list_sessions': ListSessions,
     'revoke_session': RevokeSession,
     'grant_rights': GrantRights,
+    'give_consent': GiveConsent,
     'keep_template': KeepTemplate,
     'get_template': GetTemplate,
     'forget_template': ForgetTemplate,
@@ -122,6 +124,7 @@ class SessionCalls:
             memo_transaction=wish.memo_transaction,
             display_name=wish.display_name,
             source=wish.source,
+            replaces=wish.replaces,
         )
         request.wrapped_key = array('B', wish.wrapped_key)
         answer = await self._ask('check_in', request, CHECK_IN_WAIT_S)
@@ -140,6 +143,10 @@ class SessionCalls:
         if not answer.success:
             raise token_refused(answer.error_code, answer.message)
         return session_record(answer.session)
+
+    async def note_presence(self, session_id: str) -> None:
+        """See `SessionControl`."""
+        _check(await self._ask('get_session', GetSession.Request(session_id=session_id)))
 
     async def renew_session(self, token: str) -> OpenedSession:
         """See `SessionControl`."""
@@ -165,6 +172,11 @@ class SessionCalls:
         """See `SessionControl`."""
         request = GrantRights.Request(wallet=wallet, rights=rights, hours=hours, revoke=revoke)
         _check(await self._ask('grant_rights', request), 422)
+
+    async def give_consent(self, token: str, consent_version: str) -> None:
+        """See `SessionControl`."""
+        request = GiveConsent.Request(token=token, consent_version=consent_version)
+        _check(await self._ask('give_consent', request))
 
     async def keep_template(self, token: str, template: GivenTemplate, consent_version: str) -> str:
         """See `SessionControl`."""

@@ -187,7 +187,9 @@ class FakeSessionControl:
         self._ask('check_in', wish)
         if 'signed' not in (wish.signature, wish.memo_transaction):
             raise refused_by_session('bad_signature', 'Not that of this wallet')
-        return self.open(wish.wallet, display_name=wish.display_name)
+        opened = self.open(wish.wallet, display_name=wish.display_name)
+        self.opened.pop(wish.replaces, None)
+        return opened
 
     async def check_out(self, token):
         self._ask('check_out', token)
@@ -200,6 +202,9 @@ class FakeSessionControl:
         if right and right not in record.rights and 'admin' not in record.rights:
             raise token_refused('missing_right', 'Not yours')
         return record
+
+    async def note_presence(self, session_id):
+        self._ask('note_presence', session_id)
 
     async def renew_session(self, token):
         self._ask('renew_session', token)
@@ -226,6 +231,10 @@ class FakeSessionControl:
 
     async def grant_rights(self, wallet, rights, hours, revoke):
         self._ask('grant_rights', wallet, rights, hours, revoke)
+
+    async def give_consent(self, token, consent_version):
+        self._ask('give_consent', token, consent_version)
+        self._record(token)
 
     async def keep_template(self, token, template, consent_version):
         self._ask('keep_template', token, template, consent_version)

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.face_requests import PICTURE_REQUESTS_AT_MOST, FoundFace, FoundFaces, face_id
 from mmoment_api.graph_state import DiagnosticState, StageState
 from mmoment_api.session_control import WithdrawnConsent, refused_by_session
+from mmoment_chain.consent_texts import VERSIONS
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
 JPEG = b'\xff\xd8\xff\xe0' + b'rest'
 PICTURE = base64.b64encode(JPEG).decode()
-AGREED = {'consent_version': CONSENT_VERSIONS[0]}
+AGREED = {'consent_version': VERSIONS[0]}
 FACES = (
     FoundFace(1.0, 2.0, 30.0, 40.0, 0.9, track_id=7, identity=ANN, similarity=0.8),
     FoundFace(5.0, 6.0, 20.0, 25.0, 0.7, track_id=8, identity=BEN, similarity=0.6),
@@ -267,16 +267,32 @@ def test_people_are_not_enrolled_without_having_agreed(
             answer = caller.post('/api/face/enroll', json={**named, **body})
             assert (answer.status_code, answer.json()['error']) == (422, 'no_consent')
             assert answer.json()['field'] == 'consent_version'
-            assert answer.json()['versions'] == list(CONSENT_VERSIONS)
+            assert answer.json()['versions'] == list(VERSIONS)
     assert not services.control.wishes
     assert beside_link.post('/api/face/enroll', json={'wallet_address': BEN}).status_code == 200
 
 
-@pytest.mark.parametrize('version', CONSENT_VERSIONS)
-def test_each_text_of_the_camera_will_do(ann, services, version):
+@pytest.mark.parametrize('version', VERSIONS)
+def test_each_text_of_the_camera_will_do_and_is_recorded(ann, services, session_control, version):
     answer = ann.post('/api/face/enroll', json={'consent_version': version})
     assert answer.status_code == 200
     assert [wish.identity for wish in services.control.wishes] == [ANN]
+    (token,) = session_control.opened
+    assert session_control.asked_for('give_consent') == [('give_consent', token, version)]
+
+
+def test_where_the_consent_cannot_be_recorded_nobody_is_learnt(ann, services, session_control):
+    assert ann.get('/api/session').status_code == 200
+    session_control.refusal = refused_by_session('not_kept', 'The disk is full')
+    answer = ann.post('/api/face/enroll', json=AGREED)
+    assert (answer.status_code, answer.json()['error']) == (503, 'not_kept')
+    assert not services.control.wishes
+
+
+def test_the_owner_answers_for_the_consent_of_others(owner, services, session_control):
+    assert owner.post('/api/face/enroll', json={'wallet_address': BEN}).status_code == 200
+    assert [wish.identity for wish in services.control.wishes] == [BEN]
+    assert not session_control.asked_for('give_consent')
 
 
 @pytest.mark.parametrize('given', [{'image': PICTURE}, {'pictures': [PICTURE]}])

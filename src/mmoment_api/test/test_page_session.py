@@ -590,7 +590,7 @@ def test_the_text_is_that_of_the_choice_whatever_the_camera_is_at(camera):
     camera.find('consent-enrol').click()
     time.sleep(0.5)
     assert len(camera.faces.looked_for) == 1
-    assert camera.consents() == before
+    assert camera.consents() == [*before, cameras]
     camera.faces.finds_faces = True
     camera.choose_custody('camera')
     camera.begin_enrolment()

@@ -77,15 +77,16 @@ def test_who_looks_is_there(sessions, session_control, clock):
 
     async def look():
         for _ in range(3):
-            sessions.is_looking(opened.token)
+            sessions.is_looking(opened.record.session_id)
         await asyncio.sleep(0)
 
     asyncio.run(look())
-    assert session_control.asked_for('get_session') == [('get_session', opened.token, '', True)]
+    told = ('note_presence', opened.record.session_id)
+    assert session_control.asked == [told]
     clock.now_s += LOOKING_PERIOD_S
     session_control.is_away = True
     asyncio.run(look())
-    assert questions(session_control) == 2
+    assert session_control.asked == [told, told]
 
 
 def test_a_right_that_was_not_among_the_rights_is_asked_for_again(sessions, session_control):

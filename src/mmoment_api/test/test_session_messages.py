@@ -118,6 +118,7 @@ class TwoNodes:
         """Await a call that is answered like this; session_node is discovered first."""
         service = {
             'renew_session': 'get_session',
+            'note_presence': 'get_session',
             'revoke_sessions': 'revoke_session',
         }.get(method, method)
         self.answers[service] = {'success': True, **answer}
@@ -173,12 +174,13 @@ def test_a_challenge(graph):
 
 
 def test_a_check_in_a_renewal_and_a_look(graph):
-    wish = CheckInWish(ANN, 'text', 'signature', 'memo', 'Ann', '10.0.0.1', b'wrapped')
+    wish = CheckInWish(ANN, 'text', 'signature', 'memo', 'Ann', '10.0.0.1', b'wrapped', 'before')
     opened, asked = graph.call('check_in', wish, token=TOKEN, session=ann(), message='Welcome')
     assert (opened.token, opened.record, opened.message) == (TOKEN, RECORD, 'Welcome')
     assert (asked.wallet, asked.message, asked.signature) == (ANN, 'text', 'signature')
     assert (asked.memo_transaction, asked.display_name) == ('memo', 'Ann')
     assert (asked.source, bytes(asked.wrapped_key)) == ('10.0.0.1', b'wrapped')
+    assert asked.replaces == 'before'
     record, asked = graph.call('get_session', TOKEN, 'view', True, session=ann())
     assert not asked.passive
     record, asked = graph.call('get_session', TOKEN, 'view', False, session=ann())
@@ -186,6 +188,8 @@ def test_a_check_in_a_renewal_and_a_look(graph):
     assert (record, asked.token, asked.right, asked.renew) == (RECORD, TOKEN, 'view', False)
     opened, asked = graph.call('renew_session', TOKEN, new_token='new', session=ann())
     assert (opened.token, opened.record, asked.token, asked.renew) == ('new', RECORD, TOKEN, True)
+    _, asked = graph.call('note_presence', 's1')
+    assert (asked.session_id, asked.token, asked.passive, asked.renew) == ('s1', '', False, False)
 
 
 def test_a_check_in_is_waited_for_while_session_node_asks_the_face_part():
@@ -215,7 +219,9 @@ def test_what_the_owner_asks_for(graph):
     assert (asked.wallet, asked.rights, asked.hours, asked.revoke) == (ANN, ['view'], 1.5, True)
 
 
-def test_what_is_kept_and_erased(graph):
+def test_what_is_agreed_to_kept_and_erased(graph):
+    _, asked = graph.call('give_consent', TOKEN, '1')
+    assert (asked.token, asked.consent_version) == (TOKEN, '1')
     given = GivenTemplate('r1', 'model', 'user', b'sealed')
     record_id, asked = graph.call('keep_template', TOKEN, given, '1', record_id='r1')
     assert (record_id, asked.token, asked.record_id, asked.model_id) == (
@@ -278,6 +284,7 @@ def test_what_an_erasure_has_done_and_left(graph, done):
         ('renew_session', (TOKEN,), 'bad_token', 401, 'not_signed_in'),
         ('revoke_sessions', ('s1', ''), 'no_session', 404, 'no_session'),
         ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),
+        ('give_consent', (TOKEN, ''), 'no_consent', 422, 'no_consent'),
         ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 422, 'no_consent'),
         ('get_template', (ANN,), 'no_template', 404, 'no_template'),
         ('grant_rights', (ANN, ['view'], 1e9, False), 'bad_duration', 422, 'bad_duration'),

@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from mmoment_api.enrolment_rules import CONSENT_VERSIONS
 from mmoment_api.errors import ApiError
 from mmoment_api.person_sessions import UNKNOWN_AT_MOST
 from mmoment_api.session_control import ErasedPerson, GivenTemplate, refused_by_session
+from mmoment_chain.consent_texts import VERSIONS
 
 ANN = 'So11111111111111111111111111111111111111112'
 BEN = 'Vote111111111111111111111111111111111111111'
 SIGNED = {'wallet_address': ANN, 'message': 'text', 'signature': 'signed'}
-AGREED = {'consent_version': CONSENT_VERSIONS[0]}
+AGREED = {'consent_version': VERSIONS[0]}
 BYTES = base64.b64encode(b'sealed').decode()
 TEMPLATE = {
     'record_id': 'r1',
@@ -121,6 +121,29 @@ def test_pages_keep_the_token_in_a_cookie_that_no_script_reads(caller, services,
     assert rest.startswith(f'{token};')
     assert {'httponly', 'samesite=strict'} <= {part.strip().lower() for part in rest.split(';')}
     assert 'secure' not in rest.lower()
+
+
+def test_a_browser_that_checks_in_again_ends_the_session_it_had(caller, session_control):
+    before = session_control.open(ANN)
+    ann = caller.checked_in(before)
+    assert ann.get('/api/session').json()['session']['id'] == 's1'
+    assert ann.post('/api/session/connect', json=SIGNED).status_code == 200
+    assert before.token in session_control.opened
+    assert ann.post('/api/session/connect', json={**SIGNED, 'cookie': True}).status_code == 200
+    assert [wish.replaces for _, wish in session_control.asked_for('check_in')] == [
+        '',
+        before.token,
+    ]
+    # At once: what was remembered of it is asked for anew.
+    assert ann.get('/api/session').status_code == 401
+
+
+@pytest.mark.parametrize('cookie', ['x', '"', 43 * '.'])
+def test_a_cookie_that_is_no_token_replaces_nothing(caller, services, session_control, cookie):
+    caller.cookie = f'{services.settings.person_cookie_name}={cookie}'
+    answer = caller.post('/api/session/connect', json={**SIGNED, 'cookie': True})
+    assert answer.status_code == 200
+    assert [wish.replaces for _, wish in session_control.asked_for('check_in')] == ['']
 
 
 def test_a_hardware_wallet_sends_a_transaction(caller, session_control):

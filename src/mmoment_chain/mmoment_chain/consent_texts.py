@@ -25,6 +25,10 @@ DIGESTS = MappingProxyType(
 )
 
 
+VERSIONS = tuple(dict.fromkeys(name for names in ACCEPTED.values() for name in names))
+"""All that are accepted."""
+
+
 def covers(text_version: str, custody: str) -> bool:
     """Whether who agreed to this text lets the camera keep a template in this custody."""
     return text_version in ACCEPTED.get(custody, ())

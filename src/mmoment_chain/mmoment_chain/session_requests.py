@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mmoment_chain import consent
 from mmoment_chain.camera_home import CameraIdentity
 from mmoment_chain.challenges import Answer, ChallengeBook
 from mmoment_chain.check_out import ASKED, REVOKED
@@ -32,7 +33,6 @@ from mmoment_chain.sign_in_text import Purpose
 from mmoment_chain.store import Store
 from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, good_for_s
 from mmoment_chain.wallet import parse_signature, parse_wallet
-from mmoment_chain.withdrawal import withdraw
 from mmoment_interfaces.srv import (
     CheckIn,
     CheckOut,
@@ -41,6 +41,7 @@ from mmoment_interfaces.srv import (
     ForgetTemplate,
     GetSession,
     GetTemplate,
+    GiveConsent,
     GrantRights,
     KeepTemplate,
     ListSessions,
@@ -95,6 +96,7 @@ class SessionRequests:
             (ListSessions, 'list_sessions', self._list),
             (GrantRights, 'grant_rights', self._grant),
             (RevokeSession, 'revoke_session', self._revoke),
+            (GiveConsent, 'give_consent', self._consent),
             (KeepTemplate, 'keep_template', self._keep),
             (GetTemplate, 'get_template', self._template),
             (ForgetTemplate, 'forget_template', self._forget_template),
@@ -155,7 +157,7 @@ class SessionRequests:
                 way = 'memo'
             elif proof.is_old_text:
                 way = 'legacy'
-            opened = self._parts.book.check_in(proof, way, request.display_name)
+            opened = self._parts.book.check_in(proof, way, request.display_name, request.replaces)
             trouble = self._let_know(opened, wrapped_key)
         finally:
             wipe(wrapped_key)
@@ -209,6 +211,8 @@ class SessionRequests:
         if request.renew:
             renewed = book.renew(request.token, request.right)
             session, answer.new_token = renewed.session, renewed.token
+        elif request.session_id and not request.token:
+            session = book.get(request.session_id, request.right, is_action=not request.passive)
         else:
             session = book.session_of(request.token, request.right, is_action=not request.passive)
         answer.session = self._message(session)
@@ -243,6 +247,11 @@ class SessionRequests:
 
     # --- templates, and forgetting ----------------------------------------------------------------
 
+    def _consent(self, request: GiveConsent.Request, answer: GiveConsent.Response) -> None:
+        session = self._parts.book.session_of(request.token, ENROLL)
+        consent.give(self._parts.store, session, request.consent_version)
+        answer.message = f'The consent to {request.consent_version} is recorded.'
+
     def _keep(self, request: KeepTemplate.Request, answer: KeepTemplate.Response) -> None:
         session = self._parts.book.session_of(request.token, ENROLL)
         template = SealedTemplate(
@@ -265,7 +274,7 @@ class SessionRequests:
         self, request: ForgetTemplate.Request, answer: ForgetTemplate.Response
     ) -> None:
         wallet = self._wallet_of(request)
-        withdrawn = withdraw(self._parts.store, wallet)
+        withdrawn = consent.withdraw(self._parts.store, wallet)
         answer.templates, answer.consents = withdrawn.templates, withdrawn.consents
         # Also of somebody of whom no template was kept: face_node may know them all the same.
         self._parts.admissions.forget(wallet)

@@ -31,18 +31,17 @@ from mmoment_chain.check_out import (
 from mmoment_chain.clock import Clock
 from mmoment_chain.display_name import display_name
 from mmoment_chain.errors import Refused
+from mmoment_chain.live_table import Live, LiveTable
 from mmoment_chain.presence import Presence
 from mmoment_chain.session_records import Session
 from mmoment_chain.session_rights import SessionRights, move_grants
 from mmoment_chain.session_settings import SessionSettings
 from mmoment_chain.store import Store, Transaction
-from mmoment_chain.tokens import new_session_id, new_token, token_digest
+from mmoment_chain.tokens import IS_TOKEN, new_session_id, new_token, token_digest
 from mmoment_chain.wall_clock import WallClockWatch
 
 # Each write waits for the disk; a face is seen many times a second.
 NOTE_SEEN_S = 15.0
-# A client that renews has requests under way with the token before.
-TOKEN_OVERLAP_S = 30.0
 # No key that a person wraps for a camera is good for longer.
 RECENT_MS = 24 * 3600 * 1000
 MOST_RECENT = 1000
@@ -54,15 +53,6 @@ class CheckedIn:
 
     session: Session
     token: str = field(repr=False)
-
-
-@dataclass(slots=True)
-class _Live:
-    wallet: str
-    ends_s: float
-    used_s: float  # a token was used for an action
-    previous_until_s: float = 0.0  # until then the token before the last renewal is good
-    is_new_used: bool = False  # the token of the last renewal was used
 
 
 class SessionBook:
@@ -96,7 +86,7 @@ class SessionBook:
         self._tell = tell
         self._redated = redated
         self._out = CheckOut(store, (self, *steps), tell)
-        self._live: dict[str, _Live] = {}
+        self._live = LiveTable(clock)
         self._ending: dict[str, str] = {}  # what could not be kept: to be tried again
         self._noted_s = clock.elapsed_s()
         self._lock = threading.Lock()
@@ -108,10 +98,11 @@ class SessionBook:
 
     # --- opening ----------------------------------------------------------------------------------
 
-    def check_in(self, answer: Answer, source: str, name: str) -> CheckedIn:
+    def check_in(self, answer: Answer, source: str, name: str, replaces: str = '') -> CheckedIn:
         """Open a session for who answered a challenge, which is used up by it.
 
-        Of one wallet only so many stay: the one not used for longest makes room. Nobody else is sent away: refused
+        `replaces`: token of a session that ends with it, if it opens one. Of one wallet only so many
+        stay: the one not used for longest makes room. Nobody else is sent away: refused
         'too_many_sessions', but for the owner.
         """
         wallet = answer.wallet
@@ -120,34 +111,42 @@ class SessionBook:
             self.tick()
         token = new_token()
         ended: list[tuple[Change, Departure]] = []
-        with self._store.transaction() as tx:
-            self._challenges.spend(tx, answer)
-            leaving = self._make_room(tx, wallet)
-            session = self._new_session(tx, wallet, source, name, token)
-            session_records.add(tx, session)
-            data = {'rights': rights.in_order(session.rights), 'source': source}
-            personal = {LOG_SESSION: session.id, 'display_name': session.display_name or ''}
-            event = event_log.append(tx, LOG_CHECKED_IN, wallet, data, personal)
-            # Together: whoever is told that nothing was kept must not have a session.
-            ended = self._out.end_within(tx, leaving, REPLACED)
-        with self._lock:
-            now_s = self._now_s()
-            self._live[session.id] = _Live(wallet, now_s + self._settings.session_s, now_s)
-            for session_id in leaving:
-                self._live.pop(session_id, None)
-        self.presence.arrive(wallet)
+        session_id = new_session_id()
+        try:
+            with self._store.transaction() as tx:
+                self._challenges.spend(tx, answer)
+                leaving = self._leaving(tx, wallet, replaces)
+                session = self._new_session(tx, session_id, wallet, source, name, token)
+                session_records.add(tx, session)
+                data = {'rights': rights.in_order(session.rights), 'source': source}
+                personal = {LOG_SESSION: session_id, 'display_name': session.display_name or ''}
+                event = event_log.append(tx, LOG_CHECKED_IN, wallet, data, personal)
+                # Together: whoever is told that nothing was kept must not have a session.
+                ended = self._out.end_within(tx, leaving, REPLACED)
+                # Before it is kept: from then on, somebody else may end it.
+                self._live.add(session_id, wallet, self._settings.session_s, has_previous=False)
+                self.presence.arrive(wallet)
+        except BaseException:
+            self._live.drop([session_id])
+            if not self._live.has_wallet(wallet):
+                self.presence.leave(wallet)
+            raise
+        self._live.drop(leaving)
         self._out.finish(ended)
         self._tell(Change(ChangeKind.CHECKED_IN, event.sequence, session.id, wallet))
         return CheckedIn(session, token)
 
-    def _make_room(self, tx: Transaction, wallet: str) -> list[str]:
-        """Sessions of this wallet that the new one replaces, if there is room for it."""
+    def _leaving(self, tx: Transaction, wallet: str, replaces: str) -> list[str]:
+        """Sessions that the new one replaces, if there is room for it."""
+        held = None
+        if IS_TOKEN.fullmatch(replaces):
+            held = session_records.by_token_hash(tx, token_digest(replaces, self._camera_id))
+        leaving = [held.id] if held is not None and held.is_open else []
         own = [session.id for session in session_records.open_of_wallet(tx, wallet)]
-        with self._lock:
-            used_s = {key: live.used_s for key, live in self._live.items()}
+        own = [session_id for session_id in own if session_id not in leaving]
         # What is over goes first.
-        own.sort(key=lambda session_id: used_s.get(session_id, 0.0))
-        leaving = own[: max(0, len(own) + 1 - self._settings.per_wallet)]
+        own.sort(key=lambda key: live.used_s if (live := self._live.get(key)) else 0.0)
+        leaving += own[: max(0, len(own) + 1 - self._settings.per_wallet)]
         staying = session_records.count_open(tx) - len(leaving)
         is_full = staying >= self._settings.at_most
         if is_full and wallet != self._settings.owner_wallet:
@@ -155,11 +154,11 @@ class SessionBook:
         return leaving
 
     def _new_session(
-        self, tx: Transaction, wallet: str, source: str, name: str, token: str
+        self, tx: Transaction, session_id: str, wallet: str, source: str, name: str, token: str
     ) -> Session:
         now_ms = self._clock.utc_ms()
         return Session(
-            id=new_session_id(),
+            id=session_id,
             wallet=wallet,
             display_name=display_name(name) or None,
             rights=self.rights.of(tx, wallet),
@@ -185,38 +184,50 @@ class SessionBook:
             if session is None or session.wallet is None:
                 raise Refused('bad_token')
             session = self._as_of_now(session, self.rights.of(query, session.wallet))
-        now_s = self._now_s()
-        with self._lock:
-            live = self._live.get(session.id)
+        live = self._live_of(session.id)
+        is_newest = session.token_hash == digest
+        if not is_newest and live.previous_until_s <= self._now_s():
+            raise Refused('bad_token')
+        self._use(session, right, is_action, by_newest=is_newest)
+        return session
+
+    def get(self, session_id: str, right: str = '', *, is_action: bool = False) -> Session:
+        """The same by its public name, for who needs no token. Refused 'no_session' for a wrong one."""
+        with self._store.reading() as query:
+            session = session_records.get(query, session_id)
+            if session is None or session.wallet is None or not session.is_open:
+                raise Refused('no_session')
+            session = self._as_of_now(session, self.rights.of(query, session.wallet))
+        self._live_of(session_id)
+        self._use(session, right, is_action, by_newest=False)
+        return session
+
+    def _live_of(self, session_id: str) -> Live:
+        live = self._live.get(session_id)
         if live is None:
             raise Refused('session_over')
-        if live.ends_s <= now_s:
-            self.end([session.id], EXPIRED)
+        if live.ends_s <= self._now_s():
+            self.end([session_id], EXPIRED)
             raise Refused('session_over')
-        if session.token_hash != digest and live.previous_until_s <= now_s:
-            raise Refused('bad_token')
+        return live
+
+    def _use(self, session: Session, right: str, is_action: bool, *, by_newest: bool) -> None:
         if right:
             rights.require(session.rights, right)
-        with self._lock:
-            live.is_new_used = live.is_new_used or session.token_hash == digest
-            if is_action:
-                live.used_s = now_s
         if is_action:
-            self.presence.seen(live.wallet)
-        return session
+            self.presence.seen(session.wallet or '')
+        self._live.used(session.id, is_action=is_action, by_newest=by_newest)
 
     def renew(self, token: str, right: str = '') -> CheckedIn:
         """Exchange a token for a new one, and let the session last as long as a new one.
 
-        The old token is good for TOKEN_OVERLAP_S more, and renews once more if the new one got lost.
+        The old token is good for a moment more, and renews once more if the new one got lost.
         If the new one is in use somebody else has one of them: nobody can tell who, so the session
         ends. Refused as by `session_of`.
         """
         session = self.session_of(token, right)
-        with self._lock:
-            live = self._live.get(session.id)
-            is_new_used = live is not None and live.is_new_used
-        if session.token_hash != token_digest(token, self._camera_id) and is_new_used:
+        is_newest = session.token_hash == token_digest(token, self._camera_id)
+        if not is_newest and self._live_of(session.id).is_new_used:
             self.end([session.id], REVOKED)
             raise Refused('session_over')
         new = new_token()
@@ -229,32 +240,18 @@ class SessionBook:
             event = event_log.append(tx, LOG_RENEWED, wallet, None, {LOG_SESSION: session.id})
             renewed = session_records.get(tx, session.id)
         assert renewed is not None
-        with self._lock:
-            live = self._live.get(session.id)
-            if live is not None:
-                live.ends_s = self._now_s() + self._settings.session_s
-                live.previous_until_s = self._now_s() + TOKEN_OVERLAP_S
-                live.is_new_used = False
+        self._live.renewed(session.id, self._settings.session_s)
         self._tell(Change(ChangeKind.RENEWED, event.sequence, session.id, wallet))
         return CheckedIn(dataclasses.replace(renewed, rights=session.rights), new)
 
-    def get(self, session_id: str) -> Session:
-        """A live session by its public name. Refused 'no_session'."""
-        for session in self.live():
-            if session.id == session_id:
-                return session
-        raise Refused('no_session')
-
     def live(self, wallet: str = '') -> list[Session]:
         """Those that a token opens, of this wallet or of everybody, the oldest first."""
-        now_s = self._now_s()
         with self._store.reading() as query:
             if wallet:
                 sessions = session_records.open_of_wallet(query, wallet)
             else:
                 sessions = session_records.open_sessions(query)
-            with self._lock:
-                alive = {key for key, live in self._live.items() if live.ends_s > now_s}
+            alive = self._live.alive()
             rights_of = self.rights.of_everybody(query)
             return [
                 self._as_of_now(session, rights_of(session.wallet or ''))
@@ -289,10 +286,9 @@ class SessionBook:
 
         Raises StoreError if that cannot be kept at the moment; `tick` tries again.
         """
+        self._live.drop(session_ids)
         with self._lock:
-            for session_id in session_ids:
-                self._live.pop(session_id, None)
-                self._ending[session_id] = reason
+            self._ending.update(dict.fromkeys(session_ids, reason))
         count = self._out.end(session_ids, reason)
         with self._lock:
             for session_id in session_ids:
@@ -308,17 +304,15 @@ class SessionBook:
         """Do what time brings; to be called every second or so. Raises StoreError."""
         self._settle_clock()
         now_s = self._now_s()
-        absent = set(self.presence.absent(self._settings.absent_s))
+        gone = list(self._live.of_wallets(set(self.presence.absent(self._settings.absent_s))))
         with self._lock:
-            over = [key for key, live in self._live.items() if live.ends_s <= now_s]
-            gone = [key for key, live in self._live.items() if live.wallet in absent]
             unkept = dict(self._ending)
-        for session_ids, reason in ((over, EXPIRED), (gone, ABSENT)):
+        for session_ids, reason in ((self._live.over(), EXPIRED), (gone, ABSENT)):
             if session_ids:
                 self.end(session_ids, reason)
         for session_id, reason in unkept.items():
             self.end([session_id], reason)
-        self._let_tokens_go(now_s)
+        self._let_tokens_go()
         self.rights.follow()
         if now_s - self._noted_s >= NOTE_SEEN_S:
             self.note_seen()
@@ -329,25 +323,18 @@ class SessionBook:
         news = self.presence.take_news()
         if not news:
             return
-        with self._lock:
-            seen = {
-                key: news[live.wallet] for key, live in self._live.items() if live.wallet in news
-            }
+        seen = {key: news[wallet] for key, wallet in self._live.of_wallets(news).items()}
         with self._store.transaction() as tx:
             session_records.set_last_seen(tx, seen)
 
-    def _let_tokens_go(self, now_s: float) -> None:
-        with self._lock:
-            over = [key for key, live in self._live.items() if 0 < live.previous_until_s <= now_s]
+    def _let_tokens_go(self) -> None:
+        over = self._live.with_spent_token()
         if not over:
             return
         with self._store.transaction() as tx:
             for session_id in over:
                 session_records.forget_previous_token(tx, session_id)
-        with self._lock:
-            for session_id in over:
-                if (live := self._live.get(session_id)) and live.previous_until_s <= now_s:
-                    live.previous_until_s = 0.0
+        self._live.let_token_go(over)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -356,7 +343,7 @@ class SessionBook:
 
     def _load(self) -> None:
         """Take over the sessions of the process before, each for the rest of its time."""
-        now_s, now_ms = self._now_s(), self._clock.utc_ms()
+        now_ms = self._clock.utc_ms()
         longest_ms = round(self._settings.session_s * 1000)
         with self._store.reading() as query:
             shift_ms = self._watch.shift_ms(query)
@@ -366,12 +353,11 @@ class SessionBook:
             # A clock that is behind after a start of the machine gives nobody more time.
             since_ms = now_ms if is_same_boot else max(now_ms, session.last_seen_ms)
             left_ms = min(session.expires_ms + shift_ms - since_ms, longest_ms)
-            live = _Live(session.wallet or '', now_s + left_ms / 1000, now_s)
-            if session.previous_token_hash is not None:
-                # Whether the client ever got the new one, nobody knows.
-                live.previous_until_s = now_s + TOKEN_OVERLAP_S
-            self._live[session.id] = live
-            self.presence.arrive(live.wallet)
+            # Whether the client ever got the token of the last renewal, nobody knows.
+            has_previous = session.previous_token_hash is not None
+            wallet = session.wallet or ''
+            self._live.add(session.id, wallet, left_ms / 1000, has_previous=has_previous)
+            self.presence.arrive(wallet)
         self._date_anew(shift_ms)
 
     def _settle_clock(self) -> None:
@@ -383,15 +369,10 @@ class SessionBook:
 
     def _date_anew(self, shift_ms: int) -> None:
         """Write the times of the wall clock as it is now: nobody's time changes by its being set."""
-        now_s, now_ms = self._now_s(), self._clock.utc_ms()
-        with self._lock:
-            ends_ms = {
-                key: now_ms + round((live.ends_s - now_s) * 1000)
-                for key, live in self._live.items()
-            }
+        now_ms, left_s = self._clock.utc_ms(), self._live.left_s()
         with self._store.transaction() as tx:
-            for session_id, expires_ms in ends_ms.items():
-                session_records.set_expiry(tx, session_id, expires_ms)
+            for session_id, each_s in left_s.items():
+                session_records.set_expiry(tx, session_id, now_ms + round(each_s * 1000))
             if shift_ms:
                 move_grants(tx, shift_ms)
                 session_records.move_last_seen(tx, shift_ms)

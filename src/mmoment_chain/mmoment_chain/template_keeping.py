@@ -10,13 +10,7 @@ import math
 import sqlite3
 from dataclasses import dataclass, field
 
-from mmoment_chain import (
-    consent_records,
-    consent_texts,
-    event_log,
-    session_records,
-    template_records,
-)
+from mmoment_chain import consent, consent_records, consent_texts, event_log, template_records
 from mmoment_chain.envelope import Custody, Envelope, Record, WrappedKey
 from mmoment_chain.errors import Refused
 from mmoment_chain.rights import RECOGNIZE
@@ -66,20 +60,14 @@ class TemplateKeeping:
                 f'A template in this custody needs the consent to one of these texts: {versions}',
             )
         with self._store.transaction() as tx:
-            now_ms = tx.utc_ms()
-            held = session_records.get(tx, session.id)
-            if held is None or not held.is_open:
-                # Somebody who was forgotten meanwhile must not be known again by this.
-                raise Refused('session_over')
-            if consent_records.give(tx, wallet, consent_version, now_ms):
-                event_log.append(tx, 'consent_given', wallet, {'text_version': consent_version})
+            consent.record(tx, session, consent_version)
             record = TemplateRecord(
                 template.record_id,
                 wallet,
                 template.model_id,
                 template.custody,
                 template.envelope,
-                now_ms,
+                tx.utc_ms(),
             )
             try:
                 template_records.put(tx, record)

@@ -73,8 +73,8 @@ class BookWorld:
         signature = bytes(_KEYS[who].sign_message(text))
         return self.challenges.check(who, text, signature, 'test')
 
-    def check_in(self, who=ANNA, name='', source='siws'):
-        return self.book.check_in(self.answer(who), source, name)
+    def check_in(self, who=ANNA, name='', source='siws', replaces=''):
+        return self.book.check_in(self.answer(who), source, name, replaces)
 
     def wait(self, seconds):
         """Let time go by as it does while the camera runs: with a look every second."""

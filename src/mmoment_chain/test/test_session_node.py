@@ -8,7 +8,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from session_world import LATCHED, SessionWorld, Wallet, wait_until
 
-from mmoment_chain import consent_texts, event_log, vault
+from mmoment_chain import consent_records, consent_texts, event_log, vault
 from mmoment_chain.envelope import Custody, Envelope, Record, new_record_id
 from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
 from mmoment_chain.sealing import public_of
@@ -22,6 +22,7 @@ from mmoment_interfaces.srv import (
     ForgetPerson,
     GetSession,
     GetTemplate,
+    GiveConsent,
     GrantRights,
     KeepTemplate,
     ListSessions,
@@ -252,6 +253,31 @@ def test_the_owner_has_all_grants_and_revokes(world, anna):
     )
 
 
+def test_a_session_is_found_by_its_public_name_and_ends_with_the_next_check_in(world, anna):
+    world.start()
+    before = world.check_in(anna)
+    name = before.session.session_id
+    assert world.call(GetSession, 'get_session', session_id=name).session.identity == anna.address
+    after = world.check_in(anna, replaces=before.token)
+    assert world.call(GetSession, 'get_session', token=before.token).error_code == 'bad_token'
+    (left,) = world.call(ListSessions, 'list_sessions').sessions
+    assert left.session_id == after.session.session_id
+
+
+def test_what_a_person_agreed_to_is_recorded(world, anna):
+    node = world.start()
+    token = world.check_in(anna).token
+    version = consent_texts.VERSIONS[0]
+    for named, refusal in ((version, ''), (version, ''), ('another', 'no_consent')):
+        answer = world.call(GiveConsent, 'give_consent', token=token, consent_version=named)
+        assert answer.error_code == refusal
+    with node._store.reading() as query:
+        given = consent_records.history(query, anna.address)
+        events = event_log.of_subject(query, anna.address)
+    assert [one.text_version for one in given] == [version]
+    assert [one.kind for one in events] == ['checked_in', 'consent_given']
+
+
 def test_a_session_is_ended_by_its_public_name(world, anna):
     world.start()
     opened = [world.check_in(anna) for _ in range(3)]
@@ -270,6 +296,8 @@ def test_a_session_is_ended_by_its_public_name(world, anna):
         (CheckOut, 'check_out', {'session_id': "' OR 1=1 --"}, 'no_session'),
         (GetSession, 'get_session', {}, 'bad_token'),
         (GetSession, 'get_session', {'token': 'A' * 43}, 'bad_token'),
+        (GetSession, 'get_session', {'session_id': 'x'}, 'no_session'),
+        (GetSession, 'get_session', {'session_id': 'x', 'renew': True}, 'bad_token'),
         (GetTemplate, 'get_template', {'wallet': 'anna'}, 'bad_wallet'),
         (GetTemplate, 'get_template', {'wallet': OWNER}, 'no_template'),
         (GrantRights, 'grant_rights', {'wallet': OWNER, 'rights': ['fly']}, 'unknown_right'),
@@ -280,6 +308,8 @@ def test_a_session_is_ended_by_its_public_name(world, anna):
         (ForgetPerson, 'forget_person', {}, 'bad_wallet'),
         (ForgetPerson, 'forget_person', {'token': 'A' * 43}, 'bad_token'),
         (KeepTemplate, 'keep_template', {'token': 'A' * 43}, 'bad_token'),
+        (GiveConsent, 'give_consent', {}, 'bad_token'),
+        (GiveConsent, 'give_consent', {'token': 'A' * 43, 'consent_version': 'x'}, 'bad_token'),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_its_code(world, kind, service, fields, code):

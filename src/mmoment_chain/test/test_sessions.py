@@ -1,15 +1,17 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from book_world import ANNA, BEN, CARA, OWNER, BookWorld, wallet
 
 from mmoment_chain import event_log, session_records
 from mmoment_chain.check_out import ASKED, REVOKED, ChangeKind
-from mmoment_chain.errors import Refused, StoreError
+from mmoment_chain.errors import Refused, StoreError, StoreFull
+from mmoment_chain.live_table import TOKEN_OVERLAP_S
 from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
-from mmoment_chain.sessions import NOTE_SEEN_S, TOKEN_OVERLAP_S
+from mmoment_chain.sessions import NOTE_SEEN_S
 from mmoment_chain.tokens import new_token
 
 HOUR_MS = 3_600_000
@@ -135,6 +137,71 @@ def test_of_one_wallet_the_session_not_used_for_longest_makes_room(world):
         world.book.session_of(token)
     (departure,) = world.departures
     assert (departure.reason, departure.is_last) == ('replaced', False)
+
+
+@pytest.mark.parametrize('who', [ANNA, BEN])
+def test_the_session_that_a_browser_had_ends_with_its_next_check_in(world, who):
+    beside = world.check_in().token
+    before = world.check_in().token
+    renewed = world.book.renew(before).token
+    after = world.check_in(who, replaces=renewed).token
+    for token in (before, renewed):
+        assert code(world.book.session_of, token) == 'bad_token'
+    for token in (beside, after):
+        world.book.session_of(token)
+    assert world.book.count() == len(world.book.live()) == 2
+    assert world.reasons() == [(ANNA, 'replaced')]
+
+
+@pytest.mark.parametrize('token', ['', 'x', 43 * 'x', "' OR 1=1 --"])
+def test_what_opens_nothing_replaces_nothing(world, token):
+    over = world.check_in(BEN)
+    world.book.end([over.session.id], ASKED)
+    world.check_in()
+    for replaces in (token, over.token):
+        world.check_in(replaces=replaces)
+    assert world.book.count() == 3
+    assert world.reasons() == [(BEN, ASKED)]
+
+
+def test_a_full_camera_takes_who_replaces_a_session(world):
+    opened = [world.check_in(who) for who in (ANNA, BEN, CARA)]
+    assert code(world.check_in, wallet(9)) == 'too_many_sessions'
+    world.check_in(wallet(9), replaces=opened[1].token)
+    assert world.reasons() == [(BEN, 'replaced')]
+
+
+def test_who_is_sent_away_the_moment_they_have_checked_in_leaves_nothing_behind(world, monkeypatch):
+    kept = world.store.transaction
+
+    @contextmanager
+    def and_sent_away():
+        with kept() as tx:
+            yield tx
+        monkeypatch.setattr(world.store, 'transaction', kept)
+        world.book.end([session.id for session in world.book.live(ANNA)], ASKED)
+
+    answer = world.answer(ANNA)
+    monkeypatch.setattr(world.store, 'transaction', and_sent_away)
+    token = world.book.check_in(answer, 'siws', '').token
+    assert code(world.book.session_of, token) == 'bad_token'
+    assert world.reasons() == [(ANNA, ASKED)]
+    assert (world.book.count(), len(world.book.presence)) == (0, 0)
+
+
+def test_a_check_in_that_cannot_be_kept_leaves_nothing_behind(world, monkeypatch):
+    answer, kept = world.answer(ANNA), world.store.transaction
+
+    @contextmanager
+    def full():
+        with kept() as tx:
+            yield tx
+            raise StoreFull('no room')
+
+    monkeypatch.setattr(world.store, 'transaction', full)
+    with pytest.raises(StoreFull):
+        world.book.check_in(answer, 'siws', '')
+    assert (world.book.count(), len(world.book.presence)) == (0, 0)
 
 
 def test_a_check_in_whose_replacing_cannot_be_kept_has_not_happened(world):
@@ -365,6 +432,22 @@ def test_who_has_just_gone_is_known_after_a_restart(world):
 def test_sessions_are_found_by_their_public_name(world):
     opened = world.check_in()
     assert world.book.get(opened.session.id).wallet == ANNA
-    assert code(world.book.get, 'nothing') == 'no_session'
+    for name in ('nothing', opened.token):
+        assert code(world.book.get, name) == 'no_session'
+    assert code(world.book.get, opened.session.id, 'admin') == 'missing_right'
     assert [one.wallet for one in world.book.live(ANNA)] == [ANNA]
     assert world.book.live(BEN) == []
+    world.book.end([opened.session.id], ASKED)
+    assert code(world.book.get, opened.session.id) == 'no_session'
+
+
+def test_a_part_of_the_camera_tells_by_name_that_somebody_is_there(world):
+    opened = world.check_in()
+    for _ in range(3):
+        world.wait(300)
+        world.book.get(opened.session.id, is_action=True)
+    world.book.renew(opened.token)
+    world.wait(300)
+    world.book.get(opened.session.id)
+    world.wait(300)
+    assert world.reasons() == [(ANNA, 'absent')]

@@ -127,7 +127,7 @@ async def _welcome(connection: HTTPConnection, *, is_looked_at: bool) -> Callabl
         if person is None or not services.sessions.is_live(person.record, access):
             return False
         if is_looked_at:
-            services.sessions.is_looking(person.token)
+            services.sessions.is_looking(person.record.session_id)
         return True
 
     return is_welcome

@@ -64,10 +64,10 @@ async def post_enroll(
     """Learn a face from given pictures or, without any, from the live picture.
 
     People enrol themselves only, the owner anybody. People name the text they agreed to in
-    `consent_version`, and are enrolled from what the parameter `session_enrolment` says: as long
-    as that is not `any`, from the live picture only, with movements if it asks for them. With
-    `owner_key`, the answer has the template sealed to it, for its owner to keep: nobody gets the
-    template of somebody else.
+    `consent_version`, which is recorded before anything is learnt, and are enrolled from what the
+    parameter `session_enrolment` says: as long as that is not `any`, from the live picture only,
+    with movements if it asks for them. With `owner_key`, the answer has the template sealed to it,
+    for its owner to keep: nobody gets the template of somebody else.
 
     Answers when it is done; `enrollment` events tell meanwhile what the person is to do. Ends early
     by `/api/face/enroll/cancel`, or when the client closes the connection, or when the session of
@@ -77,54 +77,15 @@ async def post_enroll(
     with services.picture_gate.entered():
         body = await read_model(request, EnrollRequest)
         person = await get_person_beside(request, principal)
-        own = person.record.identity if person is not None else None
-        identity = body.wallet_address or own
-        if identity is None:
-            raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
-        _check_speaks_for(principal, identity)
-        if identity == own:
-            check_consent(body.consent_version)
-        elif body.owner_key:
-            raise ApiError(403, *NOT_YOUR_TEMPLATE, field='owner_key')
-        liveness = body.liveness
-        if principal is None or not principal.is_owner:
-            liveness = with_liveness(
-                services.settings.session_enrolment,
-                is_asked=liveness,
-                has_pictures=bool(body.pictures) or body.image is not None,
-            )
-        wish = EnrolmentWish(
-            identity,
-            await asyncio.to_thread(_pictures, body),
-            liveness,
-            body.timeout_s,
-            decoded(body.owner_key),
-        )
-    learner = person if identity == own else None
-    enrolment = services.enrolments.run(identity, lambda: _learn(services, wish, learner))
-    outcome = await while_connected(request, enrolment)
+        wish = await _wish(services, principal, person, body)
+    learner = person if person is not None and person.record.identity == wish.identity else None
+    learning = services.enrolments.run(
+        wish.identity, lambda: _learn(services, wish, learner, body.consent_version)
+    )
+    outcome = await while_connected(request, learning)
     if learner is not None:
         await _check_still_there(services, learner)
-    quality = _quality(outcome)
-    if not outcome.success:
-        raise refused_by_part(
-            FACES,
-            outcome.error_code,
-            outcome.message,
-            reasons=list(outcome.reasons),
-            quality=quality.model_dump(),
-        )
-    return EnrollAnswer(
-        wallet_address=identity,
-        face_id=face_id(outcome.model_id, identity),
-        quality=quality,
-        model=outcome.model_id,
-        views=outcome.views,
-        liveness_passed=outcome.liveness_passed,
-        record_id=outcome.record_id or None,
-        envelope=encoded(outcome.envelope) or None,
-        message=outcome.message,
-    )
+    return _enroll_answer(wish.identity, outcome)
 
 
 @router.post('/api/face/enroll/cancel')
@@ -206,12 +167,39 @@ async def delete_face(
     )
 
 
+async def _wish(
+    services: Services, principal: Principal | None, person: Person | None, body: EnrollRequest
+) -> EnrolmentWish:
+    """What is asked for, if this caller may ask for it; raises `ApiError`."""
+    own = person.record.identity if person is not None else None
+    identity = body.wallet_address or own
+    if identity is None:
+        raise ApiError(422, 'invalid', 'wallet_address is missing', field='wallet_address')
+    _check_speaks_for(principal, identity)
+    if identity == own:
+        check_consent(body.consent_version)
+    elif body.owner_key:
+        raise ApiError(403, *NOT_YOUR_TEMPLATE, field='owner_key')
+    liveness = body.liveness
+    if principal is None or not principal.is_owner:
+        liveness = with_liveness(
+            services.settings.session_enrolment,
+            is_asked=liveness,
+            has_pictures=bool(body.pictures) or body.image is not None,
+        )
+    pictures = await asyncio.to_thread(_pictures, body)
+    return EnrolmentWish(identity, pictures, liveness, body.timeout_s, decoded(body.owner_key))
+
+
 async def _learn(
-    services: Services, wish: EnrolmentWish, learner: Person | None
+    services: Services, wish: EnrolmentWish, learner: Person | None, consent_version: str
 ) -> EnrolmentOutcome:
-    """Who left while their pictures were on the way is not learnt at all."""
-    if learner is not None and not services.sessions.is_live(learner.record, Access.SESSION):
-        raise ApiError(401, *HTTP_ERRORS[401], reason='session_over')
+    """Record what who enrols themselves agreed to, then learn them."""
+    if learner is not None:
+        # Who left while their pictures were on the way is not learnt at all.
+        if not services.sessions.is_live(learner.record, Access.SESSION):
+            raise ApiError(401, *HTTP_ERRORS[401], reason='session_over')
+        await services.sessions.control.give_consent(learner.token, consent_version)
     return await services.control.enroll(wish)
 
 
@@ -263,9 +251,29 @@ def _picture(body: PictureRequest) -> GivenPicture | None:
     return decode_picture(body.image, 'image') if body.image is not None else None
 
 
-def _quality(outcome: EnrolmentOutcome) -> QualityAnswer:
-    return QualityAnswer(
+def _enroll_answer(identity: str, outcome: EnrolmentOutcome) -> EnrollAnswer:
+    """What came of it; raises `ApiError` if the face is not known now."""
+    quality = QualityAnswer(
         score=outcome.quality, rating=outcome.quality_rating, reasons=list(outcome.reasons)
+    )
+    if not outcome.success:
+        raise refused_by_part(
+            FACES,
+            outcome.error_code,
+            outcome.message,
+            reasons=list(outcome.reasons),
+            quality=quality.model_dump(),
+        )
+    return EnrollAnswer(
+        wallet_address=identity,
+        face_id=face_id(outcome.model_id, identity),
+        quality=quality,
+        model=outcome.model_id,
+        views=outcome.views,
+        liveness_passed=outcome.liveness_passed,
+        record_id=outcome.record_id or None,
+        envelope=encoded(outcome.envelope) or None,
+        message=outcome.message,
     )
 
 

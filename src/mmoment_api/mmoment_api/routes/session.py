@@ -14,6 +14,7 @@ from mmoment_api.access import RIGHTS
 from mmoment_api.encodings import decoded
 from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.face_models import WalletAddress
+from mmoment_api.person_sessions import TOKEN
 from mmoment_api.routes.common import (
     Person,
     PersonOf,
@@ -72,7 +73,10 @@ async def get_challenge(
 
 @router.post('/api/session/connect', openapi_extra=CONNECT_BODY, response_model=ConnectAnswer)
 async def post_connect(request: Request, services: ServicesOf) -> Response:
-    """Check in with the signed challenge, or, where the camera takes it, what older clients sign."""
+    """Check in with the signed challenge, or, where the camera takes it, what older clients sign.
+
+    With `cookie`, the session of the cookie that this comes with ends.
+    """
     body = await read_model(request, ConnectRequest)
     message, signature = body.signed()
     wish = CheckInWish(
@@ -83,8 +87,11 @@ async def post_connect(request: Request, services: ServicesOf) -> Response:
         display_name=body.display_name or '',
         source=source_of(request, services),
         wrapped_key=decoded(body.wrapped_key),
+        # Nobody could check out of the one that this browser had before.
+        replaces=_token_in_cookie(request, services) if body.cookie else '',
     )
     opened = await services.sessions.control.check_in(wish)
+    services.sessions.drop(wish.replaces)
     services.sessions.has_opened(opened.token)
     return _opened(request, services, opened, body.cookie, opened.message or 'Checked in')
 
@@ -217,6 +224,12 @@ def without_cookie(services: Services, response: Response) -> Response:
     name = services.settings.person_cookie_name
     response.delete_cookie(name, httponly=True, samesite='strict')
     return response
+
+
+def _token_in_cookie(request: Request, services: Services) -> str:
+    """What may be a token; empty: nothing is."""
+    token = request.cookies.get(services.settings.person_cookie_name, '')
+    return token if TOKEN.fullmatch(token) else ''
 
 
 def _opened(

@@ -78,21 +78,15 @@ async function signedWish(wallet, account, { name = '', byTransaction = false, s
   return { ...signed, display_name: name || null, wrapped_key: wrapped, cookie: true };
 }
 
-// The token of the session stays in a cookie that no script reads.
+// The token of the session stays in a cookie that no script reads; the session that the cookie had
+// before ends with it.
 function open(wish) {
   return post('/api/session/connect', wish);
 }
 
-// A session beside the one before would have the camera know the face after a check-out. No wallet
-// is asked in between.
-async function openInstead(wish) {
-  await post('/api/session/disconnect', {});
-  return open(wish);
-}
-
 // Whoever declines to sign stays checked in as they are.
 export async function checkInAgain(wallet, account, options) {
-  return openInstead(await signedWish(wallet, account, options));
+  return open(await signedWish(wallet, account, options));
 }
 
 // In a browser that knows nothing of the template, or an older one, the first check-in fetches it,
@@ -103,7 +97,7 @@ export async function checkIn(wallet, account, options) {
   const now = await fetchTemplate(account.address).catch(() => null);
   if (!now || isSame(before, now) || !(await keyOf(account.address))) return session;
   const wish = await signedWish(wallet, account, options).catch(() => null);
-  return wish ? openInstead(wish) : session;
+  return wish ? open(wish) : session;
 }
 
 function isSame(before, now) {
