@@ -1,0 +1,1 @@
+"""Encodes once, for photos, clips and live views, and keeps the media of its people."""

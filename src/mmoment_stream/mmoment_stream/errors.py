@@ -1,0 +1,31 @@
+"""What this package refuses, and the faults it tells of."""
+
+from __future__ import annotations
+
+REFUSALS = {
+    'no_picture': 'The camera delivers no picture',
+    'too_old': 'The camera has no picture of that moment any more',
+    'no_video': 'The camera delivers no video',
+    'busy': 'As many recordings as the camera takes are running',
+    'disk_full': 'There is no room left for media: delete some, or make room on the disk',
+    'not_kept': 'The camera could not keep this, so there is nothing: its log says why',
+    'no_recording': 'Nothing is being recorded',
+    'not_yours': 'Only whoever records this, or the owner of the camera, may stop it',
+    'no_media': 'There is no such photo or clip',
+    'bad_cursor': 'This is no cursor of this list: begin with the newest',
+    'malformed': 'This is not what was asked for',
+}
+"""Stable codes with the sentence a person is told. Codes never change once published."""
+
+
+class StreamError(Exception):
+    """Base class; the text says what is wrong and what to do."""
+
+
+class Refused(StreamError):
+    """Something that was asked for and is not done. `code` is one of REFUSALS."""
+
+    def __init__(self, code: str, text: str = '') -> None:
+        self.code = code
+        self.text = text or REFUSALS[code]
+        super().__init__(f'{code}: {self.text}')
