@@ -29,3 +29,12 @@ class Refused(StreamError):
         self.code = code
         self.text = text or REFUSALS[code]
         super().__init__(f'{code}: {self.text}')
+
+
+class SessionRefused(StreamError):
+    """What session_node refused, in its own code and sentence."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(f'{code}: {text}')

@@ -1,0 +1,61 @@
+"""Asks session_node whose session it is, and whether it has a right. Nothing is decided here."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from mmoment_interfaces.srv import GetSession
+from mmoment_node.managed_node import ManagedNode
+from mmoment_stream.errors import SessionRefused
+
+ANSWER_PATIENCE_S = 5.0
+SESSION_NODE_AWAY = 'session_node does not answer, so nobody can tell who you are: try again'
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose media it is. Both are empty for the owner of the camera, who needs no session."""
+
+    identity: str = ''
+    session_id: str = ''
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it is the owner of the camera."""
+        return not self.session_id
+
+
+class SessionClient:
+    """Calls session_node from threads that may wait."""
+
+    def __init__(self, node: ManagedNode[Any]) -> None:
+        self._node = node
+        # Of the node itself: its thread never waits, so answers always come through.
+        self._client = node.create_client(GetSession, 'get_session')
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._node.destroy_client(self._client)
+
+    def holder(self, session_id: str, right: str = '', *, is_action: bool = True) -> Holder:
+        """Who holds a session that has this right, by its public name; an empty one is the owner's.
+
+        is_action: a sign that the person is there. Raises SessionRefused.
+        """
+        if not session_id:
+            return Holder()
+        request = GetSession.Request(session_id=session_id, right=right, passive=not is_action)
+        if not self._client.service_is_ready():
+            raise SessionRefused('session_node_away', SESSION_NODE_AWAY)
+        answered = threading.Event()
+        future = self._client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(ANSWER_PATIENCE_S):
+            self._client.remove_pending_request(future)
+            raise SessionRefused('session_node_away', SESSION_NODE_AWAY)
+        answer = future.result()
+        if not answer.success:
+            raise SessionRefused(answer.error_code, answer.message)
+        return Holder(answer.session.identity, answer.session.session_id)
