@@ -1,5 +1,8 @@
 """Forgetting a person: what the store has of them goes, and the log keeps a tombstone without a name.
 
+Photos and clips are the person's own: they stay, unless they are to go as well. In those of others
+nobody knows the person any more.
+
 The sessions end first, through the one check-out path, so that every part lets go of the person. Of
 whom the part that knows faces has not let go yet, the wallet is kept until it has, also over a kill.
 """
@@ -16,6 +19,7 @@ from mmoment_chain import (
     event_log,
     forgetting_records,
     grant_records,
+    media_records,
     session_records,
     template_records,
 )
@@ -67,14 +71,15 @@ class Erasure:
         for wallet in leaving:
             forget_face(wallet)
 
-    def forget(self, wallet: str) -> Erased:
+    def forget(self, wallet: str, *, with_media: bool = False) -> Erased:
         """Forget this wallet; nothing of it is left when this returns, traces in the file aside.
 
-        Refused 'bad_wallet'. Raises StoreError if it could not be done.
+        with_media: its photos and clips go too, of which the rows are gone then and the files noted
+        as leaving; else these go on to name it. Refused 'bad_wallet'. Raises StoreError if it could not be done.
         """
         parse_wallet(wallet)
         with self._forgetting:
-            records, sequence = self._erase(wallet)
+            records, sequence = self._erase(wallet, with_media)
             # Also of somebody who has no session: they may have been enrolled by others.
             self._forget_face(wallet)
         self._tell(Change(ChangeKind.FORGOTTEN, sequence))
@@ -85,9 +90,9 @@ class Erasure:
             # Forgotten all the same; whoever calls `clean` next is told.
             return Erased(records, is_scrubbed=False)
 
-    def _erase(self, wallet: str) -> tuple[int, int]:
+    def _erase(self, wallet: str, with_media: bool) -> tuple[int, int]:
         """Erase; returns how many records, and where the log has it."""
-        while (erased := self._erase_if_away(wallet)) is None:
+        while (erased := self._erase_if_away(wallet, with_media)) is None:
             with self._store.reading() as query:
                 staying = session_records.open_of_wallet(query, wallet)
             self._book.end([each.id for each in staying], FORGOTTEN)
@@ -95,12 +100,16 @@ class Erasure:
         self._book.presence.leave(wallet)
         return erased
 
-    def _erase_if_away(self, wallet: str) -> tuple[int, int] | None:
+    def _erase_if_away(self, wallet: str, with_media: bool) -> tuple[int, int] | None:
         """Erase; None: somebody has a session, also if they checked in just now."""
         with self._store.transaction() as tx:
             if session_records.open_of_wallet(tx, wallet):
                 return None
-            records = sum(
+            if with_media:
+                records = len(media_records.erase(tx, wallet))
+            else:
+                records = media_records.forget_seen(tx, wallet)
+            records += sum(
                 erase(tx, wallet)
                 for erase in (
                     session_records.erase,

@@ -123,7 +123,54 @@ FORGETTING = (
     'CREATE TABLE forgetting (wallet TEXT PRIMARY KEY) STRICT, WITHOUT ROWID',
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING, FORGETTING)
+MEDIA = (
+    # Photos and clips. `record` is the very text that the device signed. Without a wallet it is one
+    # of the owner of the camera.
+    """CREATE TABLE media (
+        media_id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        filename TEXT NOT NULL UNIQUE,
+        wallet TEXT,
+        session_id TEXT,
+        started_ms INTEGER NOT NULL,
+        duration_ms INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        mime_type TEXT NOT NULL,
+        trigger TEXT NOT NULL,
+        gesture TEXT NOT NULL,
+        annotated INTEGER NOT NULL,
+        favourite INTEGER NOT NULL,
+        has_thumbnail INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        record TEXT NOT NULL,
+        signature BLOB NOT NULL,
+        upload_begun INTEGER NOT NULL DEFAULT 0,
+        uploaded_ms INTEGER
+    ) STRICT""",
+    # With what retention looks at: it never reads the rows themselves.
+    'CREATE INDEX media_started ON media (started_ms, media_id, favourite, bytes)',
+    'CREATE INDEX media_wallet ON media (wallet, started_ms, media_id)',
+    'CREATE INDEX media_not_uploaded ON media (started_ms) WHERE uploaded_ms IS NULL',
+    # What opens the commitments of a record: whose it is, in which session, who was seen.
+    """CREATE TABLE media_fields (
+        media_id TEXT NOT NULL REFERENCES media (media_id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        salt BLOB NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (media_id, name)
+    ) STRICT, WITHOUT ROWID""",
+    'CREATE INDEX media_fields_value ON media_fields (value)',
+    # Files whose row is gone and that are still to be deleted: here, in the remote store, or both.
+    """CREATE TABLE media_leaving (
+        filename TEXT PRIMARY KEY,
+        is_here INTEGER NOT NULL,
+        is_remote INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING, FORGETTING, MEDIA)
 NEWEST = len(STEPS)
 
 

@@ -1,10 +1,12 @@
-"""The store: one SQLite file for sessions, grants, challenges, consents, sealed templates, events.
+"""The store: one SQLite file for sessions, grants, consents, sealed templates, media and events.
 
 What `transaction()` has left is on the disk: neither `kill -9` nor a power cut takes it back (WAL,
-synchronous=FULL), and of a transaction that was interrupted nothing is there. One process writes,
-from any of its threads, one after another; readers see the last committed state and wait for
-nobody. Deleted content is overwritten in the file; what a transaction noted with `leave_no_trace`,
-`scrub` also cleans from copies in the file and beside it, if need be after a restart.
+synchronous=FULL), and of a transaction that was interrupted nothing is there. One process keeps the
+store: it holds the lock, brings the schema forward, checkpoints and cleans the files. Other parts
+of the same camera write beside it. Whoever writes, from whichever thread or process, one does after
+another; readers see the last committed state and wait for nobody. Deleted content is overwritten in
+the file; what a transaction noted with `leave_no_trace`, `scrub` also cleans from copies in the
+file and beside it, if need be after a restart.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from mmoment_chain import migrations, store_files
 from mmoment_chain.clock import Clock
 from mmoment_chain.errors import StoreBusy, StoreError, StoreUnusable
 from mmoment_chain.store_faults import damaged, told, translated
+from mmoment_chain.store_scrubbing import checkpointed, scrubbed
 
-# Nobody else writes while the lock file is held; a person with a database browser may.
+# Another part of the camera writes for some milliseconds; a person with a database browser may do
+# so for long.
 BUSY_TIMEOUT_S = 5.0
 # Connections kept for readers; more are opened while more threads read, and closed afterwards.
 READERS_KEPT = 4
@@ -84,6 +88,8 @@ class Store:
     """The store at `path`, created if it is not there. Safe to use from several threads.
 
     read_only: looks only, also while a camera writes; the store must exist.
+    beside: writes beside the process that keeps the store, which has made it and brought it to the
+    newest version; StoreBusy until it has.
     Raises StoreUnusable, with what to do, if it is damaged, of a newer version, in use, or cannot
     be written.
     """
@@ -94,6 +100,7 @@ class Store:
         clock: Clock,
         *,
         read_only: bool = False,
+        beside: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -104,6 +111,7 @@ class Store:
         self.path = path.absolute()
         self.clock = clock
         self.read_only = read_only
+        self.beside = beside
         self._busy_timeout_s = busy_timeout_s
         self._writing = threading.Lock()
         self._writing_thread: int | None = None
@@ -116,10 +124,12 @@ class Store:
                 self._main = self._connect()
                 undo.callback(self._main.close)
                 self._check_and_migrate()
-            except StoreUnusable:
+            except (StoreBusy, StoreUnusable):
                 raise
             except (sqlite3.Error, OSError) as error:
-                raise StoreUnusable(str(told(error, self.path))) from error
+                fault = told(error, self.path)
+                is_to_wait = beside and isinstance(fault, StoreBusy)
+                raise fault if is_to_wait else StoreUnusable(str(fault)) from error
             self._is_open = True
             undo.pop_all()
 
@@ -127,6 +137,10 @@ class Store:
         if self.read_only:
             if not self.path.is_file():
                 raise StoreUnusable(f'there is no store at {self.path}: name the right file')
+            return None
+        if self.beside:
+            if not self.path.is_file():
+                raise self._not_ready('is not there yet')
             return None
         self.path.parent.mkdir(mode=store_files.FOLDER_MODE, parents=True, exist_ok=True)
         lock = store_files.WriterLock(self.path)
@@ -152,6 +166,10 @@ class Store:
             'cell_size_check = ON',
         ):
             connection.execute(f'PRAGMA {setting}')
+        if self.beside:
+            # Two processes that checkpoint at once can damage the log: SQLite has that fault up to
+            # 3.51.2.
+            connection.execute('PRAGMA wal_autocheckpoint = 0')
         return connection
 
     def _check_and_migrate(self) -> None:
@@ -162,6 +180,11 @@ class Store:
                 f'store {self.path} has schema {version}, this program reads '
                 f'{migrations.NEWEST}: start its camera once with this version'
             )
+        if self.beside:
+            if version != migrations.NEWEST:
+                raise self._not_ready(f'has schema {version}, not yet {migrations.NEWEST}')
+            # Whoever keeps the store has looked at its integrity.
+            return
         if version:
             check_integrity(self._main, self.path)
         if self.read_only:
@@ -175,8 +198,11 @@ class Store:
         migrations.migrate(self._main, version)
         with self._waiting_for_nobody(self._main), contextlib.suppress(sqlite3.Error):
             # What a process that was killed left beside the file; where it cannot go now, it stays.
-            _checkpoint(self._main)
+            checkpointed(self._main)
         store_files.settle_folder(self.path.parent)
+
+    def _not_ready(self, how: str) -> StoreBusy:
+        return StoreBusy(f'store {self.path} {how}: waiting for session_node to make it so')
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -236,16 +262,18 @@ class Store:
     def scrub(self) -> bool:
         """Finish what `leave_no_trace` asked for; True: no trace is left.
 
-        False: somebody reads or writes in another program; to be called again. Waits for nobody
-        but writers of this process. Writes the whole store anew, once.
+        False: somebody reads or writes in another process; to be called again. Waits for nobody
+        but writers of this process. Writes the whole store anew, once. For whoever keeps the store.
         """
+        if self.beside:
+            raise RuntimeError('the process that keeps the store cleans it')
         try:
             with (
                 self._sole_writer() as connection,
                 self._waiting_for_nobody(connection),
                 translated(self.path),
             ):
-                return _scrubbed(connection)
+                return scrubbed(connection)
         except StoreBusy:
             return False
 
@@ -329,25 +357,3 @@ def check_integrity(connection: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, ' '.join(str(finding).split()))
     if orphan is not None:
         raise damaged(path, f'a row of {orphan[0]} belongs to nothing')
-
-
-def _scrubbed(connection: sqlite3.Connection) -> bool:
-    note = connection.execute('SELECT is_rewritten FROM scrub_note').fetchone()
-    if note is None:
-        return True
-    if not note['is_rewritten']:
-        # Beside an open reader, writing anew would only make the log longer.
-        if not _checkpoint(connection):
-            return False
-        connection.execute('VACUUM')
-        connection.execute('UPDATE scrub_note SET is_rewritten = 1')
-    if not _checkpoint(connection):
-        return False
-    connection.execute('DELETE FROM scrub_note')
-    return True
-
-
-def _checkpoint(connection: sqlite3.Connection) -> bool:
-    """Bring everything into the one file and empty the log. False: a reader needs it."""
-    (is_busy, _, _) = connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
-    return not is_busy

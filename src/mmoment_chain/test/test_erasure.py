@@ -6,9 +6,16 @@ import sqlite3
 import pytest
 from book_world import ANNA, BEN, BookWorld
 from killed_child import killed_at_line
+from media_world import put
 from store_world import traces
 
-from mmoment_chain import consent_records, event_log, session_records, template_records
+from mmoment_chain import (
+    consent_records,
+    event_log,
+    media_records,
+    session_records,
+    template_records,
+)
 from mmoment_chain.check_out import ChangeKind
 from mmoment_chain.erasure import FIRST_PAUSE_S, Erasure
 from mmoment_chain.errors import Refused, StoreFull
@@ -275,3 +282,24 @@ def test_whom_faces_still_know_is_remembered_over_a_kill_and_no_longer(tmp_path)
     again = opened(tmp_path, with_erasure=erasure_of)
     assert again.leaving == set()
     again.close()
+
+
+def test_media_of_the_forgotten_stay_unless_they_are_to_go_as_well(world, tmp_path):
+    lived(world)
+    with world.store.transaction() as tx:
+        mine = put(tx, 1, ANNA, people=(ANNA, BEN))
+        put(tx, 2, BEN, people=(ANNA,))
+    assert world.erasure.forget(ANNA).is_scrubbed
+    with world.store.reading() as query:
+        assert media_records.get(query, 'file-1.jpg') == mine
+        assert media_records.get(query, 'file-2.jpg').people == ()
+        assert media_records.leaving(query) == []
+        assert event_log.verify(query).is_good
+    outcome = world.erasure.forget(ANNA, with_media=True)
+    assert (outcome.records, outcome.is_scrubbed) == (1, True)
+    assert traces(tmp_path, ANNA) == []
+    with world.store.reading() as query:
+        assert [file.filename for file in media_records.leaving(query)] == ['file-1.jpg']
+        assert media_records.count(query) == 1
+        assert [event.kind for event in event_log.read(query)][-2:] == ['media_deleted', 'erasure']
+        assert event_log.verify(query).is_good
