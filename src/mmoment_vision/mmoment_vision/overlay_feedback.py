@@ -5,6 +5,7 @@ Times are those of one clock of the caller, in seconds.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -122,6 +123,34 @@ def _place(
         if face.track_id == note.face_track_id:
             return face.x + face.width / 2, face.y + face.height
     return None
+
+
+class RecordingView:
+    """How long a clip is being recorded, as whoever records tells it once a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._elapsed_s = 0.0
+        self._heard_s = -math.inf
+
+    def told(self, elapsed_s: float | None, now_s: float) -> None:
+        """How long the longest one lasts until now; None: nothing is recorded any more."""
+        with self._lock:
+            self._elapsed_s = elapsed_s or 0.0
+            self._heard_s = -math.inf if elapsed_s is None else now_s
+
+    def shown(self, now_s: float) -> str:
+        """Words for the status line; empty: nothing is recorded, or nobody says so any more."""
+        with self._lock:
+            since_s = now_s - self._heard_s
+            if since_s > SILENCE_S:
+                return ''
+            minutes, seconds = divmod(int(self._elapsed_s + since_s), 60)
+            return f'REC {minutes}:{seconds:02d}'
+
+    def clear(self) -> None:
+        """Show nothing any more."""
+        self.told(None, 0.0)
 
 
 class EnrolmentView:

@@ -39,6 +39,7 @@ from mmoment_interfaces.msg import (
     GestureEvent,
     Hand,
     HandArray,
+    RecordingArray,
 )
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.picture_rate import PictureRate
@@ -47,7 +48,7 @@ from mmoment_node.stage import StageReporter
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_privacy import blur_faces, blur_picture
 from mmoment_vision.overlay_drawing import DrawnHand, Layers, draw_overlay
-from mmoment_vision.overlay_feedback import EnrolmentView, FeedbackNotes
+from mmoment_vision.overlay_feedback import EnrolmentView, FeedbackNotes, RecordingView
 from mmoment_vision.overlay_holds import HeldGestures
 from mmoment_vision.overlay_messages import (
     drawn_enrolment,
@@ -95,6 +96,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         self._held = HeldGestures()
         self._notes = FeedbackNotes()
         self._enrolment = EnrolmentView()
+        self._recording = RecordingView()
         self._strangers = StrangerWatch()
         self._blurred_whole = ''
         self._drawn = RateMeter()
@@ -114,6 +116,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             (GestureEvent, 'gesture_events', self._on_event, EVENT_QOS),
             (GestureAction, 'gesture_actions', self._on_action, EVENT_QOS),
             (EnrollmentStatus, 'enrollment', self._on_enrolment, LATCHED_QOS),
+            (RecordingArray, 'recordings', self._on_recordings, LATCHED_QOS),
         ):
             self._results.append(self.create_subscription(message_class, topic, callback, qos))
         self._frames = FrameSubscriber(self, 'frames')
@@ -143,6 +146,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             self._held,
             self._notes,
             self._enrolment,
+            self._recording,
             self._strangers,
         ):
             memory.clear()
@@ -200,6 +204,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
 
     def _on_enrolment(self, status: EnrollmentStatus) -> None:
         self._enrolment.told(drawn_enrolment(status), time.monotonic())
+
+    def _on_recordings(self, message: RecordingArray) -> None:
+        longest_s = max((each.elapsed_s for each in message.recordings), default=None)
+        self._recording.told(longest_s, time.monotonic())
 
     def _check_enrolment(self) -> None:
         shown = self._enrolment.shown(time.monotonic())
@@ -325,7 +333,10 @@ class OverlayNode(ManagedNode[OverlayParameters]):
 
     def _status(self, header: Header, faces: int, hands: int, blurred: str) -> str:
         clock = time.strftime('%H:%M:%S', time.localtime(header.stamp.sec))
-        parts = [clock, f'{self._drawn.hz(time.monotonic()):.0f} fps']
+        now_s = time.monotonic()
+        recording = self._recording.shown(now_s)
+        parts = [recording] if recording else []
+        parts += [clock, f'{self._drawn.hz(now_s):.0f} fps']
         parts += [_counted(faces, 'face')] if faces else []
         parts += [_counted(hands, 'hand')] if hands else []
         parts += [f'blurred: {blurred}'] if blurred else []

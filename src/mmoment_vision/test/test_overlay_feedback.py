@@ -20,6 +20,7 @@ from mmoment_vision.overlay_feedback import (
     SILENCE_S,
     EnrolmentView,
     FeedbackNotes,
+    RecordingView,
     answer,
 )
 
@@ -131,3 +132,23 @@ def test_a_stage_that_comes_back_does_not_bring_back_what_it_said_before():
     view.told(ENROLMENT, 10.0)
     view.lives(10.0 + SILENCE_S + 0.1)
     assert view.shown(10.0 + SILENCE_S + 0.2) is None
+
+
+def test_a_recording_counts_on_between_what_is_told():
+    view = RecordingView()
+    assert view.shown(1.0) == ''
+    view.told(58.5, 10.0)
+    assert view.shown(10.0) == 'REC 0:58'
+    assert view.shown(10.0 + SILENCE_S) == 'REC 1:00'
+
+
+def test_a_recording_is_shown_no_longer_than_somebody_says_so():
+    view = RecordingView()
+    view.told(1.0, 10.0)
+    assert view.shown(10.1 + SILENCE_S) == ''
+    view.told(3.0, 13.0)
+    view.told(None, 13.5)
+    assert view.shown(13.5) == ''
+    view.told(3.0, 13.0)
+    view.clear()
+    assert view.shown(13.0) == ''

@@ -15,6 +15,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from mmoment_camera.frame_ring import SharedMemoryFull
 from mmoment_camera.frame_topic import FrameSubscriber
@@ -28,6 +29,8 @@ from mmoment_interfaces.msg import (
     GestureEvent,
     Hand,
     HandArray,
+    Recording,
+    RecordingArray,
     StageStatus,
 )
 from mmoment_node import stage
@@ -39,6 +42,7 @@ pytestmark = pytest.mark.graph
 
 FACE = Face(track_id=7, x=100.0, y=80.0, width=60.0, height=80.0, score=0.9)
 ONLY_FACES = {'show_status': False}
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
 NAMED = Face(track_id=8, x=220.0, y=80.0, width=60.0, height=80.0, identity=WALLET, similarity=0.87)
 HAND_POINTS = detected((160, 100), 40).landmarks
@@ -276,8 +280,7 @@ def test_similarity_is_drawn_beside_a_name_while_wanted(world):
 @pytest.fixture
 def enrolment(world):
     """The latched topic of an enrolment of `FACE`, and the messages of its course."""
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    publisher = world.tester.create_publisher(EnrollmentStatus, 'enrollment', latched)
+    publisher = world.tester.create_publisher(EnrollmentStatus, 'enrollment', LATCHED)
     message = EnrollmentStatus(
         active=True, face_track_id=7, step='look', instruction='Look here', progress=0.5
     )
@@ -317,6 +320,18 @@ def test_an_enrolment_goes_when_the_faces_fall_silent(world, enrolment):
     publisher.publish(message)
     world.show(grey(), until=lambda: lower_part_is_drawn(seen), also=publish_face(world))
     world.show(grey(), until=lambda: not lower_part_is_drawn(seen))
+
+
+def test_whoever_is_in_the_picture_sees_that_it_is_recorded(world):
+    recordings = world.tester.create_publisher(RecordingArray, 'recordings', LATCHED)
+    recordings.publish(RecordingArray(recordings=[Recording(elapsed_s=65.0)]))
+    seen = watch(world)
+    node = world.start(OverlayNode)
+    world.show(grey(), until=lambda: is_drawn(seen) and node._recording.shown(time.monotonic()))
+    assert node._status(Header(), 0, 0, '').startswith('REC 1:0')
+    recordings.publish(RecordingArray())
+    world.show(grey(), until=lambda: not node._recording.shown(time.monotonic()))
+    assert 'REC' not in node._status(Header(), 0, 0, '')
 
 
 def test_hold_progress_is_drawn_beside_the_gesture(world):
