@@ -1,0 +1,69 @@
+"""`kill -9` while a clip is recorded: what is left plays and lacks two seconds at most.
+
+MMOMENT_CRASH_ROUNDS sets how many recorders are killed.
+"""
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from coded_video import SECOND_NS, coded, shown
+
+from mmoment_stream.clip_finish import NothingPlayable, finish_clip
+from mmoment_stream.errors import Refused
+
+RECORDERS = int(os.environ.get('MMOMENT_CRASH_ROUNDS', '6'))
+LONGEST_S = 5.0
+MOST_LOST_NS = 2 * SECOND_NS
+
+
+def started(clip, packets):
+    program = Path(__file__).with_name('clip_recorder.py')
+    environment = os.environ | {'PYTHONPATH': os.pathsep.join(path for path in sys.path if path)}
+    words = [sys.executable, program, clip, packets]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, env=environment)
+
+
+def killed(process):
+    """Kill it; returns when that was and when each packet had been added."""
+    process.kill()
+    killed_ns = time.monotonic_ns()
+    told, _ = process.communicate()
+    added_ns = [int(line.split()[1]) for line in told.splitlines()]
+    return killed_ns, added_ns
+
+
+@pytest.mark.graph
+def test_what_is_left_plays_and_lacks_two_seconds_at_most_whenever_it_is_killed(tmp_path):
+    packets = tmp_path / 'packets'
+    packets.write_bytes(pickle.dumps(coded(60 + round(LONGEST_S * 30) + 300)))
+    clips = [tmp_path / f'{number}.mp4' for number in range(RECORDERS)]
+    recorders = [started(clip, packets) for clip in clips]
+    # They have begun.
+    first_lines = [recorder.stdout.readline() for recorder in recorders]
+    assert all(first_lines)
+    chance = random.Random()
+    moments_s = sorted(chance.uniform(0.0, LONGEST_S) for _ in clips)
+    start_s = time.monotonic()
+    kept = 0
+    for clip, recorder, moment_s in zip(clips, recorders, moments_s, strict=True):
+        time.sleep(max(0.0, start_s + moment_s - time.monotonic()))
+        killed_ns, added_ns = killed(recorder)
+        # The first line was read before.
+        must_be_there = sum(moment <= killed_ns - MOST_LOST_NS for moment in added_ns)
+        finished = clip.with_suffix('.finished.mp4')
+        try:
+            summary = finish_clip(clip, finished)
+        except (NothingPlayable, Refused):
+            assert must_be_there == 0
+            continue
+        assert shown(finished) == list(range(summary.packets))
+        assert summary.packets > must_be_there
+        assert summary.fast_start
+        kept += 1
+    assert kept > 0
