@@ -20,8 +20,12 @@ EDGE_MODULES = (
     # Services and actions of a node.
     'src/mmoment_vision/mmoment_vision/*_requests.py',
     'src/mmoment_chain/mmoment_chain/session_requests.py',
+    'src/mmoment_stream/mmoment_stream/capture_requests.py',
+    'src/mmoment_stream/mmoment_stream/capture_gestures.py',
+    'src/mmoment_stream/mmoment_stream/capture_people.py',
     # Calls the services of another node.
     'src/mmoment_chain/mmoment_chain/face_client.py',
+    'src/mmoment_stream/mmoment_stream/session_client.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
     'src/mmoment_node/mmoment_node/request_desk.py',

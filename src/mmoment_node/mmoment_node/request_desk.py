@@ -37,7 +37,8 @@ class RequestDesk:
     of the process, remappings for instance, do not reach this node: the owner's name would.
     """
 
-    def __init__(self, owner: ManagedNode[Any]) -> None:
+    def __init__(self, owner: ManagedNode[Any], threads: int = THREADS) -> None:
+        """threads: callbacks that may wait at once; started as they are needed."""
         self._owner = owner
         self._node: Node = rclpy.create_node(
             f'{owner.get_name()}_requests',
@@ -48,7 +49,7 @@ class RequestDesk:
             enable_rosout=False,
         )
         self._group = ReentrantCallbackGroup()
-        self._executor = MultiThreadedExecutor(THREADS, context=owner.context)
+        self._executor = MultiThreadedExecutor(threads, context=owner.context)
         self._executor.add_node(self._node)
         self._actions: list[ActionServer] = []
         self._changed = threading.Condition()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 REFUSALS = {
+    'not_ready': 'The camera is still starting: try again in a moment',
     'no_picture': 'The camera delivers no picture',
     'too_old': 'The camera has no picture of that moment any more',
     'no_video': 'The camera delivers no video',

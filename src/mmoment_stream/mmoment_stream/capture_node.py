@@ -1,0 +1,192 @@
+"""capture_node: photos, clips with the seconds before, and the media library of their owners."""
+
+from __future__ import annotations
+
+import threading
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from mmoment_chain import camera_home
+from mmoment_interfaces.msg import FaceArray
+from mmoment_node.managed_node import ManagedNode, run_node
+from mmoment_stream.capture_gestures import CaptureGestures
+from mmoment_stream.capture_jobs import CaptureJobs
+from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureParameters
+from mmoment_stream.capture_people import CapturePeople
+from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts, CaptureRequests
+from mmoment_stream.capture_topics import CaptureAnnouncer, VideoTap
+from mmoment_stream.media_keeper import ORDER_PERIOD_S, MediaKeeper, await_keeper
+from mmoment_stream.media_library import RETENTION
+from mmoment_stream.media_maker import MediaMaker
+from mmoment_stream.media_retention import RetentionLimits
+from mmoment_stream.packet_ring import PacketRing
+from mmoment_stream.people_seen import PeopleSeen
+from mmoment_stream.photo_memory import PhotoMemory
+from mmoment_stream.picture_topic import PictureTap
+from mmoment_stream.recorder import ASKED, Recorder
+from mmoment_stream.session_client import SessionClient
+
+NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+MIB = 1024 * 1024
+# 30 s at 10 Mbit/s, and as much again for a group of pictures that is to be kept whole.
+RING_MIB = 80
+RING_MARGIN_S = 1.0
+
+
+class CaptureNode(ManagedNode[CaptureParameters]):
+    """Serves photos, clips and the library; publishes `recordings` and `media_events`."""
+
+    NAME = 'capture_node'
+    PARAMETERS = CaptureParameters
+
+    def open(self) -> None:
+        """Know where things lie; the store comes with session_node."""
+        self._home = camera_home.open_home(self.get_namespace(), self.parameters.data_folder)
+        self._keeper: MediaKeeper | None = None
+        self._parts: CaptureParts | None = None
+
+    def start(self) -> None:
+        """Listen and answer; until the store is there, with a refusal that says so."""
+        parameters = self.parameters
+        self._ending = threading.Event()
+        self._order = threading.Event()
+        self._seen = PeopleSeen(parameters.clip_at_most_s + parameters.preroll_s)
+        self._recorder = Recorder(
+            PacketRing(parameters.preroll_s + RING_MARGIN_S, RING_MIB * MIB),
+            lambda: self.parameters.recordings_at_most,
+        )
+        self._video = VideoTap(self, self._recorder)
+        self._taps = {
+            False: PictureTap(self, 'public/frames', self._memory()),
+            True: PictureTap(self, 'overlay/frames', self._memory()),
+        }
+        self._sessions = SessionClient(self)
+        self._people = CapturePeople(self, self._settle, self._end_clips_of)
+        self._faces = self.create_subscription(FaceArray, 'faces', self._on_faces, NEWEST_QOS)
+        self._requests = CaptureRequests(self, self._given_parts, parameters.recordings_at_most)
+        self._gestures = CaptureGestures(
+            self, self._given_parts, self._people.sessions, lambda: self.parameters
+        )
+        self._workers = [
+            self.spawn(tap.work, f'pictures {annotated}') for annotated, tap in self._taps.items()
+        ]
+        self._workers.append(self.spawn(self._keep, 'library'))
+        self._settle()
+
+    def stop(self) -> None:
+        """Answer no more; what is being recorded is kept."""
+        if ending := self.__dict__.get('_ending'):
+            ending.set()
+            self._order.set()
+        for recording in self._recorder.recordings if '_recorder' in self.__dict__ else ():
+            recording.end(ASKED)
+        for name in ('_gestures', '_requests', '_people'):
+            if part := self.__dict__.pop(name, None):
+                part.close()
+        for tap in self.__dict__.pop('_taps', {}).values():
+            tap.close()
+        for worker in self.__dict__.pop('_workers', ()):
+            worker.join()
+        for name in ('_video', '_sessions'):
+            if part := self.__dict__.pop(name, None):
+                part.close()
+        if parts := self.__dict__.get('_parts'):
+            parts.announcer.close()
+        self._parts = None
+        if keeper := self.__dict__.get('_keeper'):
+            keeper.close()
+        self._keeper = None
+        if faces := self.__dict__.pop('_faces', None):
+            self.destroy_subscription(faces)
+
+    def parameters_changed(self, old: CaptureParameters, new: CaptureParameters) -> None:
+        """Take new limits at once."""
+        if self.is_running:
+            self._settle(new)
+            self._order.set()
+
+    def diagnose(self) -> list[DiagnosticStatus]:
+        """The library, what is being recorded, and whether there is video."""
+        keeper, parts = self._keeper, self._parts
+        ok, warn = DiagnosticStatus.OK, DiagnosticStatus.WARN
+        if keeper is None or parts is None:
+            return [self.diagnostic('library', warn, 'waiting for session_node to make the store')]
+        free_mib = keeper.library.folder.free_bytes() // MIB
+        return [
+            self.diagnostic(
+                'library',
+                warn if keeper.problem else ok,
+                keeper.problem or 'in order',
+                folder=keeper.library.folder.root,
+                free_mib=free_mib,
+            ),
+            self.diagnostic(
+                'recordings',
+                ok,
+                f'{len(parts.jobs.running)} running',
+                video='taken' if self._video.is_open else 'not needed',
+                packets=self._video.received,
+            ),
+        ]
+
+    def _memory(self) -> PhotoMemory:
+        return PhotoMemory(self.parameters.photo_memory_s, self.parameters.photo_memory_mib * MIB)
+
+    def _given_parts(self) -> CaptureParts | None:
+        return self._parts
+
+    def _keep(self) -> None:
+        """Open the library as soon as it can be, then keep it in order."""
+        keeper = await_keeper(lambda: MediaKeeper(self._home.store, self._home.keys), self._ending)
+        if keeper is None:
+            return
+        self._keeper = keeper
+        maker = MediaMaker(keeper.library, self._recorder, self._seen, keeper.camera_id)
+        found = keeper.recover(maker.salvage)
+        if found.salvaged or found.placed or found.deleted or found.dropped:
+            self.get_logger().info(f'after the last end: {found}')
+        for problem in found.problems:
+            self.get_logger().error(problem)
+        announcer = CaptureAnnouncer(self, keeper.library, maker)
+        jobs = CaptureJobs(
+            maker, self._taps, self._video.needed, announcer, lambda: self.parameters
+        )
+        self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
+        while not self._ending.is_set():
+            for record in keeper.put_in_order(self._limits()):
+                announcer.deleted(record, RETENTION)
+            self._order.wait(ORDER_PERIOD_S)
+            self._order.clear()
+
+    def _limits(self) -> RetentionLimits:
+        wanted = self.parameters
+        return RetentionLimits(
+            age_days=wanted.keep_days,
+            count=wanted.keep_count,
+            bytes=wanted.keep_mib * MIB,
+            free_bytes=wanted.free_mib * MIB,
+        )
+
+    def _settle(self, parameters: CaptureParameters | None = None) -> None:
+        """Keep pictures and video of the last moment while somebody may want them, and only then."""
+        parameters, people = parameters or self.parameters, self.__dict__.get('_people')
+        if people is None:
+            return
+        self._taps[False].keep(people.anybody_may(CAPTURE))
+        is_recorder_here = parameters.preroll == WHILE_CHECKED_IN and people.anybody_may(RECORD)
+        self._video.keep(parameters.preroll == ALWAYS or is_recorder_here)
+
+    def _end_clips_of(self, identity: str) -> None:
+        """Who has gone records no longer; what there is is kept."""
+        for clip in self._parts.jobs.running if self._parts is not None else ():
+            if clip.origin.wallet == identity:
+                clip.recording.end(ASKED)
+
+    def _on_faces(self, message: FaceArray) -> None:
+        self._seen.note(message.monotonic_ns, [face.identity for face in message.faces])
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the capture node."""
+    run_node(CaptureNode, args)

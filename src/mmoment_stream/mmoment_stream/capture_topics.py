@@ -1,0 +1,155 @@
+"""What capture_node tells: `recordings`, `media_events`; and the video it takes, while it is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
+
+from mmoment_chain.media_records import MediaRecord
+from mmoment_chain.media_signature import CLIP
+from mmoment_interfaces.msg import MediaEvent, MediaItem, RecordingArray
+from mmoment_interfaces.msg import VideoPacket as VideoMessage
+from mmoment_node.managed_node import ManagedNode
+from mmoment_stream.capture_messages import (
+    beginning_item,
+    event_message,
+    media_item,
+    recordings_message,
+    wished_item,
+)
+from mmoment_stream.encoder_messages import packet_of
+from mmoment_stream.errors import Refused
+from mmoment_stream.media_draft import Origin
+from mmoment_stream.media_library import MediaLibrary
+from mmoment_stream.media_maker import MediaMaker, RunningClip
+from mmoment_stream.recorder import Recorder
+
+LATCHED_QOS = QoSProfile(
+    depth=1,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    reliability=ReliabilityPolicy.RELIABLE,
+)
+EVENTS_QOS = QoSProfile(depth=50)
+VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
+TELL_PERIOD_S = 1.0
+
+
+class CaptureAnnouncer:
+    """Publishes; see `capture_jobs.Announcer`. Safe to use from several threads."""
+
+    def __init__(self, node: ManagedNode[Any], library: MediaLibrary, maker: MediaMaker) -> None:
+        self._node = node
+        self._library = library
+        self._maker = maker
+        self._events = node.create_publisher(MediaEvent, 'media_events', EVENTS_QOS)
+        self._recordings = node.create_publisher(RecordingArray, 'recordings', LATCHED_QOS)
+        self._timer = node.create_timer(TELL_PERIOD_S, self._tell_again)
+        self.over()
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_publisher(self._events)
+        self._node.destroy_publisher(self._recordings)
+
+    def kept(self, record: MediaRecord, reason: str = '') -> None:
+        """A photo or clip is there; `reason`: why a clip ended before it was to."""
+        kind = MediaEvent.RECORDED if record.facts.kind == CLIP else MediaEvent.TAKEN
+        self._tell(kind, media_item(record, self._library), reason)
+
+    def started(self, clip: RunningClip) -> None:
+        """A recording began."""
+        self._tell(MediaEvent.STARTED, beginning_item(clip))
+        self.over()
+
+    def over(self) -> None:
+        """Tell what is being recorded now."""
+        self._recordings.publish(recordings_message(self._header(), self._maker.running))
+
+    def failed(self, kind: str, origin: Origin, refusal: Refused) -> None:
+        """Nothing came of a photo or clip."""
+        if refusal.__cause__ is not None:
+            self._node.get_logger().error(f'{kind}: {refusal}: {refusal.__cause__}')
+        item = wished_item(MediaItem.CLIP if kind == CLIP else MediaItem.PHOTO, origin)
+        self._tell(MediaEvent.FAILED, item, refusal.code, refusal.text)
+
+    def deleted(self, record: MediaRecord, reason: str) -> None:
+        """A photo or clip is gone."""
+        self._tell(MediaEvent.DELETED, media_item(record, self._library), reason)
+
+    def _tell(self, kind: int, media: MediaItem, reason: str = '', message: str = '') -> None:
+        self._events.publish(event_message(self._header(), kind, media, reason, message))
+
+    def _tell_again(self) -> None:
+        if self._maker.running:
+            self.over()
+
+    def _header(self) -> Header:
+        return Header(stamp=self._node.get_clock().now().to_msg())
+
+
+class VideoTap:
+    """Takes `video` while somebody needs it: the encoder works only then.
+
+    wanted: whether the seconds before are to be there if somebody asks for a clip.
+    """
+
+    def __init__(self, node: ManagedNode[Any], recorder: Recorder) -> None:
+        self._node = node
+        self._recorder = recorder
+        self._subscription: Any = None
+        self._is_wanted = False
+        self._needed_by = 0
+        self._lock = threading.Lock()
+        self.received = 0
+
+    def keep(self, is_wanted: bool) -> None:
+        """Whether packets are to come though nobody records."""
+        with self._lock:
+            self._is_wanted = is_wanted
+            self._settle()
+
+    @contextlib.contextmanager
+    def needed(self) -> Iterator[None]:
+        """Have packets come within the block."""
+        with self._lock:
+            self._needed_by += 1
+            self._settle()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._needed_by -= 1
+                self._settle()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether packets are asked for."""
+        return self._subscription is not None
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        with self._lock:
+            self._is_wanted, self._needed_by = False, 0
+            self._settle()
+
+    def _settle(self) -> None:
+        is_needed = self._is_wanted or self._needed_by > 0
+        if is_needed and self._subscription is None:
+            self._subscription = self._node.create_subscription(
+                VideoMessage, 'video', self._on_packet, VIDEO_QOS
+            )
+        elif not is_needed and self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+            # Of a scene that nobody may record any more, nothing stays.
+            self._recorder.forget_packets()
+
+    def _on_packet(self, message: VideoMessage) -> None:
+        self.received += 1
+        self._recorder.take(packet_of(message))
