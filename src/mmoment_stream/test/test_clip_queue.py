@@ -83,16 +83,21 @@ def test_after_a_long_stall_the_last_picture_does_not_stay_for_as_long():
 
 
 def test_without_room_packets_are_left_out_up_to_a_keyframe_that_finds_half_of_it():
-    queue = filled(45, room_bytes=12 * BYTES)
+    queue = filled(30, room_bytes=20 * BYTES)
     assert queue.is_behind
     assert len(queue.take().packets) == 8
-    for number in range(45, 55):
-        queue.add(packet(number))
+    # There is room for it, but too little for what follows it.
+    for number in range(30, 40):
+        assert queue.add(packet(number))
+    assert queue.is_behind
+    assert len(queue.take().packets) == 8
+    for number in range(40, 45):
+        assert queue.add(packet(number))
     assert not queue.is_behind
     queue.end('finished')
     numbers = [number for batch, _ in taken(queue) for number in batch]
-    assert numbers == [8, 9, 10, 11, 50, 51, 52, 53, 54]
-    assert queue.offered == 55
+    assert numbers == [*range(16, 20), *range(40, 45)]
+    assert queue.offered == 45
 
 
 def test_given_up_it_lets_go_of_everything():
