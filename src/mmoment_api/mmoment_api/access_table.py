@@ -68,6 +68,26 @@ ACCESS: dict[str, Access] = {
     'GET /local-test': Access.SESSION,
     'GET /docs': Access.OWNER,
     'GET /openapi.json': Access.OWNER,
+    'POST /api/capture': Access.CAPTURE,
+    'POST /capture_moment': Access.CAPTURE,
+    'POST /api/record': Access.RECORD,
+    'POST /start_recording': Access.RECORD,
+    'POST /stop_recording': Access.RECORD,
+    'GET /api/media': Access.VIEW,
+    'GET /api/photos': Access.VIEW,
+    'GET /list_photos': Access.VIEW,
+    'GET /api/videos': Access.VIEW,
+    'GET /list_videos': Access.VIEW,
+    'GET /api/photos/{name}': Access.VIEW,
+    'GET /photos/{name}': Access.VIEW,
+    'GET /api/videos/{name}': Access.VIEW,
+    'GET /videos/{name}': Access.VIEW,
+    'GET /api/photos/{name}/thumbnail': Access.VIEW,
+    'GET /api/videos/{name}/thumbnail': Access.VIEW,
+    # Nobody needs a right to delete what is theirs.
+    'DELETE /api/photos/{name}': Access.SESSION,
+    'DELETE /api/videos/{name}': Access.SESSION,
+    'POST /api/media/{id}/favourite': Access.VIEW,
     # Parts that do not run yet, see routes/later.py.
     'POST /api/face/extract-embedding': Access.ENROLL,
     'POST /api/face/enroll/confirm': Access.ENROLL,
@@ -77,18 +97,13 @@ ACCESS: dict[str, Access] = {
     'POST /api/stream/stop': Access.STREAM,
     'POST /api/stream/livepeer/start': Access.STREAM,
     'POST /api/stream/livepeer/stop': Access.STREAM,
-    'POST /api/capture': Access.CAPTURE,
-    'POST /capture_moment': Access.CAPTURE,
-    'GET /api/photos': Access.VIEW,
-    'GET /list_photos': Access.VIEW,
-    'GET /api/videos': Access.VIEW,
-    'GET /list_videos': Access.VIEW,
-    'POST /api/record': Access.RECORD,
-    'POST /start_recording': Access.RECORD,
-    'POST /stop_recording': Access.RECORD,
 }
 
 
 def access_of(method: str, path: str) -> Access:
-    """What a call needs; `path` is the route's own, with its placeholders."""
+    """What a call needs; `path` is the route's own, with its placeholders.
+
+    HEAD is GET without the body, so it needs the same.
+    """
+    method = 'GET' if method == 'HEAD' else method
     return ACCESS.get(f'{method} {path}', Access.OWNER)

@@ -20,6 +20,7 @@ from mmoment_api.enrolment_rules import LIVE, SESSION_ENROLMENTS
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.health import why_no_picture
+from mmoment_api.media_topics import MediaTopics
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
@@ -63,7 +64,15 @@ class ApiParameters:
         (), "Other sites whose pages may call, as 'https://example.org'", read_only=True
     )
     nodes: tuple[str, ...] = parameter(
-        ('camera_node', 'face_node', 'gesture_node', 'overlay_node', 'session_node'),
+        (
+            'camera_node',
+            'face_node',
+            'gesture_node',
+            'overlay_node',
+            'encoder_node',
+            'capture_node',
+            'session_node',
+        ),
         'Nodes that must be heard for the camera to be in order',
         read_only=True,
     )
@@ -125,7 +134,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._server: WebServer | None = None
         self._health_timer: Any = None
         self._link_service: Any = None
-        self._session_topics: SessionTopics | None = None
+        self._heard_topics: list[SessionTopics | MediaTopics] = []
         _check_origins(parameters.allowed_origins)
         _check_proxies(parameters.trusted_proxies)
         self._forward_log()
@@ -136,8 +145,12 @@ class ApiNode(ManagedNode[ApiParameters]):
         bridge = self._bridge = Bridge(self, state, events)
         self._bridge.open()
         sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
-        self._session_topics = SessionTopics(self, sessions, events)
-        self._session_topics.open()
+        self._heard_topics = [
+            SessionTopics(self, sessions, events),
+            MediaTopics(self, state.recordings, events),
+        ]
+        for topics in self._heard_topics:
+            topics.open()
         self._web = Services(
             settings=Settings(
                 parameters.camera_name,
@@ -167,6 +180,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 ),
             ),
             sessions=sessions,
+            media=bridge.media_calls,
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)
         self._health_timer = self.create_timer(HEALTH_PERIOD_S, self._publish_health)
@@ -208,9 +222,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         if self._link_service is not None:
             self.destroy_service(self._link_service)
             self._link_service = None
-        if self._session_topics is not None:
-            self._session_topics.close()
-            self._session_topics = None
+        for topics in self._heard_topics:
+            topics.close()
+        self._heard_topics = []
         if self._bridge is not None:
             self._bridge.close()
             self._bridge = None

@@ -18,6 +18,7 @@ from mmoment_api.errors import HTTP_ERRORS, ApiError
 from mmoment_api.models import ErrorAnswer
 from mmoment_api.routes import (
     camera,
+    capture,
     events,
     face,
     gesture,
@@ -25,6 +26,8 @@ from mmoment_api.routes import (
     later,
     legacy,
     live,
+    media,
+    media_files,
     pages,
     person,
     root,
@@ -49,6 +52,9 @@ ROUTERS = (
     gesture,
     visualization,
     events,
+    capture,
+    media,
+    media_files,
     session,
     person,
     sign_in,
@@ -94,7 +100,8 @@ def guarded(app: FastAPI) -> ASGIApp:
             app,
             allow_origins=list(settings.allowed_origins),
             allow_methods=['GET', 'POST', 'PUT', 'DELETE'],
-            allow_headers=['Authorization', 'Content-Type'],
+            allow_headers=['Authorization', 'Content-Type', 'Range'],
+            expose_headers=['Accept-Ranges', 'Content-Disposition', 'Content-Range'],
             allow_credentials=True,
         )
     return WebGuard(inner, settings.allowed_hosts, settings.allowed_origins)

@@ -34,6 +34,7 @@ from mmoment_api.goal_run import GoalRun
 from mmoment_api.graph_state import SILENT_AFTER_S, GraphState
 from mmoment_api.graph_topics import GraphTopics
 from mmoment_api.layer_keeper import LayerKeeper
+from mmoment_api.media_messages import MediaCalls
 from mmoment_api.mjpeg_encoder import Picture
 from mmoment_api.session_messages import SessionCalls
 from mmoment_camera.frame_ring import FrameRingReader, NoRing, ring_name
@@ -74,6 +75,7 @@ class Bridge:
         self._state = state
         self._topics = GraphTopics(node, state, events)
         self.session_calls = SessionCalls(node, self._call)
+        self.media_calls = MediaCalls(node, self._call, self._send_goal, self._given_up)
         self._clients: list[Client] = []
         self._enroll: ActionClient | None = None
         self._is_paused = True
@@ -97,6 +99,7 @@ class Bridge:
         ]
         self._enroll = ActionClient(node, EnrollFace, 'enroll_face')
         self.session_calls.open()
+        self.media_calls.open()
 
     def resume(self) -> None:
         """From now on entities are made and destroyed by the executor."""
@@ -114,6 +117,7 @@ class Bridge:
             self._node.destroy_client(client)
         self._clients = []
         self.session_calls.close()
+        self.media_calls.close()
         if self._enroll is not None:
             self._enroll.destroy()
             self._enroll = None
@@ -197,9 +201,7 @@ class Bridge:
         client = self._enroll
         if client is None:
             raise part_not_running(FACES)
-        await self._until_discovered(client.server_is_ready, FACES)
-        run = GoalRun(client, conversions.enrolment_goal(wish))
-        self._in_executor_later(run.send)
+        run = await self._send_goal(client, conversions.enrolment_goal(wish), FACES)
         try:
             result = await self._result_of(run, client, wish.timeout_s)
         except asyncio.CancelledError:
@@ -249,6 +251,13 @@ class Bridge:
                 raise part_not_running(FACES, f'no result within {at_most_s:.0f} s')
             await asyncio.wait([run.answer], timeout=ENROLMENT_WATCH_S)
         return run.answer.result()
+
+    async def _send_goal(self, client: ActionClient, goal: Any, part: str) -> GoalRun:
+        """Ask a part that lives for a goal; raises `ApiError` if it is not there."""
+        await self._until_discovered(client.server_is_ready, part)
+        run = GoalRun(client, goal)
+        self._in_executor_later(run.send)
+        return run
 
     async def _given_up(self, run: GoalRun) -> Any:
         """Cancel a goal; its result, which may be a success all the same; None: nothing came."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mmoment_api.media_models import Kind, MediaSummary
 from mmoment_api.models import Box, HealthAnswer
 
 Handedness = Literal['left', 'right']
@@ -112,6 +113,40 @@ class SessionData(BaseModel):
     reason: str | None = Field(description='asked, absent, expired, revoked or forgotten')
 
 
+class CaptureData(BaseModel):
+    """`captures`: something happened to a photo or clip of the caller; to the owner, of anybody."""
+
+    change: Literal['taken', 'started', 'recorded', 'failed', 'deleted']
+    id: str | None
+    kind: Kind
+    identity: str | None = Field(description='Wallet of its owner; null: the owner of the camera')
+    reason: str | None = Field(
+        description='Stable code; of what is deleted: asked, retention or forgotten'
+    )
+    message: str | None
+    media: MediaSummary | None = Field(description='Null: there is no file (yet)')
+
+
+class RunningClipData(BaseModel):
+    """A clip that is being recorded."""
+
+    id: str
+    identity: str | None = Field(description='Wallet of its owner; null: the owner of the camera')
+    started: float = Field(description='Capture time of the first picture, seconds since 1970')
+    elapsed_s: float = Field(description='Seconds of video until now')
+    limit_s: float = Field(description='It ends by itself after so many')
+    trigger: str
+
+
+class RecordingsData(BaseModel):
+    """`recordings`: what is being recorded, on every change and once a second meanwhile."""
+
+    active: bool = Field(description='Anything is, whosever it is')
+    recordings: list[RunningClipData] = Field(
+        description="The caller's own; for the owner of the camera, all"
+    )
+
+
 class CameraData(BaseModel):
     """`camera`: the picture source."""
 
@@ -131,6 +166,8 @@ EVENT_MODELS: dict[str, type[BaseModel]] = {
     'gesture_action': GestureActionData,
     'enrollment': EnrollmentData,
     'sessions': SessionData,
+    'captures': CaptureData,
+    'recordings': RecordingsData,
     'camera': CameraData,
     'health': HealthAnswer,
 }

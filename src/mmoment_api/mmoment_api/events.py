@@ -2,7 +2,8 @@
 
 What happens once (a gesture began) waits in a bounded queue; what is only ever of interest in its
 newest form (faces, hands, states) has one place per listener, where newer replaces older. What a
-slow listener misses is counted, and it is told. Names of people reach only who may know them.
+slow listener misses is counted, and it is told. Names of people reach only who may know them, and
+what is private only those to whom it belongs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from mmoment_api.identities import MayKnow, as_seen_by, names_in, nobody
+from mmoment_api.identities import MayKnow, as_owned_by, as_seen_by, names_in, nobody
 
 QUEUE_LENGTH = 64
 LISTENERS_AT_MOST = 32
@@ -29,11 +30,15 @@ EVENT_TYPES: dict[str, bool] = {
     'gesture_action': False,
     'enrollment': True,
     'sessions': False,
+    'captures': False,
+    'recordings': True,
     'camera': True,
     'health': True,
 }
 # These describe a state: a new listener gets the last one at once.
-RETAINED = frozenset({'camera', 'health', 'enrollment'})
+RETAINED = frozenset({'camera', 'health', 'enrollment', 'recordings'})
+# Of these nobody hears what belongs to somebody else, not even without its name.
+PRIVATE = frozenset({'captures', 'recordings'})
 DROPPED = 'dropped'
 
 
@@ -59,8 +64,11 @@ class Event:
             kind, timestamp_ms, data, names_in(data), encode_event(kind, data, timestamp_ms)
         )
 
-    def text_for(self, may_know: MayKnow) -> str:
-        """The event as JSON text for one listener."""
+    def text_for(self, may_know: MayKnow) -> str | None:
+        """The event as JSON text for one listener; None: it is none of theirs."""
+        if self.kind in PRIVATE:
+            own = as_owned_by(self.data, may_know)
+            return None if own is None else encode_event(self.kind, own, self.timestamp_ms)
         if all(may_know(name) for name in self.names):
             return self.text
         return encode_event(self.kind, as_seen_by(self.data, may_know), self.timestamp_ms)
@@ -93,6 +101,8 @@ class Listener:
         if kind not in self.types:
             return
         text = event.text_for(self._may_know)
+        if text is None:
+            return
         if EVENT_TYPES[kind]:
             if self._newest.pop(kind, None) is not None:
                 self._miss()

@@ -15,6 +15,7 @@ class GoalRun:
     """A goal that is sent, awaited, or abandoned at any moment in between.
 
     answer: settled in the loop with the result, or with None if the goal is not accepted.
+    news: settled in the loop with the first feedback.
     """
 
     def __init__(self, client: Any, goal: Any) -> None:
@@ -23,7 +24,9 @@ class GoalRun:
         self._loop = asyncio.get_running_loop()
         self._handle: Any = None
         self._is_abandoned = False
+        self._has_news = False
         self.answer: asyncio.Future[Any] = self._loop.create_future()
+        self.news: asyncio.Future[Any] = self._loop.create_future()
         # Whether the action's server has answered at all; set in the loop.
         self.is_accepted = False
 
@@ -32,7 +35,8 @@ class GoalRun:
     def send(self) -> None:
         """Ask for the goal, unless nobody wants it any more."""
         if not self._is_abandoned:
-            self._client.send_goal_async(self._goal).add_done_callback(self._on_response)
+            sent = self._client.send_goal_async(self._goal, feedback_callback=self._on_feedback)
+            sent.add_done_callback(self._on_response)
 
     def abandon(self) -> None:
         """Cancel the goal, now or as soon as it is accepted."""
@@ -55,8 +59,13 @@ class GoalRun:
         self._handle = None
         self._in_loop(pending.result().result)
 
+    def _on_feedback(self, message: Any) -> None:
+        if not self._has_news:
+            self._has_news = True
+            self._in_loop_call(self._note, self.news, message.feedback)
+
     def _in_loop(self, result: Any) -> None:
-        self._in_loop_call(self._settle, result)
+        self._in_loop_call(self._note, self.answer, result)
 
     def _in_loop_call(self, call: Any, *arguments: Any) -> None:
         # The loop is gone if the node stops just now.
@@ -68,6 +77,6 @@ class GoalRun:
     def _note_accepted(self) -> None:
         self.is_accepted = True
 
-    def _settle(self, result: Any) -> None:
-        if not self.answer.done():
-            self.answer.set_result(result)
+    def _note(self, future: asyncio.Future[Any], result: Any) -> None:
+        if not future.done():
+            future.set_result(result)

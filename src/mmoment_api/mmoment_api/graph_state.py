@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mmoment_api.recordings import Recordings
+
 SILENT_AFTER_S = 3.0
 # Results older than this no longer describe the scene.
 RESULT_FRESH_S = 2.0
@@ -122,6 +124,7 @@ class GraphState:
         self.camera: CameraState | None = None
         self.stages: dict[str, StageState] = {}
         self.diagnostics: dict[tuple[str, str], DiagnosticState] = {}
+        self.recordings = Recordings(clock)
         self._hands: Hands | None = None
         self._held: dict[int, GestureState] = {}
         self._movement: tuple[float, GestureState] | None = None

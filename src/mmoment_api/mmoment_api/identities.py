@@ -1,6 +1,7 @@
 """Who may learn who somebody is: the owner everything, everybody else only of themselves.
 
-Works on the plain data of events: every field `identity` in it, however deep, is a name.
+Works on the plain data of events: every field `identity` in it, however deep, is a name. Where it is
+private, whatever has a name belongs to that person, and without one to the owner of the camera.
 """
 
 from __future__ import annotations
@@ -44,3 +45,15 @@ def as_seen_by(data: Any, may_know: MayKnow) -> Any:
             if key in seen:
                 seen[key] = None
     return seen
+
+
+def as_owned_by(data: Any, may_know: MayKnow) -> Any:
+    """The data without whatever belongs to others than this caller; None: all of it does."""
+    if isinstance(data, list):
+        seen = [as_owned_by(item, may_know) for item in data]
+        return [item for item in seen if item is not None]
+    if not isinstance(data, dict):
+        return data
+    if NAME in data and not may_know(data[NAME] or ''):
+        return None
+    return {key: as_owned_by(value, may_know) for key, value in data.items()}

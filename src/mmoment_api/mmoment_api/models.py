@@ -185,11 +185,27 @@ class StreamSummary(CamelModel):
     format: str | None = None
 
 
+class RunningClipAnswer(CamelModel):
+    """A clip that is being recorded."""
+
+    id: str
+    wallet_address: str | None = Field(description='Null: the owner of the camera')
+    started_at: int = Field(description='Milliseconds since 1970')
+    elapsed: float = Field(description='Seconds of video until now')
+    limit: float = Field(description='It ends by itself after so many')
+    trigger: str
+
+
 class RecordingSummary(CamelModel):
-    """The recording that runs."""
+    """Whether anything is being recorded; more of it only for those to whom it belongs."""
 
     is_active: bool = False
-    current_filename: str | None = None
+    current_filename: str | None = Field(
+        default=None, description='Null: a clip has a name once it is kept'
+    )
+    recordings: list[RunningClipAnswer] = Field(
+        default=[], description="The caller's own; for the owner of the camera, all"
+    )
 
 
 class StatusData(CamelModel):

@@ -13,6 +13,7 @@ from mmoment_api.events import EventHub
 from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFaces
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
+from mmoment_api.media_control import MediaControl
 from mmoment_api.mjpeg_hub import LiveHub, PictureSource
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
@@ -33,6 +34,7 @@ def description() -> dict[str, Any]:
         events=EventHub(),
         live=LiveHub(no_source, 0, lambda: 0, lambda annotated: ''),
         sessions=PersonSessions(cast(SessionControl, None), lambda: 0.0, lambda: 0),
+        media=cast(MediaControl, None),
     )
     return create_app(services).openapi()
 

@@ -19,6 +19,7 @@ from mmoment_api.face_requests import (
 )
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
+from mmoment_api.media_control import MediaControl
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 
@@ -46,6 +47,8 @@ class Settings:
         'face_node',
         'gesture_node',
         'overlay_node',
+        'encoder_node',
+        'capture_node',
         'session_node',
     )
     namespace: str = '/mmoment'
@@ -99,6 +102,7 @@ class Services:
     events: EventHub
     live: LiveHub
     sessions: PersonSessions
+    media: MediaControl
     enrolments: Enrolments = field(default_factory=Enrolments)
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic

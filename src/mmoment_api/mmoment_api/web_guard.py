@@ -3,7 +3,8 @@
 - A Host that is neither an address nor a known name is how DNS rebinding reaches a local server.
 - A foreign Origin on a request that changes something, or on a WebSocket, is cross-site forgery.
 - What takes a session is not for pages of others to embed; `routes/common.py` asks for that.
-- No answer may be stored, framed, sniffed, or leak the address it came from.
+- No answer may be framed, sniffed, or leak the address it came from; none may be stored, but for
+  those that allow it to the browser of whoever asked, and to nobody in between.
 """
 
 from __future__ import annotations
@@ -46,14 +47,16 @@ CONTENT_SECURITY_POLICY = '; '.join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
+        "media-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
     )
 )
+CACHE_CONTROL = 'Cache-Control'
 ANSWER_HEADERS = {
-    'Cache-Control': 'no-store',
+    CACHE_CONTROL: 'no-store',
     'Cross-Origin-Resource-Policy': 'same-origin',
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     'Referrer-Policy': 'no-referrer',
@@ -84,9 +87,7 @@ class WebGuard:
 
         async def marked(message: Message) -> None:
             if message['type'] == 'http.response.start':
-                headers = MutableHeaders(scope=message)
-                for name, value in ANSWER_HEADERS.items():
-                    headers[name] = value
+                _mark(MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, marked if scope['type'] == 'http' else send)
@@ -135,6 +136,14 @@ class WebGuard:
             return True
         # The scheme may have been changed by a tunnel on the way; the name may not.
         return urlsplit(origin).netloc.lower() == host.lower() != ''
+
+
+def _mark(headers: MutableHeaders) -> None:
+    own = headers.get(CACHE_CONTROL, '')
+    for name, value in ANSWER_HEADERS.items():
+        headers[name] = value
+    if own.startswith('private,'):
+        headers[CACHE_CONTROL] = own
 
 
 def bears_token(headers: Headers) -> bool:

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -34,6 +36,11 @@ from mmoment_api.session_control import (
 )
 from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
+
+# Tests of this package share the helpers beside them.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_media import FakeMedia
 
 WAIT_S = 5.0
 UNLIMITED = ConnectionLimits(connections=10_000, request_wait_s=3600.0)
@@ -480,6 +487,7 @@ def make_services(clock, sources, session_control):
             events=EventHub(listeners_at_most=2),
             live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),
             sessions=PersonSessions(session_control, clock, lambda: session_control.utc_ms),
+            media=FakeMedia(),
             clock=clock,
         )
 

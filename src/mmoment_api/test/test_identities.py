@@ -1,4 +1,4 @@
-from mmoment_api.identities import as_seen_by, names_in, nobody
+from mmoment_api.identities import as_owned_by, as_seen_by, names_in, nobody
 
 DATA = {
     'identity': 'ann',
@@ -21,3 +21,14 @@ def test_what_may_not_be_known_is_removed_and_the_original_kept():
     }
     assert DATA['identity'] == 'ann'
     assert names_in(as_seen_by(DATA, nobody)) == frozenset()
+
+
+def test_what_is_private_is_left_out_for_all_others():
+    data = {'active': True, 'items': [{'identity': 'ann', 'id': 1}, {'identity': None, 'id': 2}]}
+    anns = as_owned_by(data, 'ann'.__eq__)
+    assert anns == {'active': True, 'items': [{'identity': 'ann', 'id': 1}]}
+    # Without a name it is the owner's, whom only they may know by no name.
+    assert as_owned_by(data, lambda name: name in ('ann', '')) == data
+    assert as_owned_by(data, nobody) == {'active': True, 'items': []}
+    assert as_owned_by({'identity': 'ann', 'id': 1}, 'bob'.__eq__) is None
+    assert as_owned_by({'identity': '', 'id': 1}, 'bob'.__eq__) is None

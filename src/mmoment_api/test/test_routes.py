@@ -61,7 +61,11 @@ def test_status_tells_the_same_twice(running, caller):
     assert answer['isRecording'] is False
     assert answer['activeSessionCount'] == 0
     assert answer['streamInfo'] == {'playbackId': None, 'isActive': False, 'format': None}
-    assert answer['recordingInfo'] == {'isActive': False, 'currentFilename': None}
+    assert answer['recordingInfo'] == {
+        'isActive': False,
+        'currentFilename': None,
+        'recordings': [],
+    }
     assert answer['supportedFormats']['live'] == ['mjpeg']
     assert answer['lastSeen'] == answer['timestamp']
     assert answer['data'] == {

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from mmoment_api.app import create_app, guarded
-from mmoment_api.web_guard import BODY_AT_MOST, BODY_AT_MOST_OF
+from mmoment_api.web_guard import BODY_AT_MOST, BODY_AT_MOST_OF, WebGuard
 
 OWN = 'http://127.0.0.1:5002'
 
@@ -204,3 +204,28 @@ def test_websockets_are_checked_as_well(services, headers, status):
     assert sent[0]['type'] == 'websocket.http.response.start'
     assert sent[0]['status'] == status
     assert services.events.listeners == 0
+
+
+@pytest.mark.parametrize(
+    ('own', 'told'),
+    [
+        ('private, max-age=60', 'private, max-age=60'),
+        ('public, max-age=60', 'no-store'),
+        ('max-age=60', 'no-store'),
+        ('', 'no-store'),
+    ],
+)
+def test_answers_are_stored_by_nobody_in_between(own, told):
+    async def app(scope, receive, send):
+        headers = [(b'cache-control', own.encode())] if own else []
+        await send({'type': 'http.response.start', 'status': 200, 'headers': headers})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {'type': 'http', 'method': 'GET', 'path': '/', 'headers': [(b'host', b'localhost')]}
+    asyncio.run(WebGuard(app)(scope, None, send))
+    told_headers = [item for item in sent[0]['headers'] if item[0] == b'cache-control']
+    assert told_headers == [(b'cache-control', told.encode())]

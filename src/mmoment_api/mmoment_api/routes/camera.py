@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from mmoment_api.errors import ApiError
 from mmoment_api.health import judge
+from mmoment_api.media_control import CAPTURE, ENCODER
 from mmoment_api.models import CameraInfoAnswer, SourceAnswer, SourceRequest
 from mmoment_api.routes.common import ServicesOf
 from mmoment_api.vision import embedder_model_id
@@ -31,8 +32,9 @@ async def get_camera_info(services: ServicesOf) -> CameraInfoAnswer:
     capabilities['face_recognition'] = (
         capabilities.get('face_detection', False) and embedder_model_id(services.state) is not None
     )
-    for later in ('photo', 'video', 'streaming'):
-        capabilities[later] = False
+    capabilities['photo'] = services.state.is_heard(CAPTURE)
+    capabilities['video'] = capabilities['photo'] and services.state.is_heard(ENCODER)
+    capabilities['streaming'] = False
     return CameraInfoAnswer(
         type='camera',
         name=services.settings.name,

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from mmoment_api.access import Access, Principal
 from mmoment_api.access_table import access_of
 from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_api.identities import MayKnow, nobody
 from mmoment_api.services import Services
 from mmoment_api.session_control import SessionRecord
 from mmoment_api.web_guard import BODY_AT_MOST, ORIGIN_NOT_ALLOWED, is_embedded_elsewhere
@@ -250,6 +251,11 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
 async def _until_disconnected(request: Request) -> None:
     while (await request.receive())['type'] != 'http.disconnect':
         pass
+
+
+def may_know_of(principal: Principal | None) -> MayKnow:
+    """Which people this caller may know by name."""
+    return nobody if principal is None else principal.speaks_for
 
 
 def require_person(person: Person | None) -> Person:

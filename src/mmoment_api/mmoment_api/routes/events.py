@@ -16,8 +16,13 @@ from mmoment_api.access import Principal
 from mmoment_api.errors import ApiError
 from mmoment_api.event_models import event_schema
 from mmoment_api.events import EVENT_TYPES, EventHub, Listener, TooManyListeners
-from mmoment_api.identities import nobody
-from mmoment_api.routes.common import EVENTS_PROTOCOL, PrincipalOf, ServicesOf, WelcomeOf
+from mmoment_api.routes.common import (
+    EVENTS_PROTOCOL,
+    PrincipalOf,
+    ServicesOf,
+    WelcomeOf,
+    may_know_of,
+)
 from mmoment_api.services import Services
 
 router = APIRouter(tags=['events'])
@@ -44,10 +49,11 @@ async def get_events(
 ) -> Response:
     """Server-sent events; the same address takes WebSockets.
 
-    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, enrollment, camera and health a
-    slow client gets the newest only; {"type": "dropped", "data": {"count"}} tells what it missed.
-    `identity` is the wallet address of a person who is known and whom the caller may know: the
-    owner knows everybody, a session its own person.
+    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, enrollment, recordings, camera and
+    health a slow client gets the newest only; {"type": "dropped", "data": {"count"}} tells what it
+    missed. `identity` is the wallet address of a person who is known and whom the caller may know:
+    the owner knows everybody, a session its own person. What captures and recordings tell of
+    others' photos and clips is not sent at all.
     """
     return EventStream(services.events, _listen(services, types, principal, is_welcome))
 
@@ -120,8 +126,7 @@ def _listen(
     if unknown:
         raise ApiError(422, 'invalid', f'types may name {", ".join(EVENT_TYPES)}', field='types')
     try:
-        may_know = principal.speaks_for if principal is not None else nobody
-        listener = services.events.listen(wanted, may_know)
+        listener = services.events.listen(wanted, may_know_of(principal))
     except TooManyListeners:
         raise ApiError(
             503, 'too_many_listeners', 'As many clients listen as the camera can serve'

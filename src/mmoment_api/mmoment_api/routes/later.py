@@ -21,17 +21,6 @@ PARTS: dict[str, tuple[str, ...]] = {
         'POST /api/stream/livepeer/start',
         'POST /api/stream/livepeer/stop',
     ),
-    'capture_node': (
-        'POST /api/capture',
-        'POST /capture_moment',
-        'POST /api/record',
-        'POST /start_recording',
-        'POST /stop_recording',
-        'GET /api/photos',
-        'GET /list_photos',
-        'GET /api/videos',
-        'GET /list_videos',
-    ),
     'chain_node': (
         'POST /api/face/extract-embedding',
         'POST /api/face/enroll/confirm',

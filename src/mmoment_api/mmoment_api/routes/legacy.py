@@ -5,7 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.datastructures import Default
 
-from mmoment_api.routes import face, gesture, health, live, session, visualization
+from mmoment_api.routes import (
+    capture,
+    face,
+    gesture,
+    health,
+    live,
+    media,
+    media_files,
+    session,
+    visualization,
+)
 from mmoment_api.session_models import CheckOutAnswer, ConnectAnswer
 
 # The answer is what the function says it gives.
@@ -26,15 +36,34 @@ ALIASES = (
     ('POST', '/toggle_face_detection', visualization.post_face, None, _OWN),
     ('POST', '/toggle_face_visualization', visualization.post_face, None, _OWN),
     ('POST', '/toggle_gesture_visualization', visualization.post_gesture, None, _OWN),
+    ('POST', '/capture_moment', capture.post_capture, capture.CAPTURE_BODY, _OWN),
+    ('POST', '/start_recording', capture.post_start, capture.START_BODY, _OWN),
+    ('POST', '/stop_recording', capture.post_stop, capture.STOP_BODY, _OWN),
+    ('GET', '/list_photos', media.get_photos, None, _OWN),
+    ('GET', '/list_videos', media.get_videos, None, _OWN),
+)
+FILES = (
+    ('/photos/{name}', media_files.get_photo, media_files.PHOTO_FILE),
+    ('/videos/{name}', media_files.get_video, media_files.CLIP_FILE),
 )
 
+
+def _name(method: str, path: str) -> str:
+    return f'legacy_{method.lower()}_{path.strip("/")}'
+
+
 for _method, _path, _function, _body, _answer in ALIASES:
-    name = f'legacy_{_method.lower()}_{_path.strip("/")}'
     router.add_api_route(
         _path,
         _function,
         methods=[_method],
-        name=name,
+        name=_name(_method, _path),
         openapi_extra=_body,
         response_model=_answer,
+    )
+
+for _path, _function, _described in FILES:
+    router.add_api_route(_path, _function, methods=['GET'], name=_name('GET', _path), **_described)
+    router.add_api_route(
+        _path, _function, methods=['HEAD'], name=_name('HEAD', _path), include_in_schema=False
     )

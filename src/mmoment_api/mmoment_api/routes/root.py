@@ -48,6 +48,19 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         'POST /api/visualization/gesture',
         'POST /api/visualization/privacy',
     ),
+    'capture': ('POST /api/capture', 'POST /api/record'),
+    'media': (
+        'GET /api/media',
+        'GET /api/photos',
+        'GET /api/photos/{name}',
+        'GET /api/photos/{name}/thumbnail',
+        'DELETE /api/photos/{name}',
+        'GET /api/videos',
+        'GET /api/videos/{name}',
+        'GET /api/videos/{name}/thumbnail',
+        'DELETE /api/videos/{name}',
+        'POST /api/media/{id}/favourite',
+    ),
     'events': ('GET /api/events', 'WEBSOCKET /api/events'),
 }
 LINKS = {

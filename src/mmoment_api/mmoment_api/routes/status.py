@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from mmoment_api.access import Principal
+from mmoment_api.media_control import CAPTURE
+from mmoment_api.media_models import CLIP_FORMATS, PHOTO_FORMATS, running_clip_answer
 from mmoment_api.models import RecordingSummary, StatusAnswer, StatusData, StreamSummary
-from mmoment_api.routes.common import ServicesOf
-from mmoment_api.services import timestamp_ms
+from mmoment_api.routes.common import PrincipalOf, ServicesOf, may_know_of
+from mmoment_api.services import Services, timestamp_ms
 
 router = APIRouter(tags=['status'])
 
 
 @router.get('/api/status')
-async def get_status(services: ServicesOf) -> StatusAnswer:
-    """Online means: real pictures arrive. Nothing streams or records before those parts exist."""
+async def get_status(services: ServicesOf, principal: PrincipalOf) -> StatusAnswer:
+    """Online means: real pictures arrive. Nothing streams before that part exists.
+
+    That something is being recorded, everybody may know; what, only to whom it belongs.
+    """
     now_ms = timestamp_ms()
     camera = services.state.live_camera()
     known = services.state.camera
@@ -23,11 +29,27 @@ async def get_status(services: ServicesOf) -> StatusAnswer:
     data = StatusData(
         is_online=camera is not None and camera.is_live,
         is_streaming=False,
-        is_recording=False,
+        is_recording=bool(services.state.recordings.running()),
         last_seen=last_seen,
         active_session_count=len(services.sessions.live),
         stream_info=StreamSummary(),
-        recording_info=RecordingSummary(),
-        supported_formats={'live': ['mjpeg'], 'photo': [], 'video': []},
+        recording_info=_recording(services, principal),
+        supported_formats=_formats(services),
     )
     return StatusAnswer(timestamp=now_ms, data=data, **data.model_dump())
+
+
+def _recording(services: Services, principal: Principal | None) -> RecordingSummary:
+    running = services.state.recordings.running()
+    may_know = may_know_of(principal)
+    own = [running_clip_answer(clip) for clip in running if may_know(clip.identity)]
+    return RecordingSummary(is_active=bool(running), recordings=own)
+
+
+def _formats(services: Services) -> dict[str, list[str]]:
+    keeps_media = services.state.is_heard(CAPTURE)
+    return {
+        'live': ['mjpeg'],
+        'photo': list(PHOTO_FORMATS) if keeps_media else [],
+        'video': list(CLIP_FORMATS) if keeps_media else [],
+    }

@@ -7,6 +7,8 @@ export const PART_NAMES = {
   gesture_node: 'Hands',
   overlay_node: 'Overlay',
   session_node: 'Sessions',
+  encoder_node: 'Video',
+  capture_node: 'Photos and clips',
 };
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;
@@ -23,6 +25,7 @@ export const state = {
   movement: null,
   connected: false,
   pictureArrived: false,
+  mediaKnown: false,
   me: null,
 };
 
@@ -116,8 +119,8 @@ export async function showWhatIsMine() {
 }
 
 // What cannot be undone takes two clicks, the second within SURE_MS. That a button has another label
-// now is not read out by itself.
-export function askTwice(button, action) {
+// now is not read out by itself. Gives what makes it forget the first click.
+export function askTwice(button, action, sure = 'Really forget?', region = $('ask-twice')) {
   const text = button.textContent;
   let timer = 0;
   const calm = () => {
@@ -125,7 +128,7 @@ export function askTwice(button, action) {
     timer = 0;
     button.classList.remove('sure');
     setText(button, text);
-    setText($('ask-twice'), '');
+    setText(region, '');
   };
   button.addEventListener('click', () => {
     if (timer) {
@@ -134,10 +137,11 @@ export function askTwice(button, action) {
     } else {
       timer = setTimeout(calm, SURE_MS);
       button.classList.add('sure');
-      setText(button, 'Really forget?');
-      setText($('ask-twice'), `Really forget? To do it, press again within ${SURE_MS / 1000} seconds.`);
+      setText(button, sure);
+      setText(region, `${sure} To do it, press again within ${SURE_MS / 1000} seconds.`);
     }
   });
+  return calm;
 }
 
 /* --- banner and log ------------------------------------------------------------------------ */

@@ -4,7 +4,9 @@ import {
   $, PART_NAMES, banner, call, element, isOwner, log, may, setText, state,
 } from './page-common.js';
 import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
+import { showMedia, startMedia, takeCapture } from './page-media.js';
 import { renderPeople, showVision, startPeople, takeEnrollment } from './page-people.js';
+import { startRecord, takeRecordings } from './page-record.js';
 import { showSession, startSession, takeSession } from './page-session.js';
 import {
   retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
@@ -81,6 +83,8 @@ const TAKE = {
   enrollment: takeEnrollment,
   camera: takeCamera,
   sessions: takeSession,
+  captures: takeCapture,
+  recordings: takeRecordings,
   health: (data) => {
     showHealth(data);
     if (isOwner()) showDetail().catch(() => {});
@@ -123,6 +127,7 @@ function connected() {
   wasLost = false;
   showPicture();
   showSwitches();
+  showMedia();
 }
 
 // Who has no right to see is told so, and not that the camera is away.
@@ -187,6 +192,8 @@ async function start() {
   startPicture();
   startPeople();
   startSession();
+  startMedia();
+  startRecord();
   $('sign-out').addEventListener('click', async () => {
     await fetch('/sign-out', { method: 'POST' });
     location.reload();

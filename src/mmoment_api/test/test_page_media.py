@@ -1,0 +1,387 @@
+"""The card for photos and clips, in a real browser against the real api_node and session_node; the
+part that takes and keeps them is played, with real files."""
+
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+import rclpy
+from played_capture_node import PlayedCaptureNode
+from rclpy.executors import MultiThreadedExecutor
+from std_srvs.srv import Trigger
+
+from bench.api_process import LINK, Signed, started
+from mmoment_interfaces.msg import MediaEvent, MediaItem
+from mmoment_node.spare_domain import spare_domain
+
+pytestmark = pytest.mark.graph
+
+webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
+exceptions = pytest.importorskip('selenium.common.exceptions')
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+DRIVER = shutil.which('chromedriver')
+if not CHROMIUM or not DRIVER:
+    pytest.skip('there is no Chromium with its driver', allow_module_level=True)
+
+FLAGS = (
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-dev-shm-usage',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--window-size=1360,1500',
+)
+WAIT_S = 40.0
+TILES = '.media-grid li'
+
+
+def until(condition, timeout_s=WAIT_S):
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        with suppress(
+            exceptions.NoSuchElementException,
+            exceptions.StaleElementReferenceException,
+            exceptions.ElementNotInteractableException,
+        ):
+            if value := condition():
+                return value
+        assert time.monotonic() < deadline_s, 'it never came true'
+        time.sleep(0.05)
+
+
+@contextmanager
+def browser(profile):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f'--user-data-dir={profile}'):
+        options.add_argument(flag)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Camera:
+    """Two real nodes, a played one, and a browser."""
+
+    def __init__(self, folder, driver, stack):
+        self.driver = driver
+        namespace, domain = f'test_page_media_{os.getpid()}', spare_domain()
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        self.url = f'http://127.0.0.1:{port}'
+        self.processes = {}
+        for name, module, parameters in (
+            ('api_node', 'mmoment_api.api_node', (f'port:={port}',)),
+            (
+                'session_node',
+                'mmoment_chain.session_node',
+                (f'data_folder:={folder / "data"}', f"domains:=['127.0.0.1:{port}']"),
+            ),
+        ):
+            arguments = [word for parameter in parameters for word in ('-p', parameter)]
+            program = f'from {module} import main; main()'
+            ros = ['--ros-args', '-r', f'__ns:=/{namespace}', *arguments]
+            command = [sys.executable, '-c', program, *ros]
+            self.processes[name] = stack.enter_context(started(command, ROS_DOMAIN_ID=str(domain)))
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context, domain_id=domain)
+        stack.callback(self.context.try_shutdown)
+        (folder / 'media').mkdir()
+        self.capture = PlayedCaptureNode(self.context, namespace, folder / 'media')
+        executor = MultiThreadedExecutor(6, context=self.context)
+        executor.add_node(self.capture.node)
+        thread = threading.Thread(target=executor.spin, daemon=True)
+        thread.start()
+        stack.callback(self.capture.close)
+        stack.callback(thread.join, 10)
+        stack.callback(executor.shutdown)
+        self.link = self.processes['api_node'].wait_for(LINK, WAIT_S).group(1)
+
+    def new_link(self):
+        """Ask for one, as the command does."""
+        output = self.processes['api_node']
+        before = len(output.lines)
+        client = self.capture.node.create_client(Trigger, 'sign_in_link')
+        assert client.wait_for_service(WAIT_S)
+        client.call_async(Trigger.Request())
+        return until(lambda: LINK.search(''.join(output.lines[before:]))).group(1)
+
+    def find(self, name):
+        return self.driver.find_element('id', name)
+
+    def shows(self, name):
+        return self.find(name).is_displayed()
+
+    def text(self, name):
+        return self.find(name).text
+
+    def tiles(self):
+        return self.driver.find_elements('css selector', TILES)
+
+    def open_tile(self, place):
+        self.tiles()[place].find_element('css selector', 'button').click()
+        until(lambda: self.shows('viewer'))
+
+    def close_viewer(self):
+        self.find('viewer-close').click()
+        until(lambda: not self.shows('viewer'))
+
+    def signed(self):
+        """The session of the browser, for calls beside it."""
+        cookies = [f'{item["name"]}={item["value"]}' for item in self.driver.get_cookies()]
+        return Signed(int(self.url.rpartition(':')[2]), '; '.join(cookies))
+
+    def check_in(self):
+        """As somebody without the owner's link."""
+        self.driver.delete_all_cookies()
+
+        def gone_on():
+            with suppress(exceptions.WebDriverException):
+                if not self.driver.current_url.startswith(self.url):
+                    self.driver.get(f'{self.url}/check-in')
+                if 'Demo key' in self.find('wallet-choice').text:
+                    self.find('check-in-button').click()
+            return self.driver.current_url == f'{self.url}/test-page'
+
+        self.driver.get(f'{self.url}/check-in')
+        until(gone_on)
+        until(lambda: self.shows('session'))
+        until(lambda: 'Connected' in self.text('log'))
+
+
+@pytest.fixture(scope='module')
+def camera(tmp_path_factory):
+    with ExitStack() as stack:
+        driver = stack.enter_context(browser(tmp_path_factory.mktemp('browser')))
+        yield Camera(tmp_path_factory.mktemp('camera'), driver, stack)
+
+
+def shortened(wallet):
+    """As the page writes it."""
+    return f'{wallet[:4]}…{wallet[-4:]}'
+
+
+def picture(camera, name):
+    if folder := os.environ.get('MMOMENT_TEST_PICTURES'):
+        camera.driver.save_screenshot(f'{folder}/{name}.png')
+
+
+def test_the_owner_sees_an_empty_card(camera):
+    camera.driver.get(camera.link)
+    until(lambda: camera.shows('media-empty'))
+    assert camera.tiles() == []
+    for button in ('take-photo', 'record'):
+        assert camera.shows(button)
+    assert not camera.shows('media-more')
+    assert not camera.shows('rec-badge')
+
+
+def test_a_photo_is_taken_and_shown(camera):
+    camera.find('photo-annotated').click()
+    camera.find('take-photo').click()
+    until(lambda: camera.text('media-message') == 'Photo kept')
+    (item,) = camera.capture.items
+    assert item.annotated
+    # Told by the answer and by an event, but it is one.
+    until(lambda: 'Photo kept' in camera.text('log'))
+    assert len(camera.tiles()) == 1
+    assert camera.text('media-count') == '1'
+    thumbnail = camera.tiles()[0].find_element('css selector', 'img')
+    until(lambda: thumbnail.get_property('naturalWidth') == 160)
+    camera.open_tile(0)
+    shown = camera.find('viewer-content').find_element('css selector', 'img')
+    until(lambda: shown.get_property('naturalWidth') == 320)
+    assert 'with overlay' in camera.text('viewer-facts')
+    picture(camera, 'photo')
+    camera.close_viewer()
+
+
+def test_a_clip_is_recorded_and_plays(camera):
+    camera.find('record').click()
+    until(lambda: camera.text('record') == 'Stop')
+    assert camera.shows('rec-badge')
+    first = camera.text('rec-badge')
+    until(lambda: camera.text('rec-badge') != first)
+    assert 'Recording' in camera.text('recordings')
+    picture(camera, 'recording')
+    camera.find('record').click()
+    until(lambda: camera.text('record') == 'Record')
+    until(lambda: camera.text('media-message') == 'Clip kept')
+    until(lambda: not camera.shows('rec-badge'))
+    assert len(camera.tiles()) == 2
+    place = next(n for n, tile in enumerate(camera.tiles()) if '▶ 0:04' in tile.text)
+    camera.open_tile(place)
+    video = camera.find('viewer-content').find_element('css selector', 'video')
+
+    def of(name):
+        return video.get_property(name)
+
+    until(lambda: of('readyState') >= 2)
+    until(lambda: of('currentTime') > 0.5)
+    assert camera.driver.execute_script('return arguments[0].error', video) is None
+    assert (of('videoWidth'), of('videoHeight')) == (320, 180)
+    assert abs(of('duration') - 4.0) < 0.2
+    assert of('controls')
+    picture(camera, 'clip')
+    # Forward and back, by parts of the file.
+    camera.driver.execute_script('arguments[0].currentTime = 3.5', video)
+    until(lambda: of('ended'))
+    camera.close_viewer()
+    assert camera.find('viewer-content').find_elements('css selector', 'video') == []
+
+
+def test_a_favourite_is_one_for_the_camera_too(camera):
+    camera.open_tile(0)
+    assert camera.find('viewer-favourite').get_attribute('aria-pressed') == 'false'
+    camera.find('viewer-favourite').click()
+    until(lambda: camera.find('viewer-favourite').get_attribute('aria-pressed') == 'true')
+    assert sum(item.favourite for item in camera.capture.items) == 1
+    camera.close_viewer()
+    assert 'favourite' in camera.tiles()[0].find_element('css selector', 'button').accessible_name
+    assert camera.tiles()[0].find_element('css selector', '.tile-star').is_displayed()
+
+
+def test_it_can_be_saved(camera, tmp_path):
+    camera.driver.execute_cdp_cmd(
+        'Page.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(tmp_path)}
+    )
+    photo = next(item for item in camera.capture.items if item.kind == MediaItem.PHOTO)
+    place = next(n for n, tile in enumerate(camera.tiles()) if '▶' not in tile.text)
+    camera.open_tile(place)
+    camera.find('viewer-save').click()
+    saved = tmp_path / photo.filename
+    until(lambda: saved.is_file() and saved.stat().st_size == photo.bytes)
+    camera.close_viewer()
+
+
+def test_two_clicks_delete_and_one_does_not(camera):
+    camera.open_tile(0)
+    camera.find('viewer-delete').click()
+    assert camera.text('viewer-delete') == 'Really delete?'
+    # What was nearly deleted was this one, and not the next that is opened.
+    camera.close_viewer()
+    camera.open_tile(1)
+    assert camera.text('viewer-delete') == 'Delete'
+    camera.find('viewer-delete').click()
+    assert len(camera.capture.items) == 2
+    camera.find('viewer-delete').click()
+    until(lambda: not camera.shows('viewer'))
+    until(lambda: len(camera.tiles()) == 1)
+    assert len(camera.capture.items) == 1
+    assert camera.text('media-count') == '1'
+
+
+def test_what_happens_elsewhere_appears_by_itself(camera):
+    item = camera.capture.keep(MediaItem.PHOTO, identity='a-wallet-of-somebody')
+    until(lambda: len(camera.tiles()) == 2)
+    assert shortened(item.identity) in camera.tiles()[0].text
+    camera.capture.tell(MediaEvent.DELETED, item, reason='retention')
+    until(lambda: len(camera.tiles()) == 1)
+    assert 'retention' in camera.text('log')
+    camera.capture.items.remove(item)
+    camera.capture.tell(
+        MediaEvent.FAILED, MediaItem(kind=MediaItem.CLIP), 'disk_full', 'There is no room left'
+    )
+    until(lambda: 'There is no room left' in camera.text('media-message'))
+
+
+def test_a_refusal_is_said(camera):
+    camera.capture.refusal = 'disk_full'
+    try:
+        for button in ('take-photo', 'record'):
+            camera.find(button).click()
+            until(lambda: camera.text('media-message') == 'Because of disk_full')
+            until(camera.find(button).is_enabled)
+    finally:
+        camera.capture.refusal = ''
+
+
+def test_more_on_demand(camera):
+    for _ in range(26):
+        camera.capture.keep(MediaItem.PHOTO)
+    until(lambda: camera.text('media-count') == '27')
+    camera.driver.refresh()
+    until(lambda: len(camera.tiles()) == 24)
+    assert camera.text('media-count') == '27'
+    picture(camera, 'grid')
+    camera.find('media-more').click()
+    until(lambda: len(camera.tiles()) == 27)
+    until(lambda: not camera.shows('media-more'))
+    names = [
+        tile.find_element('css selector', 'img').get_attribute('src').split('/')[-2]
+        for tile in camera.tiles()
+    ]
+    newest_first = sorted(
+        camera.capture.items, key=lambda item: item.started.sec + item.started.nanosec / 1e9
+    )
+    assert names == [item.filename for item in reversed(newest_first)]
+
+
+def test_somebody_else_sees_their_own_and_that_something_is_recorded(camera):
+    owner = camera.signed()
+    owners = camera.capture.items[-1]
+    _, began = owner.send('POST', '/api/record', {'action': 'start'})
+    camera.check_in()
+    until(lambda: camera.shows('media-empty'))
+    assert camera.tiles() == []
+    until(lambda: camera.text('rec-badge') == '● recording')
+    assert camera.text('record') == 'Record'
+    assert not camera.shows('recordings')
+    camera.find('take-photo').click()
+    until(lambda: len(camera.tiles()) == 1)
+    own = camera.signed()
+    wallet = own.get('/api/session')['wallet_address']
+    assert camera.capture.items[-1].identity == wallet
+    assert own.get('/api/photos')['total'] == 1
+    path = f'/api/photos/{owners.filename}'
+    for other in (path, f'{path}/thumbnail'):
+        assert own.send('GET', other, {})[0] == 404
+    assert own.send('DELETE', path, {})[0] == 404
+    stop = {'action': 'stop', 'id': began['id']}
+    assert own.send('POST', '/api/record', stop)[0] == 403
+    picture(camera, 'person')
+    # What the owner takes meanwhile is none of their business.
+    assert owner.send('POST', '/api/capture', {})[0] == 200
+    assert owner.send('POST', '/api/record', stop)[0] == 200
+    until(lambda: not camera.shows('rec-badge'))
+    assert len(camera.tiles()) == 1
+    assert camera.text('log').count('kept') == 1
+
+
+def test_the_owner_stops_what_somebody_else_records(camera):
+    camera.find('record').click()
+    until(lambda: camera.text('record') == 'Stop')
+    person = camera.signed()
+    (clip,) = camera.capture.running.values()
+    camera.driver.delete_all_cookies()
+    camera.driver.get(camera.new_link())
+    until(lambda: camera.shows('recordings'))
+    assert camera.text('record') == 'Record'
+    row = camera.find('recordings').find_element('css selector', 'li')
+    assert shortened(clip.identity) in row.text
+    picture(camera, 'recording-of-a-person')
+    row.find_element('css selector', 'button').click()
+    until(lambda: not camera.shows('recordings'))
+    assert clip.item.identity == person.get('/api/session')['wallet_address']
+    until(lambda: any(shortened(clip.identity) in tile.text for tile in camera.tiles()))
+
+
+def test_nothing_was_refused_by_the_policy_and_nothing_thrown(camera):
+    complaints = [entry['message'] for entry in camera.driver.get_log('browser')]
+    assert not [text for text in complaints if 'Content Security Policy' in text]
+    assert not [text for text in complaints if 'Uncaught' in text]
+    for process in camera.processes.values():
+        assert 'Traceback' not in ''.join(process.lines)
