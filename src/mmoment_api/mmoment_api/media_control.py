@@ -156,6 +156,7 @@ _STATUS = {
     **dict.fromkeys(('busy', 'too_old', 'cancelled'), 409),
     **dict.fromkeys(('bad_cursor', 'malformed'), 422),
     'disk_full': 507,
+    'internal': 500,
 }
 # Whoever asks has been let in a moment ago: the session has ended since.
 _SESSION_OVER = frozenset({'no_session', 'session_over', 'bad_token'})

@@ -41,6 +41,8 @@ SERVICES = {
     'change_media': ChangeMedia,
 }
 ACTION = 'record_clip'
+# What is said to have asked.
+TRIGGER = 'api'
 # Each may wait for session_node, and then for a disk.
 ASK_WAIT_S = 8.0
 PHOTO_WAIT_S = 10.0
@@ -99,14 +101,20 @@ class MediaCalls:
     async def capture_photo(self, asker: Asker, wish: PhotoWish) -> MediaRecord:
         """See `MediaControl`."""
         request = CapturePhoto.Request(
-            session_id=asker.session_id, annotated=wish.annotated, format=wish.format
+            session_id=asker.session_id,
+            annotated=wish.annotated,
+            format=wish.format,
+            trigger=TRIGGER,
         )
         return media_record((await self._ask('capture_photo', request, PHOTO_WAIT_S)).media)
 
     async def start_clip(self, asker: Asker, wish: ClipWish) -> str:
         """See `MediaControl`."""
         goal = RecordClip.Goal(
-            session_id=asker.session_id, duration_s=wish.duration_s, preroll_s=wish.preroll_s
+            session_id=asker.session_id,
+            duration_s=wish.duration_s,
+            preroll_s=wish.preroll_s,
+            trigger=TRIGGER,
         )
         if self._record is None:
             raise part_not_running(CAPTURE)

@@ -20,6 +20,8 @@ from mmoment_api.session_control import SessionRecord
         ('no_picture', 503, 'no_picture'),
         ('no_video', 503, 'no_video'),
         ('not_kept', 503, 'not_kept'),
+        ('not_ready', 503, 'not_ready'),
+        ('internal', 500, 'internal'),
         ('session_node_away', 503, 'session_node_away'),
         ('bad_cursor', 422, 'bad_cursor'),
         ('malformed', 422, 'malformed'),

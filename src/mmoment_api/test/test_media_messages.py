@@ -255,7 +255,7 @@ def test_a_photo(graph):
     record, asked = graph.call('capture_photo', ASKER, PhotoWish(True, 'webp'), media=photo_item())
     assert record == RECORD
     assert (asked.session_id, asked.annotated, asked.format) == ('s1', True, 'webp')
-    assert asked.monotonic_ns == 0
+    assert (asked.monotonic_ns, asked.trigger) == (0, 'api')
     _, asked = graph.call('capture_photo', CAMERA_OWNER, PhotoWish())
     assert (asked.session_id, asked.annotated, asked.format) == ('', False, '')
 
@@ -315,6 +315,7 @@ def test_a_clip_begins_and_goes_on(recorder):
     assert recorder.start('start_clip', ASKER, ClipWish(12.5, 3.0)) == 'a' * 32
     (goal,) = recorder.goals
     assert (goal.session_id, goal.duration_s, goal.preroll_s) == ('s1', 12.5, 3.0)
+    assert goal.trigger == 'api'
     # Nobody waits for it any more, and it is not ended by that.
     time.sleep(0.2)
     assert not recorder.cancelled.is_set()

@@ -7,10 +7,10 @@ from mmoment_api.media_names import is_filename, is_media_id
 @pytest.mark.parametrize(
     ('name', 'kind'),
     [
-        ('20261125T101500-0a1b2c.jpg', PHOTO),
+        ('20261125T101500Z-abcdefghijklmnopqrstuv2345.jpg', PHOTO),
         ('a.webp', PHOTO),
         ('A_b-9.jpeg', PHOTO),
-        ('20261125T101500-0a1b2c.mp4', CLIP),
+        ('20261125T101500Z-abcdefghijklmnopqrstuv2345.mp4', CLIP),
     ],
 )
 def test_names_of_files(name, kind):
