@@ -328,9 +328,9 @@ def test_every_record_is_signed_by_the_device(graph, ann):
     folder = Path(graph._data.name, 'cameras', graph.namespace)
     with SigningKey.load(folder / KEYS_NAME) as key:
         public = key.public
-    with Store(folder / STORE_NAME, SystemClock(), read_only=True) as store:
-        with store.reading() as query:
-            kept = media_records.page(query, 200)
+    path = folder / STORE_NAME
+    with Store(path, SystemClock(), read_only=True) as store, store.reading() as query:
+        kept = media_records.page(query, 200)
     assert item.media_id in [record.media_id for record in kept]
     for record in kept:
         assert media_signature.verify(record.record, record.signature, public)
