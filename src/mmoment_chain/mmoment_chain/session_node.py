@@ -55,6 +55,8 @@ NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVENTS_QOS = QoSProfile(depth=100)
 ACTIONS_QOS = QoSProfile(depth=10)
 TICK_S = 1.0
+# After telling who is there, of the time that it took.
+REST_SHARE = 4.0
 # Older: the camera is unplugged or hangs, and sees nobody.
 LIVE_PICTURE_S = 5.0
 # After it the whole store is written anew.
@@ -226,12 +228,22 @@ class SessionNode(ManagedNode[SessionParameters]):
                 time.sleep(TICK_S)
             if self._news.is_set() or not is_told:
                 self._news.clear()
-                is_told = not self._guard(self._publish)
+                is_told = self._tell_all()
             if time.monotonic() - ticked_s >= TICK_S:
                 ticked_s = time.monotonic()
                 self._store_problem = self._guard(self._book.tick)
                 self._guard(self._prune)
                 self._guard(self._parts.erasure.clean)
+
+    def _tell_all(self) -> bool:
+        """Publish, then rest for as long as it is in proportion; False: it could not be done.
+
+        With thousands of sessions a list takes longer to tell than a check-in, which must not wait.
+        """
+        began_s = time.monotonic()
+        is_told = not self._guard(self._publish)
+        time.sleep(min(TICK_S, REST_SHARE * (time.monotonic() - began_s)))
+        return is_told
 
     def _prune(self) -> None:
         """Once an hour, take the names of people out of what is old."""
