@@ -33,12 +33,7 @@ from mmoment_interfaces.msg import FaceArray, StageStatus
 from mmoment_interfaces.srv import AdmitFace, ForgetFace
 from mmoment_node.spare_domain import spare_domain
 
-# Two of five runs in a row got no further than "Forget me" during an enrolment, and the tests after it then
-# fail as well; why is not known yet. They run and are reported, but do not decide.
-pytestmark = [
-    pytest.mark.graph,
-    pytest.mark.xfail(strict=False, reason='"Forget me" now and then hangs during an enrolment'),
-]
+pytestmark = pytest.mark.graph
 
 webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
 exceptions = pytest.importorskip('selenium.common.exceptions')
@@ -121,6 +116,16 @@ WALLET = """
 OLDER_BROWSER = """
 SubtleCrypto.prototype.generateKey = async () => {
   throw new DOMException('Unrecognized name', 'NotSupportedError');
+};
+"""
+# The answers to what ends a session come later than everything else that tells of it.
+SLOW_ENDINGS = """
+const { fetch: quick } = window;
+window.fetch = async (path, options) => {
+  const answer = await quick(path, options);
+  const isEnding = ['/api/session/disconnect', '/api/person/forget'].includes(path);
+  if (isEnding) await new Promise((done) => { setTimeout(done, 1500); });
+  return answer;
 };
 """
 # What the console says of answers that are refused here on purpose, and of streams that ended.
@@ -564,6 +569,21 @@ def test_two_clicks_and_they_are_forgotten(camera):
     camera.driver.refresh()
     until(lambda: 'Demo key' in camera.find('wallet-choice').text)
     assert camera.text('check-in-message') == ''
+    camera.check_in()
+    until(lambda: 'no template' in camera.text('template-state'))
+
+
+@pytest.mark.parametrize('way', ['check-out-button', 'forget-me'])
+def test_who_leaves_arrives_though_the_page_hears_sooner_that_the_session_is_over(camera, way):
+    with camera.script(SLOW_ENDINGS):
+        camera.driver.refresh()
+        until(lambda: camera.shows('session'))
+        until(lambda: 'Connected' in camera.text('log'))
+        camera.find(way).click()
+        if way == 'forget-me':
+            camera.find(way).click()
+        until(lambda: camera.is_at('/check-in'))
+        assert bool(camera.text('check-in-message')) == (way == 'forget-me')
     camera.check_in()
     until(lambda: 'no template' in camera.text('template-state'))
 

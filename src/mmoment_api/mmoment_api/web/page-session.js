@@ -136,9 +136,12 @@ export function takeSession(event) {
   if (['renewed', 'rights_changed'].includes(event.change)) showSession().catch(() => {});
 }
 
-async function leave(farewell = '') {
-  // Without the owner's link, nothing on this page is left to be seen.
+// Has the camera end the session; what it says of that is told where the person is next.
+async function leave(ask) {
+  // Before it answers, it may be known from elsewhere that the session is over.
   const { link } = state.me;
+  const farewell = await ask();
+  // Without the owner's link, nothing on this page is left to be seen.
   if (link) await showSession();
   bidFarewell(farewell, { here: link });
   if (!link) location.assign('/check-in');
@@ -245,11 +248,16 @@ async function restore(file, signal) {
   await recogniseAgain(signal);
 }
 
+async function checkOut() {
+  await post('/api/session/disconnect', {});
+  return '';
+}
+
 async function forgetMe() {
   const wallet = state.me.session.wallet_address;
   const { message } = await post('/api/person/forget', { confirm_media: false });
   await forgetAll(wallet);
-  await leave(message);
+  return message;
 }
 
 /* --- start --------------------------------------------------------------------------------- */
@@ -263,10 +271,7 @@ export function startSession() {
     await showSession();
     say('Renewed', 'ok');
   }));
-  $('check-out-button').addEventListener('click', () => stopAndRun(async () => {
-    await post('/api/session/disconnect', {});
-    await leave();
-  }));
+  $('check-out-button').addEventListener('click', () => stopAndRun(() => leave(checkOut)));
   for (const input of document.querySelectorAll('[name="custody"]')) {
     input.addEventListener('change', showCustody);
   }
@@ -285,5 +290,5 @@ export function startSession() {
   $('backup-save').addEventListener('click', () => run(async () => {
     await saveBackupAgain(state.me.session.wallet_address);
   }));
-  askTwice($('forget-me'), () => stopAndRun(forgetMe));
+  askTwice($('forget-me'), () => stopAndRun(() => leave(forgetMe)));
 }
