@@ -20,6 +20,7 @@ from callers import Caller
 from fake_control import FakeControl
 from fake_pictures import FakePicture, FakeSources
 from fake_sessions import FakeSessionControl
+from people import ANN
 from served_app import UNLIMITED, Served
 
 
@@ -98,6 +99,12 @@ def caller(services):
 @pytest.fixture
 def owner(services):
     return Caller(services).signed_in()
+
+
+@pytest.fixture
+def ann(caller, session_control):
+    """Somebody whose session has all rights that people have."""
+    return caller.checked_in(session_control.open(ANN))
 
 
 @pytest.fixture
