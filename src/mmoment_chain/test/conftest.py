@@ -27,3 +27,21 @@ def store(tmp_path, clock):
 def book(store, clock):
     """The challenges of one camera, without limits on who asks."""
     return new_book(store, clock)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A session node among others."""
+    # Most tests here do without ROS.
+    from session_world import SessionWorld
+
+    world = SessionWorld(tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def anna():
+    from session_world import Wallet
+
+    return Wallet()
