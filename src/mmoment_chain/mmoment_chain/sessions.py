@@ -108,7 +108,7 @@ class SessionBook:
         wallet = answer.wallet
         if self.count() >= self._settings.at_most:
             # Whoever is over or away leaves before somebody is refused.
-            self.tick()
+            self._end_gone()
         token = new_token()
         ended: list[tuple[Change, Departure]] = []
         session_id = new_session_id()
@@ -304,18 +304,22 @@ class SessionBook:
         """Do what time brings; to be called every second or so. Raises StoreError."""
         self._settle_clock()
         now_s = self._now_s()
-        gone = list(self._live.of_wallets(set(self.presence.absent(self._settings.absent_s))))
         with self._lock:
             unkept = dict(self._ending)
-        for session_ids, reason in ((self._live.over(), EXPIRED), (gone, ABSENT)):
-            if session_ids:
-                self.end(session_ids, reason)
+        self._end_gone()
         for session_id, reason in unkept.items():
             self.end([session_id], reason)
         self._let_tokens_go()
         self.rights.follow()
         if now_s - self._noted_s >= NOTE_SEEN_S:
             self.note_seen()
+
+    def _end_gone(self) -> None:
+        absent = set(self.presence.absent(self._settings.absent_s))
+        gone = list(self._live.of_wallets(absent)) if absent else []
+        for session_ids, reason in ((self._live.over(), EXPIRED), (gone, ABSENT)):
+            if session_ids:
+                self.end(session_ids, reason)
 
     def note_seen(self) -> None:
         """Write down who was there last when; otherwise done now and then."""
