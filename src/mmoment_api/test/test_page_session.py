@@ -172,6 +172,8 @@ def test_who_leaves_arrives_though_the_page_hears_sooner_that_the_session_is_ove
         camera.find(way).click()
         if way == 'forget-me':
             camera.find(way).click()
+        # What the page made of it before it had an answer.
+        until(lambda: 'Signed out' in camera.text('banner'))
         until(lambda: camera.is_at('/check-in'))
         assert bool(camera.text('check-in-message')) == (way == 'forget-me')
     camera.check_in()

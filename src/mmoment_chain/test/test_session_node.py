@@ -6,6 +6,7 @@ from session_world import LATCHED, Wallet, status, wait_until
 
 from mmoment_chain import consent_records, consent_texts, event_log
 from mmoment_chain.rights import DEFAULT_RIGHTS, RIGHTS
+from mmoment_chain.session_node import rest_s
 from mmoment_interfaces.msg import PersonArray, SessionEvent
 from mmoment_interfaces.srv import (
     CheckIn,
@@ -220,3 +221,16 @@ def test_what_cannot_be_done_is_refused_by_its_code(world, kind, service, fields
     assert (answer.success, answer.error_code) == (False, code)
     assert answer.message
     assert node.fault is None
+
+
+def test_recording_a_consent_needs_the_right_to_be_enrolled(world, anna):
+    world.start(default_rights=['view'])
+    token = world.check_in(anna).token
+    version = consent_texts.VERSIONS[0]
+    answer = world.call(GiveConsent, 'give_consent', token=token, consent_version=version)
+    assert answer.error_code == 'missing_right'
+
+
+@pytest.mark.parametrize(('took_s', 'rests_s'), [(0.0, 0.0), (0.01, 0.04), (5.0, 1.0)])
+def test_a_long_list_is_followed_by_a_rest_in_proportion(took_s, rests_s):
+    assert rest_s(took_s) == rests_s

@@ -147,3 +147,36 @@ def test_who_loses_the_right_to_be_recognised_is_forgotten_by_face_node(world, a
     world.call(GrantRights, 'grant_rights', wallet=anna.address, revoke=True)
     wait_until(lambda: not faces.known, 'the wipe')
     assert world.call(GetSession, 'get_session', token=opened.token).success
+
+
+@pytest.mark.parametrize('wrapped', [b'', b'x' * 40])
+@pytest.mark.parametrize('has_another', [False, True])
+def test_who_checks_in_again_without_their_key_is_not_recognised_by_the_old_one(
+    world, anna, wrapped, has_another
+):
+    faces = world.start_faces()
+    node = world.start()
+    person = kept_person(world, anna)
+    before = world.check_in(anna, wrapped_key=person.wrapped(world, node))
+    assert before.session.face_known
+    if has_another:
+        # Who has another session beside asked for it there as well.
+        world.check_in(anna)
+    again = world.check_in(anna, wrapped_key=wrapped, replaces=before.token)
+    assert again.success
+    assert again.session.face_known is has_another
+    if has_another:
+        assert anna.address in faces.known
+    else:
+        wait_until(lambda: not faces.known, 'the wipe')
+        assert ('not recognised' in again.message) == bool(wrapped)
+
+
+def test_somebody_else_at_the_same_browser_takes_nothing_over(world, anna):
+    faces = world.start_faces()
+    node = world.start()
+    person = kept_person(world, anna)
+    before = world.check_in(anna, wrapped_key=person.wrapped(world, node))
+    assert world.check_in(Wallet(), replaces=before.token).success
+    wait_until(lambda: not faces.known, 'the wipe')
+    assert status(node, 'presence')['people'] == '1'

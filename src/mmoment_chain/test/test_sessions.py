@@ -127,5 +127,7 @@ def test_sessions_are_found_by_their_public_name(world):
     assert code(world.book.get, opened.session.id, 'admin') == 'missing_right'
     assert [one.wallet for one in world.book.live(ANNA)] == [ANNA]
     assert world.book.live(BEN) == []
-    world.book.end([opened.session.id], ASKED)
+    world.clock.advance(3601)
+    # Over, though nobody has looked yet.
     assert code(world.book.get, opened.session.id) == 'no_session'
+    assert world.reasons() == [(ANNA, 'expired')]

@@ -98,6 +98,60 @@ def test_a_full_camera_takes_who_replaces_a_session(world):
     assert world.reasons() == [(BEN, 'replaced')]
 
 
+def test_a_check_in_that_is_refused_replaces_nothing(world):
+    opened = [world.check_in(who) for who in (ANNA, BEN, CARA)]
+    answer = world.answer(ANNA)
+    world.book.check_in(answer, 'siws', '', opened[0].token)
+    assert code(world.book.check_in, answer, 'siws', '', opened[1].token) == 'used_nonce'
+    for each in opened[1:]:
+        world.book.session_of(each.token)
+    assert world.reasons() == [(ANNA, 'replaced')]
+
+
+def test_who_is_replaced_by_somebody_else_has_gone(world):
+    before = world.check_in(ANNA)
+    world.check_in(BEN, replaces=before.token)
+    assert [(each.wallet, each.is_last) for each in world.departures] == [(ANNA, True)]
+    assert len(world.book.presence) == 1
+
+
+def test_a_failed_check_in_beside_another_session_takes_nobody_away(world, monkeypatch):
+    token, kept = world.check_in(ANNA).token, world.store.transaction
+    answer = world.answer(ANNA)
+
+    @contextmanager
+    def full():
+        with kept() as tx:
+            yield tx
+            raise StoreFull('no room')
+
+    monkeypatch.setattr(world.store, 'transaction', full)
+    with pytest.raises(StoreFull):
+        world.book.check_in(answer, 'siws', '')
+    monkeypatch.setattr(world.store, 'transaction', kept)
+    world.book.session_of(token)
+    assert (world.book.count(), len(world.book.presence)) == (1, 1)
+    assert world.departures == []
+
+
+def test_who_comes_again_as_they_go_is_waited_for(world, monkeypatch):
+    first = world.check_in(ANNA)
+    answer = world.answer(ANNA)
+    kept = world.store.transaction
+
+    @contextmanager
+    def then_comes_again():
+        with kept() as tx:
+            yield tx
+        monkeypatch.setattr(world.store, 'transaction', kept)
+        world.book.check_in(answer, 'siws', '')
+
+    monkeypatch.setattr(world.store, 'transaction', then_comes_again)
+    world.book.end([first.session.id], ASKED)
+    assert world.departures[-1].is_last is False
+    assert world.book.presence.seen(ANNA)
+
+
 def test_who_is_sent_away_the_moment_they_have_checked_in_leaves_nothing_behind(world, monkeypatch):
     kept = world.store.transaction
 
