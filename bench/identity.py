@@ -140,11 +140,16 @@ def crowd(media: Path, quick: bool) -> Shown:
 
 def scenes_of(cast: Cast) -> list[Scene]:
     """All made-up scenes, so ordered that every so-manieth is a fair choice."""
+    kinds = [*scenes_in_view(cast), *scenes_out_of_view(cast)]
+    return [scene for row in zip_longest(*kinds) for scene in row if scene is not None]
+
+
+def scenes_in_view(cast: Cast) -> tuple[list[Scene], ...]:
+    """People who cover each other: as they pass, and as they turn back."""
     dark, blond = cast.actors[DARK][0], cast.actors[BLOND][0]
     obama, other_obama = cast.actors[OBAMA]
     biden = cast.actors[BIDEN][0]
     stranger, second, third = cast.strangers
-    board = cast.board
     crossings = [
         crossing(front, behind, walk_s, offset, sizes)
         for front, behind, walk_s, offset, sizes in (
@@ -168,6 +173,16 @@ def scenes_of(cast: Cast) -> list[Scene]:
             (other_obama, third, 1.0, 90),
         )
     ]
+    return crossings, meetings
+
+
+def scenes_out_of_view(cast: Cast) -> tuple[list[Scene], ...]:
+    """People who are not to be seen for a while: behind a board, a pillar, outside the picture."""
+    dark, blond = cast.actors[DARK][0], cast.actors[BLOND][0]
+    obama, other_obama = cast.actors[OBAMA]
+    biden = cast.actors[BIDEN][0]
+    stranger, second, _ = cast.strangers
+    board = cast.board
     hiding = [
         hidden(actor, board, passing_s)
         for actor, passing_s in ((obama, 1.2), (biden, 2.0), (dark, 2.8), (other_obama, 0.8))
@@ -198,8 +213,7 @@ def scenes_of(cast: Cast) -> list[Scene]:
             (obama, second, 6.0),
         )
     ]
-    kinds = [crossings, meetings, hiding, pillars, returns]
-    return [scene for row in zip_longest(*kinds) for scene in row if scene is not None]
+    return hiding, pillars, returns
 
 
 def figures(cast: Cast, clips: Scores, made_up: Scores) -> dict[str, float | int | str]:

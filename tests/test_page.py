@@ -2,13 +2,12 @@
 
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,27 +17,10 @@ import pytest
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from bench.api_process import LINK, Signed, started
+from tests.browser import CHROMIUM, DRIVER, open_browser, wait_for_page
 
 pytestmark = pytest.mark.graph
 
-webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
-exceptions = pytest.importorskip('selenium.common.exceptions')
-
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-DRIVER = shutil.which('chromedriver')
-# Nothing but our own pages is to be asked for, and nothing of an earlier run to be kept.
-FLAGS = (
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--window-size=1360,900',
-)
 NAMESPACE = f'test_page_{os.getpid()}'
 ARGUMENTS = ('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo', 'port:=0')
 PARTS = ('camera_node', 'face_node', 'gesture_node', 'overlay_node', 'session_node')
@@ -60,33 +42,7 @@ context.drawImage(picture, 0, 0, 64, 36);
 return Array.from(context.getImageData(0, 0, 64, 36).data).join();
 """
 
-
-def until(condition, timeout_s=WAIT_S):
-    """Wait for a condition; returns its value.
-
-    While a page loads, its address is there before its elements are.
-    """
-    deadline_s = time.monotonic() + timeout_s
-    while True:
-        with suppress(exceptions.NoSuchElementException, exceptions.StaleElementReferenceException):
-            if value := condition():
-                return value
-        assert time.monotonic() < deadline_s, 'it never came true'
-        time.sleep(0.05)
-
-
-@contextmanager
-def browser(profile):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f'--user-data-dir={profile}'):
-        options.add_argument(flag)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
+until = partial(wait_for_page, timeout_s=WAIT_S)
 
 
 class Camera:
@@ -220,7 +176,8 @@ def camera(tmp_path_factory):
         pytest.skip('the workspace is not built')
     supervisor = prefix / 'lib' / 'mmoment_bringup' / 'supervisor'
     command = [str(supervisor), *ARGUMENTS, f'namespace:={NAMESPACE}']
-    with started(command) as graph, browser(tmp_path_factory.mktemp('browser')) as driver:
+    profile = tmp_path_factory.mktemp('browser')
+    with started(command) as graph, open_browser(profile, window='1360,900') as driver:
         driver.set_script_timeout(10)
         yield Camera(driver, graph)
 

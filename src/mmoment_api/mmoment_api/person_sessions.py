@@ -46,6 +46,8 @@ GONE_REMEMBERED_S = 60.0
 GONE_AT_MOST = 4096
 OPENED_AT_MOST = 4096
 LOOKING_PERIOD_S = 20.0
+# What is dated shortly before a list may have been kept after somebody looked for it.
+LIST_SLACK_MS = 2000
 # What could be a token at all: 256 bits take 43 characters of base64, or 64 of hexadecimal.
 TOKEN = re.compile(r'[A-Za-z0-9_-]{43,128}', re.ASCII)
 Key = TypeVar('Key')
@@ -233,7 +235,7 @@ class PersonSessions:
             gone |= {
                 name
                 for name, record in known.items()
-                if name not in live and record.created_ms < stamp_ms
+                if name not in live and record.created_ms < stamp_ms - LIST_SLACK_MS
             }
             for name in gone:
                 self._end(name)

@@ -12,6 +12,7 @@ from rclpy.qos import QoSProfile
 
 from mmoment_api.encodings import encoded
 from mmoment_api.graph_state import Json
+from mmoment_api.person_sessions import GONE
 from mmoment_api.session_control import (
     SESSIONS,
     Challenge,
@@ -176,7 +177,10 @@ class SessionCalls:
     async def give_consent(self, token: str, consent_version: str) -> None:
         """See `SessionControl`."""
         request = GiveConsent.Request(token=token, consent_version=consent_version)
-        _check(await self._ask('give_consent', request))
+        answer = await self._ask('give_consent', request)
+        if answer.error_code in GONE:
+            raise token_refused(answer.error_code, answer.message)
+        _check(answer)
 
     async def keep_template(self, token: str, template: GivenTemplate, consent_version: str) -> str:
         """See `SessionControl`."""

@@ -1,25 +1,15 @@
-"""The bridge between two real nodes of one process."""
+"""What the bridge hears of a node becomes state and events."""
 
 import asyncio
 import contextlib
 import json
 import os
-import threading
 import time
 
-import numpy as np
 import pytest
-import rclpy
+from bridge_world import LATCHED, WAIT_S, TwoNodes, until
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from mmoment_api import bridge as bridge_module
-from mmoment_api.bridge import Bridge
-from mmoment_api.errors import ApiError
-from mmoment_api.events import EventHub
-from mmoment_api.graph_state import GraphState
-from mmoment_camera.frame_topic import FramePublisher
 from mmoment_interfaces.msg import (
     CameraStatus,
     ComponentState,
@@ -32,77 +22,15 @@ from mmoment_interfaces.msg import (
     HandArray,
     StageStatus,
 )
-from mmoment_interfaces.srv import ForgetFace, SetSource
 
 pytestmark = pytest.mark.graph
 
 NAMESPACE = f'test_bridge_{os.getpid()}'
-WAIT_S = 10.0
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def until(condition, again=lambda: None):
-    """Wait for a condition, doing something again and again meanwhile."""
-    deadline_s = time.monotonic() + WAIT_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline_s, 'it never came true'
-        again()
-        time.sleep(0.02)
-    return value
-
-
-class TwoNodes:
-    """The bridge's node and a node that plays all others, each in a thread of its own."""
-
-    def __init__(self):
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context)
-        self.own = self._node('api_node')
-        self.other = self._node('overlay_node')
-        for name in bridge_module.LAYER_PARAMETERS:
-            self.other.declare_parameter(name, True)
-        self.state, self.events = GraphState(time.monotonic), EventHub()
-        self.bridge = Bridge(self.own, self.state, self.events)
-        self.bridge.open()
-        self._ended = threading.Event()
-        self._threads = []
-        for node in (self.own, self.other):
-            executor = SingleThreadedExecutor(context=self.context)
-            executor.add_node(node)
-            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        self.bridge.resume()
-
-    def _node(self, name):
-        return rclpy.create_node(name, namespace=NAMESPACE, context=self.context)
-
-    def _spin(self, executor):
-        while not self._ended.is_set():
-            executor.spin_once(timeout_sec=0.1)
-
-    def close(self):
-        self.bridge.pause()
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        self.bridge.close()
-        for node in (self.own, self.other):
-            node.destroy_node()
-        self.context.try_shutdown()
-
-    def call(self, method, *arguments):
-        """Await a method of the bridge, as the event loop does."""
-
-        async def body():
-            return await getattr(self.bridge, method)(*arguments)
-
-        return asyncio.run(body())
 
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes()
+    nodes = TwoNodes(NAMESPACE)
     yield nodes
     nodes.close()
 
@@ -243,217 +171,3 @@ def test_an_enrolment_whose_part_is_gone_is_over_for_those_who_come_later(graph)
 
     asyncio.run(scenario())
     graph.other.destroy_publisher(status)
-
-
-def test_layers_are_set_in_the_other_node(graph):
-    until(graph.bridge._set_layers.service_is_ready)
-    assert graph.call('layers') == dict.fromkeys(bridge_module.LAYER_PARAMETERS, True)
-    graph.call('set_layers', {'show_faces': False})
-    assert graph.other.get_parameter('show_faces').value is False
-    assert graph.call('layers')['show_faces'] is False
-
-
-def test_a_refused_change_is_told(graph):
-    until(graph.bridge._set_layers.service_is_ready)
-    with pytest.raises(ApiError) as refusal:
-        graph.call('set_layers', {'no_such_parameter': True})
-    assert (refusal.value.status, refusal.value.code) == (409, 'refused')
-
-
-def test_a_service_that_is_not_there_is_named_at_once(graph):
-    began_s = time.monotonic()
-    with pytest.raises(ApiError) as refusal:
-        graph.call('set_source', 'demo')
-    assert refusal.value.details == {'part': 'camera_node'}
-    assert time.monotonic() - began_s < 1.0
-
-
-def test_a_part_that_is_heard_is_given_time_to_be_discovered(graph):
-    stage = graph.other.create_publisher(StageStatus, 'stage_status', 5)
-    until(
-        lambda: graph.state.is_heard('face_node'),
-        lambda: stage.publish(StageStatus(stage='face_node')),
-    )
-    made = []
-
-    def forget(request, response):
-        response.success, response.templates = True, 3
-        return response
-
-    late = threading.Timer(
-        0.5, lambda: made.append(graph.other.create_service(ForgetFace, 'forget_face', forget))
-    )
-    late.start()
-    assert graph.call('forget', 'somebody') == 3
-    graph.other.destroy_service(made[0])
-
-
-def test_a_service_that_does_not_answer_is_given_up(graph, monkeypatch):
-    monkeypatch.setattr(bridge_module, 'ANSWER_WAIT_S', 0.2)
-    release = threading.Event()
-
-    def never(request, response):
-        release.wait(WAIT_S)
-        return response
-
-    service = graph.other.create_service(SetSource, 'set_source', never)
-    until(graph.bridge._set_source.service_is_ready)
-    with pytest.raises(ApiError) as refusal:
-        graph.call('set_source', 'demo')
-    assert refusal.value.code == 'part_not_running'
-    assert 'no answer' in refusal.value.message
-    release.set()
-    graph.other.destroy_service(service)
-
-
-def test_a_request_that_nobody_waits_for_any_more_is_not_kept(graph):
-    release = threading.Event()
-
-    def late(request, response):
-        release.wait(WAIT_S)
-        return response
-
-    service = graph.other.create_service(SetSource, 'set_source', late)
-    until(graph.bridge._set_source.service_is_ready)
-
-    async def scenario():
-        task = asyncio.ensure_future(graph.bridge.set_source('demo'))
-        await asyncio.sleep(0.1)
-        assert graph.bridge._set_source._pending_requests
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert not graph.bridge._set_source._pending_requests
-
-    asyncio.run(scenario())
-    release.set()
-    graph.other.destroy_service(service)
-
-
-def test_the_undrawn_picture_is_the_public_one(graph):
-    # `frames` shows strangers even when they are to be blurred; nobody outside may see it.
-    raw = FramePublisher(graph.other, 'frames', channel='raw')
-    public = FramePublisher(graph.other, 'public/frames', channel='public')
-    source = graph.bridge.open_source(annotated=False)
-    until(lambda: public.subscriber_count == 1)
-    assert raw.subscriber_count == 0
-    source.close()
-    until(lambda: public.subscriber_count == 0)
-    for publisher in (raw, public):
-        publisher.close()
-
-
-def test_pictures_come_through_the_ring_and_only_while_asked_for(graph):
-    publisher = FramePublisher(graph.other, 'overlay/frames', channel='annotated')
-    assert publisher.subscriber_count == 0
-    source = graph.bridge.open_source(annotated=True)
-    until(lambda: publisher.subscriber_count == 1)
-    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    stamp = graph.other.get_clock().now().to_msg()
-    publisher.publish(image, stamp=stamp, frame_id='camera_optical_frame', monotonic_ns=77)
-    picture = until(lambda: source.newest(0.5))
-    assert (picture.monotonic_ns, picture.live) == (77, True)
-    assert np.array_equal(picture.image, image)
-    assert picture.intact()
-    source.close()
-    until(lambda: publisher.subscriber_count == 0)
-    publisher.close()
-
-
-class OtherOverlay:
-    """An overlay node of its own process, as far as others can tell; shows everybody at first."""
-
-    def __init__(self, graph):
-        self.node = rclpy.create_node(
-            'overlay_node', namespace=f'{NAMESPACE}_other', context=graph.context
-        )
-        self.node.declare_parameter('blur_strangers', False)
-        for name in bridge_module.LAYER_PARAMETERS[:-1]:
-            self.node.declare_parameter(name, True)
-        self.frames = FramePublisher(self.node, 'public/frames', channel='public')
-        self._executor = SingleThreadedExecutor(context=graph.context)
-        self._executor.add_node(self.node)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self):
-        while not self._ended.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
-
-    @property
-    def hides(self):
-        return self.node.get_parameter('blur_strangers').value
-
-    def show(self, value):
-        image = np.full((48, 64, 3), value, np.uint8)
-        stamp = self.node.get_clock().now().to_msg()
-        self.frames.publish(image, stamp=stamp, frame_id='camera', monotonic_ns=1)
-
-    def end(self):
-        self._ended.set()
-        self._thread.join()
-        self.frames.close()
-        self.node.destroy_node()
-
-
-@pytest.fixture
-def watched(graph):
-    """A bridge of another namespace whose switches are looked after, as the server does."""
-    own = rclpy.create_node('api_node', namespace=f'{NAMESPACE}_other', context=graph.context)
-    bridge = Bridge(own, GraphState(time.monotonic), EventHub())
-    bridge.open()
-    ended = threading.Event()
-    executor = SingleThreadedExecutor(context=graph.context)
-    executor.add_node(own)
-
-    def spin():
-        while not ended.is_set():
-            executor.spin_once(timeout_sec=0.05)
-
-    spinning = threading.Thread(target=spin, daemon=True)
-    spinning.start()
-    bridge.resume()
-    loop = asyncio.new_event_loop()
-    serving = threading.Thread(target=loop.run_forever, daemon=True)
-    serving.start()
-    keeping = asyncio.run_coroutine_threadsafe(bridge.keep_layers(), loop)
-    yield bridge, loop
-    keeping.cancel()
-    bridge.pause()
-    time.sleep(0.1)
-    loop.call_soon_threadsafe(loop.stop)
-    serving.join()
-    ended.set()
-    spinning.join()
-    bridge.close()
-    own.destroy_node()
-    loop.close()
-
-
-def test_strangers_stay_hidden_when_another_overlay_takes_over(graph, watched):
-    bridge, loop = watched
-    first = OtherOverlay(graph)
-    until(bridge._set_layers.service_is_ready)
-    asyncio.run_coroutine_threadsafe(bridge.set_layers({'blur_strangers': True}), loop).result(10)
-    assert first.hides
-    source = bridge.open_source(annotated=False)
-    until(lambda: first.frames.subscriber_count == 1)
-    assert until(lambda: source.newest(0.2), lambda: first.show(1)).image[0, 0, 0] == 1
-    assert bridge.layer_keeper.why_held_back == ''
-    # A kill leaves no time for a farewell.
-    first.end()
-    second = OtherOverlay(graph)
-    assert not second.hides
-    until(lambda: second.frames.subscriber_count == 1)
-
-    def shown():
-        hides_before = second.hides
-        second.show(2 if hides_before else 3)
-        return source.newest(0.2)
-
-    # Not one of those that were made while it showed everybody.
-    assert until(shown).image[0, 0, 0] == 2
-    assert second.hides
-    source.close()
-    second.end()

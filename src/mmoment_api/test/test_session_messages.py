@@ -285,6 +285,7 @@ def test_what_an_erasure_has_done_and_left(graph, done):
         ('revoke_sessions', ('s1', ''), 'no_session', 404, 'no_session'),
         ('grant_rights', (ANN, ['fly'], 0.0, False), 'unknown_right', 422, 'unknown_right'),
         ('give_consent', (TOKEN, ''), 'no_consent', 422, 'no_consent'),
+        ('give_consent', (TOKEN, ''), 'session_over', 401, 'not_signed_in'),
         ('keep_template', (TOKEN, GivenTemplate('', '', '', b''), ''), 'no_consent', 422, 'no_consent'),
         ('get_template', (ANN,), 'no_template', 404, 'no_template'),
         ('grant_rights', (ANN, ['view'], 1e9, False), 'bad_duration', 422, 'bad_duration'),

@@ -117,7 +117,7 @@ def test_who_has_a_live_view_counts_as_there(served, session_control, ann, path,
     assert connection.recv(64).startswith(b'HTTP/1.1 200')
 
     def told():
-        return any(question[-1] for question in session_control.asked_for('get_session'))
+        return session_control.asked_for('note_presence') == [('note_presence', 's1')]
 
     if is_there:
         served.until(told)

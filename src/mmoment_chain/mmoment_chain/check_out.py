@@ -9,7 +9,7 @@ hangs or is away at the moment, is its own business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -71,10 +71,18 @@ class Step(Protocol):
 class CheckOut:
     """Ends sessions. Safe to use from several threads."""
 
-    def __init__(self, store: Store, steps: Sequence[Step], tell: Callable[[Change], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        steps: Sequence[Step],
+        tell: Callable[[Change], None],
+        is_here: Callable[[str], bool] = lambda wallet: False,
+    ) -> None:
+        """is_here: whether somebody, by their wallet, has come again since their session ended."""
         self._store = store
         self._steps = tuple(steps)
         self._tell = tell
+        self._is_here = is_here
 
     def end(self, session_ids: Iterable[str], reason: str) -> int:
         """End those of these sessions that are open; returns how many.
@@ -104,9 +112,19 @@ class CheckOut:
     def finish(self, ended: Iterable[tuple[Change, Departure]]) -> None:
         """Take the steps, and tell."""
         for change, departure in ended:
-            for step in self._steps:
-                step.begin(departure)
+            if departure.is_last and self._is_here(departure.wallet):
+                departure = replace(departure, is_last=False)
+            self._begin(departure)
             self._tell(change)
+
+    def gone(self, wallet: str) -> None:
+        """Take the steps for somebody whose session could not be kept, if they have no other."""
+        if not self._is_here(wallet):
+            self._begin(Departure('', wallet, REPLACED, is_last=True))
+
+    def _begin(self, departure: Departure) -> None:
+        for step in self._steps:
+            step.begin(departure)
 
 
 def _end(tx: Transaction, session_id: str, reason: str) -> Change | None:

@@ -97,7 +97,7 @@ class Erasure:
                 staying = session_records.open_of_wallet(query, wallet)
             self._book.end([each.id for each in staying], FORGOTTEN)
             self._forget_face(wallet)
-        self._book.presence.leave(wallet)
+        self._book.left(wallet)
         return erased
 
     def _erase_if_away(self, wallet: str, with_media: bool) -> tuple[int, int] | None:

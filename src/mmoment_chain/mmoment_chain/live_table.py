@@ -57,6 +57,11 @@ class LiveTable:
         with self._lock:
             return self._live.get(session_id)
 
+    def used_s(self, session_id: str) -> float:
+        """When it was used for an action last; 0: it is not there."""
+        live = self.get(session_id)
+        return 0.0 if live is None else live.used_s
+
     def has_wallet(self, wallet: str) -> bool:
         """Whether there is a session of this wallet."""
         return bool(self.of_wallets({wallet}))

@@ -55,6 +55,9 @@ NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 EVENTS_QOS = QoSProfile(depth=100)
 ACTIONS_QOS = QoSProfile(depth=10)
 TICK_S = 1.0
+# After telling who is there, of the time that it took.
+REST_SHARE = 4.0
+LONGEST_REST_S = 1.0
 # Older: the camera is unplugged or hangs, and sees nobody.
 LIVE_PICTURE_S = 5.0
 # After it the whole store is written anew.
@@ -125,7 +128,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         """Answer and publish."""
         self._news = threading.Event()
         self._run, self._number = secrets.token_hex(8), 0
-        self._is_wanted = True
+        self._ending = threading.Event()
         self._is_picture_live = True  # unless the camera says otherwise
         self._sessions = self.create_publisher(SessionArray, 'sessions', LATCHED_QOS)
         self._people = self.create_publisher(PersonArray, 'people', LATCHED_QOS)
@@ -143,7 +146,8 @@ class SessionNode(ManagedNode[SessionParameters]):
 
     def stop(self) -> None:
         """Answer no more; sessions go on."""
-        self._is_wanted = False
+        if ending := self.__dict__.get('_ending'):
+            ending.set()
         if requests := self.__dict__.pop('_requests', None):
             requests.close()
         if worker := self.__dict__.pop('_worker', None):
@@ -218,20 +222,27 @@ class SessionNode(ManagedNode[SessionParameters]):
         """Do what time brings, and publish what has changed."""
         ticked_s = time.monotonic()
         is_told = not self._guard(self._publish)
-        while self._is_wanted:
+        while not self._ending.is_set():
             if is_told:
                 self._news.wait(max(0.0, ticked_s + TICK_S - time.monotonic()))
             else:
                 # Not at once: a store that cannot be read now can not a moment later either.
-                time.sleep(TICK_S)
+                self._ending.wait(TICK_S)
             if self._news.is_set() or not is_told:
                 self._news.clear()
-                is_told = not self._guard(self._publish)
+                is_told = self._publish_and_rest()
             if time.monotonic() - ticked_s >= TICK_S:
                 ticked_s = time.monotonic()
                 self._store_problem = self._guard(self._book.tick)
                 self._guard(self._prune)
                 self._guard(self._parts.erasure.clean)
+
+    def _publish_and_rest(self) -> bool:
+        """Publish, then leave the processor to others; False: it could not be done."""
+        began_s = time.monotonic()
+        is_told = not self._guard(self._publish)
+        self._ending.wait(rest_s(time.monotonic() - began_s))
+        return is_told
 
     def _prune(self) -> None:
         """Once an hour, take the names of people out of what is old."""
@@ -252,8 +263,9 @@ class SessionNode(ManagedNode[SessionParameters]):
 
     def _publish(self) -> None:
         """Publish who is there. Lists are told apart by number: the clock may be set back."""
-        sessions = self._book.live()
+        # Before looking: whoever checks in meanwhile must not seem to have gone by then.
         header = self._header()
+        sessions = self._book.live()
         self._people.publish(people_message(header, sessions))
         self._number += 1
         self._sessions.publish(
@@ -295,6 +307,15 @@ class SessionNode(ManagedNode[SessionParameters]):
 
     def _header(self) -> Header:
         return Header(stamp=self.get_clock().now().to_msg())
+
+
+def rest_s(took_s: float) -> float:
+    """How long to rest after a list of sessions that took so long to tell, both in seconds.
+
+    With thousands of sessions that is longer than a check-in takes, and check-ins must not wait for
+    it. News are old by LONGEST_REST_S at most.
+    """
+    return min(LONGEST_REST_S, REST_SHARE * took_s)
 
 
 def _words(change: Change) -> str:

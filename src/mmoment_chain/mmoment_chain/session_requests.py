@@ -182,8 +182,10 @@ class SessionRequests:
         try:
             record = parts.keeping.for_recognition(session, wrapped_key, now_ms)
         except Refused as refusal:
+            self._forget_replaced(opened)
             return refusal.text
         if record is None:
+            self._forget_replaced(opened)
             return ''
         left_s = good_for_s(wrapped_key, now_ms)
         name = session.display_name or ''
@@ -193,6 +195,12 @@ class SessionRequests:
             parts.admissions.forget(wallet)
         self._wait_for_faces(lambda: parts.admissions.is_settled(wallet))
         return parts.admissions.refusal(wallet)
+
+    def _forget_replaced(self, opened: CheckedIn) -> None:
+        """Who was recognised in a session that this one replaced asked for it in that one only."""
+        if opened.took_over:
+            self._parts.admissions.forget(opened.session.wallet or '')
+            self._faces.wake()
 
     def _check_out(self, request: CheckOut.Request, answer: CheckOut.Response) -> None:
         book = self._parts.book

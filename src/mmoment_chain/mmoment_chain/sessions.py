@@ -53,6 +53,7 @@ class CheckedIn:
 
     session: Session
     token: str = field(repr=False)
+    took_over: bool = False  # it ended the last other session of its person
 
 
 class SessionBook:
@@ -85,7 +86,7 @@ class SessionBook:
         self._watch = watch
         self._tell = tell
         self._redated = redated
-        self._out = CheckOut(store, (self, *steps), tell)
+        self._out = CheckOut(store, (self, *steps), tell, self.is_here)
         self._live = LiveTable(clock)
         self._ending: dict[str, str] = {}  # what could not be kept: to be tried again
         self._noted_s = clock.elapsed_s()
@@ -108,10 +109,10 @@ class SessionBook:
         wallet = answer.wallet
         if self.count() >= self._settings.at_most:
             # Whoever is over or away leaves before somebody is refused.
-            self.tick()
+            self._end_gone()
         token = new_token()
         ended: list[tuple[Change, Departure]] = []
-        session_id = new_session_id()
+        session_id, is_added = new_session_id(), False
         try:
             with self._store.transaction() as tx:
                 self._challenges.spend(tx, answer)
@@ -123,18 +124,21 @@ class SessionBook:
                 event = event_log.append(tx, LOG_CHECKED_IN, wallet, data, personal)
                 # Together: whoever is told that nothing was kept must not have a session.
                 ended = self._out.end_within(tx, leaving, REPLACED)
+                is_alone = len(session_records.open_of_wallet(tx, wallet)) == 1
                 # Before it is kept: from then on, somebody else may end it.
-                self._live.add(session_id, wallet, self._settings.session_s, has_previous=False)
+                is_added = True
                 self.presence.arrive(wallet)
+                self._live.add(session_id, wallet, self._settings.session_s, has_previous=False)
         except BaseException:
-            self._live.drop([session_id])
-            if not self._live.has_wallet(wallet):
-                self.presence.leave(wallet)
+            if is_added:
+                self._live.drop([session_id])
+                self._out.gone(wallet)
             raise
         self._live.drop(leaving)
         self._out.finish(ended)
         self._tell(Change(ChangeKind.CHECKED_IN, event.sequence, session.id, wallet))
-        return CheckedIn(session, token)
+        took_over = is_alone and any(left.wallet == wallet for _, left in ended)
+        return CheckedIn(session, token, took_over)
 
     def _leaving(self, tx: Transaction, wallet: str, replaces: str) -> list[str]:
         """Sessions that the new one replaces, if there is room for it."""
@@ -145,7 +149,7 @@ class SessionBook:
         own = [session.id for session in session_records.open_of_wallet(tx, wallet)]
         own = [session_id for session_id in own if session_id not in leaving]
         # What is over goes first.
-        own.sort(key=lambda key: live.used_s if (live := self._live.get(key)) else 0.0)
+        own.sort(key=self._live.used_s)
         leaving += own[: max(0, len(own) + 1 - self._settings.per_wallet)]
         staying = session_records.count_open(tx) - len(leaving)
         is_full = staying >= self._settings.at_most
@@ -198,17 +202,17 @@ class SessionBook:
             if session is None or session.wallet is None or not session.is_open:
                 raise Refused('no_session')
             session = self._as_of_now(session, self.rights.of(query, session.wallet))
-        self._live_of(session_id)
+        self._live_of(session_id, 'no_session')
         self._use(session, right, is_action, by_newest=False)
         return session
 
-    def _live_of(self, session_id: str) -> Live:
+    def _live_of(self, session_id: str, refusal: str = 'session_over') -> Live:
         live = self._live.get(session_id)
         if live is None:
-            raise Refused('session_over')
+            raise Refused(refusal)
         if live.ends_s <= self._now_s():
             self.end([session_id], EXPIRED)
-            raise Refused('session_over')
+            raise Refused(refusal)
         return live
 
     def _use(self, session: Session, right: str, is_action: bool, *, by_newest: bool) -> None:
@@ -298,24 +302,38 @@ class SessionBook:
     def begin(self, departure: Departure) -> None:
         """A step of the check-out: nobody waits for who has gone."""
         if departure.is_last:
-            self.presence.leave(departure.wallet)
+            self.left(departure.wallet)
+
+    def left(self, wallet: str) -> None:
+        """Wait for somebody no longer, unless they have come again meanwhile."""
+        self.presence.leave(wallet)
+        if self.is_here(wallet):
+            self.presence.arrive(wallet)
+
+    def is_here(self, wallet: str) -> bool:
+        """Whether somebody has a session, or is about to."""
+        return self._live.has_wallet(wallet)
 
     def tick(self) -> None:
         """Do what time brings; to be called every second or so. Raises StoreError."""
         self._settle_clock()
         now_s = self._now_s()
-        gone = list(self._live.of_wallets(set(self.presence.absent(self._settings.absent_s))))
         with self._lock:
             unkept = dict(self._ending)
-        for session_ids, reason in ((self._live.over(), EXPIRED), (gone, ABSENT)):
-            if session_ids:
-                self.end(session_ids, reason)
+        self._end_gone()
         for session_id, reason in unkept.items():
             self.end([session_id], reason)
         self._let_tokens_go()
         self.rights.follow()
         if now_s - self._noted_s >= NOTE_SEEN_S:
             self.note_seen()
+
+    def _end_gone(self) -> None:
+        absent = set(self.presence.absent(self._settings.absent_s))
+        gone = list(self._live.of_wallets(absent)) if absent else []
+        for session_ids, reason in ((self._live.over(), EXPIRED), (gone, ABSENT)):
+            if session_ids:
+                self.end(session_ids, reason)
 
     def note_seen(self) -> None:
         """Write down who was there last when; otherwise done now and then."""

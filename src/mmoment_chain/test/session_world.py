@@ -12,6 +12,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from solders.keypair import Keypair
 from solders.transaction import Transaction, VersionedTransaction
 
+from mmoment_chain import event_log
 from mmoment_chain.session_node import SessionNode
 from mmoment_interfaces.msg import Face, FaceArray, SessionArray, SessionEvent
 from mmoment_interfaces.srv import AdmitFace, CheckIn, CreateChallenge, ForgetFace
@@ -42,6 +43,15 @@ class Wallet:
     def sign_transaction(self, unsigned):
         message = Transaction.from_bytes(base64.b64decode(unsigned)).message
         return base64.b64encode(bytes(VersionedTransaction(message, [self.keypair]))).decode()
+
+
+class NodeOnFakeClock(SessionNode):
+    """Its clock stands still until a test moves it."""
+
+    fake = None
+
+    def clock(self):
+        return NodeOnFakeClock.fake
 
 
 class FaceNodeDouble:
@@ -173,3 +183,13 @@ class SessionWorld:
         self._thread.join(10)
         self.tester.destroy_node()
         rclpy.shutdown(context=self.context)
+
+
+def status(node, concern):
+    (found,) = [one for one in node.diagnose() if one.name.endswith(f': {concern}')]
+    return {pair.key: pair.value for pair in found.values} | {'message': found.message}
+
+
+def events_of(node, wallet):
+    with node._store.reading() as query:
+        return [one.kind for one in event_log.of_subject(query, wallet.address)]

@@ -7,9 +7,8 @@ import pytest
 import small_order
 from fake_clock import FakeClock
 from rclpy.logging import LoggingSeverity
-from session_world import SessionWorld, Wallet
+from session_world import NodeOnFakeClock, SessionWorld, Wallet
 
-from mmoment_chain.session_node import SessionNode
 from mmoment_chain.wallet import wallet_text
 from mmoment_interfaces.srv import (
     CheckIn,
@@ -28,15 +27,6 @@ HOUR_MS = 3_600_000
 MANY = {'source_burst': 10_000, 'wallet_burst': 10_000, 'answer_burst': 10_000}
 
 
-class NodeOnFakeClock(SessionNode):
-    """Its clock stands still until a test moves it."""
-
-    fake = None
-
-    def clock(self):
-        return NodeOnFakeClock.fake
-
-
 @pytest.fixture
 def clock():
     NodeOnFakeClock.fake = FakeClock()
@@ -53,11 +43,6 @@ def world(tmp_path, clock):
 @pytest.fixture
 def node(world):
     return world.start(NodeOnFakeClock, **MANY)
-
-
-@pytest.fixture
-def anna():
-    return Wallet()
 
 
 def answered(world, wallet, text, signer=None, signature=None):

@@ -1,6 +1,6 @@
 // Checking in with a wallet: on the page for it, and in the card of the main page.
 
-import { $, call, post, setText, unlessStopped } from './page-common.js';
+import { $, call, post, setText, state, unlessStopped } from './page-common.js';
 import { demoWallet } from './demo-wallet.js';
 import { get, put } from './device-store.js';
 import { fetchTemplate, keyForVisit, keyOf, knownTemplate } from './page-vault.js';
@@ -80,8 +80,13 @@ async function signedWish(wallet, account, { name = '', byTransaction = false, s
 
 // The token of the session stays in a cookie that no script reads; the session that the cookie had
 // before ends with it.
-function open(wish) {
-  return post('/api/session/connect', wish);
+async function open(wish) {
+  state.isOpening = true;
+  try {
+    return await post('/api/session/connect', wish);
+  } finally {
+    state.isOpening = false;
+  }
 }
 
 // Whoever declines to sign stays checked in as they are.
@@ -97,7 +102,7 @@ export async function checkIn(wallet, account, options) {
   const now = await fetchTemplate(account.address).catch(() => null);
   if (!now || isSame(before, now) || !(await keyOf(account.address))) return session;
   const wish = await signedWish(wallet, account, options).catch(() => null);
-  return wish ? open(wish) : session;
+  return wish ? open(wish).catch(() => session) : session;
 }
 
 function isSame(before, now) {

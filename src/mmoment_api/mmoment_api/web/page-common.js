@@ -27,6 +27,7 @@ export const state = {
   pictureArrived: false,
   mediaKnown: false,
   me: null,
+  isOpening: false,
 };
 
 export const $ = (id) => document.getElementById(id);
@@ -153,6 +154,8 @@ export function banner(text) {
 }
 
 export function signedOut() {
+  // The next session is on its way, and its cookie with it.
+  if (state.isOpening) return;
   state.me = null;
   // The page for checking in shows no session.
   if (!$('session')) return;

@@ -16,6 +16,7 @@ import { isSupported, toBase64 } from './vault.js';
 const MINUTE_MS = 60_000;
 // How long who leaves waits for what they have stopped.
 const PATIENCE_MS = 3000;
+const NOT_FORGOTTEN = 'Your session was over before the camera could forget you: check in and ask again';
 const TAKE_TURNS = ['session-renew', 'consent-enrol', 'key-restore', 'backup-file', 'backup-save'];
 const STOP_THE_OTHERS = ['check-out-button', 'forget-me'];
 
@@ -44,11 +45,12 @@ function showBusy() {
   focused = null;
 }
 
-// Does what a person asked for, with a signal that tells it to stop; what went wrong is said.
-async function run(work) {
-  if (current) return;
+// Does what a person asked for, with a signal that tells it to stop, and who is checked in: that may
+// be over before it is done. What went wrong is said.
+async function run(work, me = state.me) {
+  if (current || !me?.session) return;
   const mine = new AbortController();
-  current = { stop: mine, ended: attempt(work, mine.signal) };
+  current = { stop: mine, ended: attempt(work, mine.signal, me) };
   showBusy();
   await current.ended;
   if (current?.stop !== mine) return;
@@ -56,10 +58,10 @@ async function run(work) {
   showBusy();
 }
 
-async function attempt(work, signal) {
+async function attempt(work, signal, me) {
   say('');
   try {
-    await work(signal);
+    await work(signal, me);
   } catch (error) {
     if (!signal.aborted) say(error.message);
   }
@@ -68,6 +70,7 @@ async function attempt(work, signal) {
 // Whoever leaves does not wait for what else they asked for.
 async function stopAndRun(work) {
   if (isLeaving) return;
+  const { me } = state;
   isLeaving = true;
   showBusy();
   if (current) {
@@ -76,7 +79,7 @@ async function stopAndRun(work) {
     await Promise.race([current.ended, new Promise((done) => { setTimeout(done, PATIENCE_MS); })]);
     current = null;
   }
-  await run(work);
+  await run(work, me);
   isLeaving = false;
   showBusy();
 }
@@ -136,9 +139,11 @@ export function takeSession(event) {
   if (['renewed', 'rights_changed'].includes(event.change)) showSession().catch(() => {});
 }
 
-async function leave(farewell = '') {
+// Has the camera end the session; what it says of that is told where the person is next. Before it
+// answers, it may be known from elsewhere that the session is over.
+async function leave(ask, { link, session }) {
+  const farewell = await ask(session);
   // Without the owner's link, nothing on this page is left to be seen.
-  const { link } = state.me;
   if (link) await showSession();
   bidFarewell(farewell, { here: link });
   if (!link) location.assign('/check-in');
@@ -193,8 +198,8 @@ async function keyFor(wallet, custody, signal) {
 }
 
 // The version that was shown and ticked is what is recorded, whatever is chosen meanwhile.
-async function enrol(signal) {
-  const wallet = state.me.session.wallet_address;
+async function enrol(signal, { session }) {
+  const { wallet_address: wallet } = session;
   const version = $('consent-version').textContent;
   const chosen = custodyNow();
   const custody = (await showOwnCustody(wallet)) ?? chosen;
@@ -214,14 +219,13 @@ async function enrol(signal) {
   signal.throwIfAborted();
   await keep(wallet, enrolled, custody, version);
   signal.throwIfAborted();
-  learntIn = state.me.session.id;
+  learntIn = session.id;
   await showSession();
   say('Your face is known, and the sealed template is kept', 'ok');
 }
 
 // With the key and the template in this browser, a check-in hands the camera what it needs.
-async function recogniseAgain(signal) {
-  const { wallet_address: wallet, display_name: name } = state.me.session;
+async function recogniseAgain(signal, { wallet_address: wallet, display_name: name }) {
   const signer = await unlessStopped(walletOf(wallet), signal);
   if (!signer) throw new Error('Check out, and in again, to be recognised');
   await fetchTemplate(wallet);
@@ -236,20 +240,30 @@ async function recogniseAgain(signal) {
   location.reload();
 }
 
-async function restore(file, signal) {
+async function restore(file, signal, session) {
   const wallet = await restoreKey(await file.text(), $('passphrase').value);
   $('passphrase').value = '';
-  if (wallet !== state.me.session.wallet_address) {
+  if (wallet !== session.wallet_address) {
     throw new Error(`The backup is of ${shortName(wallet)}: check in with that wallet to use it`);
   }
-  await recogniseAgain(signal);
+  await recogniseAgain(signal, session);
 }
 
-async function forgetMe() {
-  const wallet = state.me.session.wallet_address;
-  const { message } = await post('/api/person/forget', { confirm_media: false });
-  await forgetAll(wallet);
-  await leave(message);
+async function checkOut() {
+  // Whose session is over already has left.
+  await post('/api/session/disconnect', {}).catch((error) => { if (!error.isSignedOut) throw error; });
+  return '';
+}
+
+async function forgetMe({ wallet_address: wallet }) {
+  try {
+    const { message } = await post('/api/person/forget', { confirm_media: false });
+    await forgetAll(wallet);
+    return message;
+  } catch (error) {
+    if (error.isSignedOut) return NOT_FORGOTTEN;
+    throw error;
+  }
 }
 
 /* --- start --------------------------------------------------------------------------------- */
@@ -263,10 +277,7 @@ export function startSession() {
     await showSession();
     say('Renewed', 'ok');
   }));
-  $('check-out-button').addEventListener('click', () => stopAndRun(async () => {
-    await post('/api/session/disconnect', {});
-    await leave();
-  }));
+  $('check-out-button').addEventListener('click', () => stopAndRun((_, me) => leave(checkOut, me)));
   for (const input of document.querySelectorAll('[name="custody"]')) {
     input.addEventListener('change', showCustody);
   }
@@ -274,16 +285,16 @@ export function startSession() {
     event.preventDefault();
     run(enrol);
   });
-  $('key-restore').addEventListener('click', () => run(async (signal) => {
-    await keyFor(state.me.session.wallet_address, 'user', signal);
-    await recogniseAgain(signal);
+  $('key-restore').addEventListener('click', () => run(async (signal, { session }) => {
+    await keyFor(session.wallet_address, 'user', signal);
+    await recogniseAgain(signal, session);
   }));
-  $('backup-file').addEventListener('change', ({ target }) => run(async (signal) => {
-    if (target.files.length) await restore(target.files[0], signal);
+  $('backup-file').addEventListener('change', ({ target }) => run(async (signal, { session }) => {
+    if (target.files.length) await restore(target.files[0], signal, session);
     target.value = '';
   }));
-  $('backup-save').addEventListener('click', () => run(async () => {
-    await saveBackupAgain(state.me.session.wallet_address);
+  $('backup-save').addEventListener('click', () => run(async (_, { session }) => {
+    await saveBackupAgain(session.wallet_address);
   }));
-  askTwice($('forget-me'), () => stopAndRun(forgetMe));
+  askTwice($('forget-me'), () => stopAndRun((_, me) => leave(forgetMe, me)));
 }
