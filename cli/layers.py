@@ -25,6 +25,7 @@ EDGE_MODULES = (
     'src/mmoment_stream/mmoment_stream/capture_people.py',
     # Calls the services of another node.
     'src/mmoment_chain/mmoment_chain/face_client.py',
+    'src/mmoment_chain/mmoment_chain/media_client.py',
     'src/mmoment_stream/mmoment_stream/session_client.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',

@@ -19,6 +19,7 @@ from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FACES_TOPIC, FaceClient
+from mmoment_chain.media_client import MediaClient
 from mmoment_chain.retention import prune_people
 from mmoment_chain.rights import RECOGNIZE
 from mmoment_chain.secret_bytes import harden_process, lock_problem
@@ -100,7 +101,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             settings,
             clock,
             watch,
-            # The part that keeps photos and clips adds its own when there is one.
+            # capture_node hears of each end by itself, and ends what is being recorded.
             steps=[admissions],
             tell=self._tell,
             redated=self._wake,
@@ -141,7 +142,8 @@ class SessionNode(ManagedNode[SessionParameters]):
             ),
         ]
         self._faces = FaceClient(self, self._admissions, self._parts.keeping, self._news.set)
-        self._requests = SessionRequests(self, self._parts, self._faces)
+        self._media = MediaClient(self)
+        self._requests = SessionRequests(self, self._parts, self._faces, self._media)
         self._worker = self.spawn(self._work, 'sessions')
 
     def stop(self) -> None:
@@ -153,8 +155,9 @@ class SessionNode(ManagedNode[SessionParameters]):
         if worker := self.__dict__.pop('_worker', None):
             self._news.set()
             worker.join()
-        if faces := self.__dict__.pop('_faces', None):
-            faces.close()
+        for name in ('_faces', '_media'):
+            if client := self.__dict__.pop(name, None):
+                client.close()
         for subscription in self.__dict__.pop('_subscriptions_made', ()):
             self.destroy_subscription(subscription)
         for name in ('_sessions', '_people', '_events'):

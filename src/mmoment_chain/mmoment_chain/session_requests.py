@@ -24,6 +24,7 @@ from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import Refused, StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FaceClient
+from mmoment_chain.media_client import MediaClient
 from mmoment_chain.rights import ENROLL, in_order
 from mmoment_chain.secret_bytes import wipe
 from mmoment_chain.session_messages import session_message, time_message
@@ -59,6 +60,8 @@ WAITING_AT_MOST = 2
 # base64 of the largest transaction, and far more than any name that is kept.
 LONGEST_TRANSACTION = 1644
 STILL_ASKED = 'The part that knows faces has not answered yet; it is asked again.'
+MEDIA_GONE = 'Photos and clips are deleted.'
+MEDIA_LATER = 'The files of photos and clips are deleted as soon as the part that keeps them runs.'
 NOT_KEPT = 'not_kept'
 NOT_KEPT_TEXT = 'The camera could not keep this, so it was not done: its log says why'
 INTERNAL = 'internal'
@@ -82,10 +85,13 @@ class Parts:
 class SessionRequests:
     """Answers until `close`."""
 
-    def __init__(self, node: ManagedNode[Any], parts: Parts, faces: FaceClient) -> None:
+    def __init__(
+        self, node: ManagedNode[Any], parts: Parts, faces: FaceClient, media: MediaClient
+    ) -> None:
         self._node = node
         self._parts = parts
         self._faces = faces
+        self._media = media
         self._waiting = threading.BoundedSemaphore(WAITING_AT_MOST)
         self._desk = RequestDesk(node)
         for kind, name, answer in (
@@ -296,7 +302,7 @@ class SessionRequests:
     def _forget(self, request: ForgetPerson.Request, answer: ForgetPerson.Response) -> None:
         parts = self._parts
         wallet = self._signer_of(request) or self._wallet_of(request)
-        erased = parts.erasure.forget(wallet)
+        erased = parts.erasure.forget(wallet, with_media=request.confirm_media)
         answer.erased, answer.traces_cleaned = erased.records, erased.is_scrubbed
         answer.face_forgotten = self._wait_until_gone(wallet)
         if answer.face_forgotten and not answer.traces_cleaned:
@@ -308,8 +314,8 @@ class SessionRequests:
         if not answer.traces_cleaned:
             told.append('Traces in the file of the store are cleaned as soon as nobody reads it.')
         if request.confirm_media:
-            # `media_erased` stays false: the part that keeps photos and clips sets it when there is one.
-            told.append('No part of this camera that keeps photos and clips was asked: none runs.')
+            answer.media_erased = self._media.erase(wallet)
+            told.append(MEDIA_GONE if answer.media_erased else MEDIA_LATER)
         answer.message = ' '.join(told)
 
     def _cleaned(self) -> bool:

@@ -4,10 +4,19 @@ import contextlib
 import sqlite3
 
 import pytest
+from media_world import put
 from sealed_people import check_in_known
 from session_world import Wallet, events_of, wait_until
 
-from mmoment_interfaces.srv import CheckIn, ForgetPerson, ForgetTemplate, GetSession, GetTemplate
+from mmoment_chain import media_records
+from mmoment_interfaces.srv import (
+    CheckIn,
+    EraseMedia,
+    ForgetPerson,
+    ForgetTemplate,
+    GetSession,
+    GetTemplate,
+)
 
 pytestmark = pytest.mark.graph
 
@@ -59,7 +68,7 @@ def test_an_erasure_says_what_is_left_to_do(world, anna):
     done = world.call(ForgetPerson, 'forget_person', wallet=anna.address, confirm_media=True)
     assert (done.success, done.face_forgotten, done.traces_cleaned) == (True, True, True)
     assert not done.media_erased
-    assert 'photos and clips' in done.message
+    assert 'as soon as the part that keeps them runs' in done.message
     check_in_known(world, node, anna)
     faces.hang()
     with contextlib.closing(sqlite3.connect(node._home.store, isolation_level=None)) as reader:
@@ -71,6 +80,33 @@ def test_an_erasure_says_what_is_left_to_do(world, anna):
     assert 'cleaned as soon as' in left.message
     faces.go_on()
     wait_until(lambda: not faces.known, 'the face to be forgotten')
+
+
+@pytest.mark.parametrize('is_done', [True, False])
+def test_photos_and_clips_go_too_if_that_is_confirmed(world, anna, is_done):
+    asked = []
+
+    def erase(request, answer):
+        asked.append(request.identity)
+        answer.success = is_done
+        return answer
+
+    world.tester.create_service(EraseMedia, 'erase_media', erase)
+    node = world.start()
+    world.check_in(anna)
+    with node._store.transaction() as tx:
+        put(tx, wallet=anna.address)
+    wait_until(node._media._client.service_is_ready, 'the part that keeps media')
+    kept = world.call(ForgetPerson, 'forget_person', wallet=anna.address)
+    assert (kept.success, kept.media_erased, asked) == (True, False, [])
+    with node._store.reading() as query:
+        assert media_records.count(query, wallet=anna.address) == 1
+    gone = world.call(ForgetPerson, 'forget_person', wallet=anna.address, confirm_media=True)
+    assert (gone.success, gone.media_erased, asked) == (True, is_done, [anna.address])
+    assert ('are deleted.' in gone.message) == is_done
+    with node._store.reading() as query:
+        assert media_records.count(query) == 0
+        assert len(media_records.leaving(query)) == 1
 
 
 def signed_request(world, wallet, **changes):
