@@ -7,7 +7,7 @@ import errno
 import signal
 import sys
 
-from cli import bench, doctor, keys, log, models, shell, test, up
+from cli import bench, doctor, keys, log, media, models, shell, test, up
 from cli.errors import CliError
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     'doctor': doctor,
     'models': models,
     'log': log,
+    'media': media,
     'keys': keys,
     'shell': shell,
 }

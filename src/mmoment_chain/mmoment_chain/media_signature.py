@@ -116,6 +116,11 @@ def is_opened(text: str, openings: Mapping[str, Opening]) -> bool:
     )
 
 
+def committed_names(text: str) -> set[str]:
+    """Names of its commitments, opened or not. Raises ValueError: no record."""
+    return set(_record(text)['personal'])
+
+
 def _record(text: str) -> dict[str, Any]:
     record = parsed(text)
     if (record.get('format'), record.get('version')) != (FORMAT, VERSION):

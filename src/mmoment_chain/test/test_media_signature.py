@@ -137,3 +137,12 @@ def test_what_is_no_record_is_told(text):
         media_signature.facts_of(text)
     with pytest.raises(ValueError):
         media_signature.is_opened(text, {})
+
+
+def test_what_was_erased_is_still_known_to_have_been_committed_to(key):
+    assert media_signature.committed_names(signed(key).text) == {
+        'owner',
+        'session',
+        'person_1',
+        'person_2',
+    }

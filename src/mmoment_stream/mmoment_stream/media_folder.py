@@ -25,6 +25,8 @@ from pathlib import Path
 from mmoment_stream import durable
 
 FOLDER_MODE = 0o700
+MEDIA_NAME = 'media'
+"""Name of this folder in that of the camera."""
 DRAFTS = 'drafts'
 THUMBNAIL_ENDING = '.thumb.jpg'
 RECORDING_ENDING = '.recording'
@@ -145,9 +147,9 @@ class MediaFolder:
         return sorted({match.group() for match in found if match is not None})
 
     def files(self) -> Iterator[Path]:
-        """Yield every file that lies in a day, and every kept one that is on its way there."""
+        """Yield every file that lies here, the drafts aside."""
         for path in sorted(self.root.rglob('*')):
-            if path.is_file() and (path.parent != self.drafts or is_name(path.name)):
+            if path.is_file() and self.drafts not in path.parents:
                 yield path
 
     def free_bytes(self) -> int:

@@ -32,6 +32,8 @@ TAKEN_EVENTS = {PHOTO: 'photo_taken', CLIP: 'clip_recorded'}
 """Kinds of the events by which something came."""
 ASKED, RETENTION = 'asked', 'retention'
 """Reasons of a deletion, beside `media_records.FORGOTTEN`."""
+RECORD_DIGEST = 'record_sha256'
+"""Personal field of the event by which something came: SHA-256, hex, of its record."""
 CLIP_TYPE = 'video/mp4'
 BLOCK_BYTES = 1 << 20
 
@@ -130,7 +132,7 @@ class MediaLibrary:
         start, unless its person was forgotten meanwhile.
         """
         with durable.refusing():
-            digest, size = _digest(draft.path)
+            digest, size = file_digest(draft.path)
         facts = MediaFacts(
             media_id=draft.media_id,
             kind=CLIP,
@@ -196,7 +198,7 @@ class MediaLibrary:
         )
         personal = {
             MEDIA_ID: facts.media_id,
-            'record_sha256': hashlib.sha256(signed.text.encode('utf-8')).hexdigest(),
+            RECORD_DIGEST: hashlib.sha256(signed.text.encode('utf-8')).hexdigest(),
         }
         data = {'trigger': facts.trigger, 'bytes': facts.bytes}
         with self._changing() as tx:
@@ -361,7 +363,7 @@ def _require_known(tx: Transaction, origin: Origin) -> None:
         raise _Forgotten
 
 
-def _digest(path: Path) -> tuple[str, int]:
+def file_digest(path: Path) -> tuple[str, int]:
     """SHA-256, hex, and length of a file."""
     digest, size = hashlib.sha256(), 0
     with path.open('rb') as file:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from library_world import world_at
+from test_media_recovery import salvage
+
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_recovery import recover
-from test_media_recovery import salvage
 
 ROUNDS = int(os.environ.get('MMOMENT_CRASH_ROUNDS', '12'))
 # Steps are acknowledged every few milliseconds.

@@ -8,15 +8,15 @@ import threading
 
 import pytest
 from library_world import ANNA, BEN, START_MS, person, world_at
-from mmoment_stream.errors import Refused
-from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
-from mmoment_stream.media_folder import MediaFolder
-from mmoment_stream.media_library import MediaLibrary
 
 from mmoment_chain import media_records, media_signature, session_records
 from mmoment_chain.errors import StoreFull
 from mmoment_chain.session_records import Session
 from mmoment_stream import durable
+from mmoment_stream.errors import Refused
+from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
+from mmoment_stream.media_folder import MediaFolder
+from mmoment_stream.media_library import MediaLibrary
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 import pytest
 from killed_stream import killed_at_line
 from library_world import ANNA, BEN, person, world_at
-from mmoment_stream.errors import Refused
-from mmoment_stream.media_library import ClipLook, MediaLibrary
-from mmoment_stream.media_recovery import Recovered, recover
 
 from mmoment_chain import media_records, session_records
 from mmoment_chain.session_records import Session
+from mmoment_stream.errors import Refused
+from mmoment_stream.media_library import ClipLook, MediaLibrary
+from mmoment_stream.media_recovery import Recovered, recover
 
 
 @pytest.fixture

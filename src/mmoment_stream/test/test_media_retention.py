@@ -1,5 +1,8 @@
 import pytest
 from library_world import ANNA, BEN, DAY_MS, START_MS, person, world_at
+
+from mmoment_chain.media_records import Candidate, Totals
+from mmoment_stream import media_retention
 from mmoment_stream.media_retention import (
     DOUBT_S,
     FIRST_TRUE_MS,
@@ -7,9 +10,6 @@ from mmoment_stream.media_retention import (
     RetentionLimits,
     to_delete,
 )
-
-from mmoment_chain.media_records import Candidate, Totals
-from mmoment_stream import media_retention
 
 NOW_MS = START_MS
 
