@@ -58,6 +58,8 @@ def test_every_node_of_the_launch_file_is_there(tables):
         'face_node',
         'gesture_node',
         'overlay_node',
+        'encoder_node',
+        'capture_node',
         'session_node',
         'api_node',
     ]
