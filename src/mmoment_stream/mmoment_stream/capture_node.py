@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Callable, Iterator
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from mmoment_chain import camera_home
+from mmoment_chain.errors import StoreError
 from mmoment_interfaces.msg import FaceArray
 from mmoment_node.managed_node import ManagedNode, run_node
+from mmoment_node.recovery import RecoveryState
 from mmoment_stream.capture_gestures import CaptureGestures
 from mmoment_stream.capture_jobs import CaptureJobs
 from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureParameters
@@ -19,7 +23,9 @@ from mmoment_stream.capture_topics import CaptureAnnouncer, VideoTap
 from mmoment_stream.media_keeper import ORDER_PERIOD_S, MediaKeeper, await_keeper
 from mmoment_stream.media_library import RETENTION
 from mmoment_stream.media_maker import MediaMaker
+from mmoment_stream.media_remote import RemoteStore, open_remote
 from mmoment_stream.media_retention import RetentionLimits
+from mmoment_stream.media_upload import MediaUpload
 from mmoment_stream.packet_ring import PacketRing
 from mmoment_stream.people_seen import PeopleSeen
 from mmoment_stream.photo_memory import PhotoMemory
@@ -42,7 +48,13 @@ class CaptureNode(ManagedNode[CaptureParameters]):
 
     def open(self) -> None:
         """Know where things lie; the store comes with session_node."""
-        self._home = camera_home.open_home(self.get_namespace(), self.parameters.data_folder)
+        parameters = self.parameters
+        self._home = camera_home.open_home(self.get_namespace(), parameters.data_folder)
+        self._remote: RemoteStore | None = None
+        if parameters.remote_url:
+            name = self.get_namespace().strip('/').replace('/', '.')
+            self._remote = open_remote(parameters.remote_url, parameters.remote_options_file, name)
+        self._upload: MediaUpload | None = None
         self._keeper: MediaKeeper | None = None
         self._parts: CaptureParts | None = None
 
@@ -114,6 +126,7 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             return [self.diagnostic('library', warn, 'waiting for session_node to make the store')]
         free_mib = keeper.library.folder.free_bytes() // MIB
         return [
+            *self._diagnose_copies(),
             self.diagnostic(
                 'library',
                 warn if keeper.problem else ok,
@@ -128,6 +141,27 @@ class CaptureNode(ManagedNode[CaptureParameters]):
                 video='taken' if self._video.is_open else 'not needed',
                 packets=self._video.received,
             ),
+        ]
+
+    def _diagnose_copies(self) -> list[DiagnosticStatus]:
+        """The remote store, if there is one."""
+        if self._upload is None:
+            return []
+        try:
+            status = self._upload.status()
+        except StoreError as error:
+            return [self.diagnostic('copies', DiagnosticStatus.ERROR, str(error))]
+        is_behind = status.recovery.state is RecoveryState.WAITING_TO_RETRY
+        problem = status.problem or (status.recovery.last_error if is_behind else '')
+        return [
+            self.diagnostic(
+                'copies',
+                DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+                problem or 'in order',
+                pending=status.pending,
+                leaving=status.leaving,
+                next_try_s=f'{status.recovery.next_try_s:.0f}',
+            )
         ]
 
     def _memory(self) -> PhotoMemory:
@@ -148,16 +182,33 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             self.get_logger().info(f'after the last end: {found}')
         for problem in found.problems:
             self.get_logger().error(problem)
-        announcer = CaptureAnnouncer(self, keeper.library, maker)
+        announcer = CaptureAnnouncer(self, keeper.library, maker, self._order.set)
         jobs = CaptureJobs(
             maker, self._taps, self._video.needed, announcer, lambda: self.parameters
         )
         self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
-        while not self._ending.is_set():
-            for record in keeper.put_in_order(self._limits()):
-                announcer.deleted(record, RETENTION)
-            self._order.wait(ORDER_PERIOD_S)
-            self._order.clear()
+        with self._copying(keeper) as wake:
+            while not self._ending.is_set():
+                for record in keeper.put_in_order(self._limits()):
+                    announcer.deleted(record, RETENTION)
+                wake()
+                self._order.wait(ORDER_PERIOD_S)
+                self._order.clear()
+
+    @contextlib.contextmanager
+    def _copying(self, keeper: MediaKeeper) -> Iterator[Callable[[], None]]:
+        """Have copies made within the block, if they are to be; yields what tells of news."""
+        if self._remote is None:
+            yield lambda: None
+            return
+        self._upload = upload = MediaUpload(keeper.store, keeper.library.folder, self._remote)
+        worker = self.spawn(upload.run, 'copies')
+        try:
+            yield upload.wake
+        finally:
+            upload.stop()
+            worker.join()
+            self._upload = None
 
     def _limits(self) -> RetentionLimits:
         wanted = self.parameters

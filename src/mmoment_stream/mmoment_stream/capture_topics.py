@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -40,9 +40,19 @@ TELL_PERIOD_S = 1.0
 
 
 class CaptureAnnouncer:
-    """Publishes; see `capture_jobs.Announcer`. Safe to use from several threads."""
+    """Publishes; see `capture_jobs.Announcer`. Safe to use from several threads.
 
-    def __init__(self, node: ManagedNode[Any], library: MediaLibrary, maker: MediaMaker) -> None:
+    changed: called when the library has something more, or less.
+    """
+
+    def __init__(
+        self,
+        node: ManagedNode[Any],
+        library: MediaLibrary,
+        maker: MediaMaker,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._changed = changed
         self._node = node
         self._library = library
         self._maker = maker
@@ -61,6 +71,7 @@ class CaptureAnnouncer:
         """A photo or clip is there; `reason`: why a clip ended before it was to."""
         kind = MediaEvent.RECORDED if record.facts.kind == CLIP else MediaEvent.TAKEN
         self._tell(kind, media_item(record, self._library), reason)
+        self._changed()
 
     def started(self, clip: RunningClip) -> None:
         """A recording began."""
@@ -81,6 +92,7 @@ class CaptureAnnouncer:
     def deleted(self, record: MediaRecord, reason: str) -> None:
         """A photo or clip is gone."""
         self._tell(MediaEvent.DELETED, media_item(record, self._library), reason)
+        self._changed()
 
     def _tell(self, kind: int, media: MediaItem, reason: str = '', message: str = '') -> None:
         self._events.publish(event_message(self._header(), kind, media, reason, message))
