@@ -5,7 +5,7 @@ It reads a channel of overlay_node, never the raw pictures, and only while someb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import cv2
@@ -52,12 +52,13 @@ class EncoderNode(ManagedNode[EncoderParameters]):
     NAME = 'encoder_node'
     PARAMETERS = EncoderParameters
     OPENERS: ClassVar[Mapping[str, Opener]] = openers()
+    PROBER: ClassVar[Callable[[], EncoderProber]] = EncoderProber
 
     def open(self) -> None:
         """Make topics and service; the encoder comes with the first picture."""
         self._is_wanted = False
         self._told = (0, 0)
-        self._prober = EncoderProber()
+        self._prober = self.PROBER()
         chooser = EncoderChooser(self.OPENERS, self._prober)
         self._encoder = VideoEncoder(self.parameters, chooser, tell=self._tell)
         self._feed = FrameFeed(self)
