@@ -1,12 +1,16 @@
 """Code, parameter file and README say the same about every parameter."""
 
 import importlib.util
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mmoment_bringup.errors import BringupError
+from mmoment_bringup.launch_file import read_launch_file
+from mmoment_bringup.launch_plan import make_plan
 from mmoment_bringup.parameter_tables import (
     NodeTable,
     markdown_text,
@@ -14,9 +18,11 @@ from mmoment_bringup.parameter_tables import (
     with_tables,
     yaml_text,
 )
+from mmoment_bringup.supervisor import find_launch_file
 from mmoment_node.parameters import Entry, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
+OF_EVERY_NODE = {'autostart', 'use_sim_time'}
 TABLES = [
     NodeTable(
         'one_node',
@@ -63,6 +69,21 @@ def test_every_node_of_the_launch_file_is_there(tables):
         'session_node',
         'api_node',
     ]
+
+
+def test_the_launch_file_gives_no_node_a_parameter_that_it_does_not_have(tables):
+    file = read_launch_file(find_launch_file('mmoment_bringup', 'mmoment.launch.yaml'))
+    arguments = ('source', 'width', 'height', 'fps', 'port', 'data_folder')
+    plan = make_plan(file, dict.fromkeys(arguments, '1'), dict(os.environ))
+    known = {table.node: {entry.name for entry in table.entries} for table in tables}
+    given = {
+        (Path(process.command[0]).name, word.partition(':=')[0])
+        for process in plan.processes
+        for flag, word in pairwise(process.command)
+        if flag == '-p'
+    }
+    assert {name for _, name in given} == {*arguments, *OF_EVERY_NODE}
+    assert [(node, name) for node, name in given if name not in known[node] | OF_EVERY_NODE] == []
 
 
 def test_yaml_holds_the_defaults_and_tells_about_each_parameter():
