@@ -183,7 +183,7 @@ class EncoderNode(ManagedNode[EncoderParameters]):
 
     def _tell(self, text: str, is_warning: bool) -> None:
         if is_warning:
-            self.get_logger().warning(text, throttle_duration_sec=5.0)
+            self.get_logger().warning(text)
         else:
             self.get_logger().info(text)
         self._reporter.backend = self._encoder.report().encoder
@@ -222,6 +222,8 @@ class EncoderNode(ManagedNode[EncoderParameters]):
         text = f'{report.fps:.1f} pictures per second, {report.kbps:.0f} kbit/s'
         if not self._is_needed():
             text = 'nobody takes packets'
+        elif not (new_packets or new_dropped):
+            level, text = DiagnosticStatus.WARN, f'no pictures come on {self._feed.topic}'
         elif new_dropped > DROPPED_SHARE * (new_packets + new_dropped):
             level = DiagnosticStatus.WARN
             text = (

@@ -73,6 +73,7 @@ class VideoEncoder:
         self._asked_for = parameters.encoder
         self._newest_ns = -1
         self._retry_s = float('-inf')
+        self._told_fault = ''
         self._busy_since_s: float | None = None
 
     @property
@@ -112,9 +113,12 @@ class VideoEncoder:
             self.release()
             self._retry_s = self._clock() + RETRY_S
             self._figures.lost(str(error))
-            self._tell(str(error), True)
+            if str(error) != self._told_fault:
+                self._told_fault = str(error)
+                self._tell(self._told_fault, True)
             return []
         if packets:
+            self._told_fault = ''
             size_bytes = sum(len(packet.data) for packet in packets)
             now_s = self._clock()
             self._figures.encoded(len(packets), size_bytes, now_s - began_s, now_s)

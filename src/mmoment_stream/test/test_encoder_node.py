@@ -228,6 +228,10 @@ def test_diagnostics_tell_rate_and_losses(graph):
     assert levels(world.node)['encoder'].message == 'not used yet'
     assert levels(world.node)['video'].message == 'nobody takes packets'
     packets, _ = world.take()
+    world.wait(lambda: world.public.subscriber_count)
+    silent = levels(world.node)['video']
+    assert silent.level == DiagnosticStatus.WARN
+    assert silent.message == 'no pictures come on public/frames'
     world.show(until=lambda: len(packets) > 30)
     values = {pair.key: pair.value for pair in levels(world.node)['video'].values}
     assert (values['size'], int(values['packets']) > 30) == ('320x180', True)

@@ -1,6 +1,9 @@
 """Pictures to packets with x264, and with fake hardware that fails in mid-stream."""
 
 import dataclasses
+import os
+import shutil
+import signal
 import threading
 
 import av
@@ -17,9 +20,12 @@ from encoder_world import (
     unusable,
 )
 
+from mmoment_stream import encoder_pipe
 from mmoment_stream.encoder_backends import SOFTWARE, PyavEncoder
 from mmoment_stream.encoder_choice import AUTO, EncoderChooser
+from mmoment_stream.encoder_framing import MultipartFraming
 from mmoment_stream.encoder_parameters import EncoderParameters
+from mmoment_stream.encoder_pipe import PipeEncoder, gstreamer_command
 from mmoment_stream.encoder_probe import ProbeResult
 from mmoment_stream.h264 import parameter_sets
 from mmoment_stream.picture_planes import PlaneMaker
@@ -43,6 +49,7 @@ class World:
         self.clock = FakeClock()
         self.told = []
         self.packets = []
+        self.pictures = 0
         known = {} if hardware is None else {'fake_hardware': hardware}
         known[SOFTWARE] = software or (lambda wanted: PyavEncoder(SOFTWARE, wanted))
         self.encoder = VideoEncoder(
@@ -57,6 +64,7 @@ class World:
         packets = []
         for number in numbers:
             self.clock.now_s += 1 / 30
+            self.pictures += 1
             picture = Shown(scene(number, *size), number + 1, **more)
             packets += self.encoder.encode(picture, picture.monotonic_ns + 10**18)
         self.packets += packets
@@ -252,6 +260,35 @@ def test_hardware_that_fails_is_replaced_with_the_very_picture():
     assert world.told[1][1]
 
 
+@pytest.mark.graph
+def test_a_program_that_is_killed_in_mid_stream_is_replaced_too():
+    if shutil.which('gst-inspect-1.0') is None or not encoder_pipe._has_element('x264enc'):
+        pytest.skip('GStreamer with x264enc is not installed')
+    made = []
+
+    def program(wanted):
+        words = gstreamer_command(wanted, 'x264enc tune=zerolatency speed-preset=superfast')
+        made.append(PipeEncoder('x264enc', words, MultipartFraming(), wanted))
+        return made[-1]
+
+    world = World(program)
+    while len(world.packets) < 5:
+        world.show(world.pictures)
+    assert world.report.encoder == 'x264enc'
+    os.kill(made[0]._process.pid, signal.SIGKILL)
+    while world.report.encoder != SOFTWARE:
+        world.show(world.pictures)
+    world.show(*range(world.pictures, world.pictures + 5))
+    assert 'x264enc has ended' in world.report.last_error
+    first, second = dict.fromkeys(epochs(world.packets))
+    after = [packet for packet in world.packets if packet.epoch == second]
+    assert after[0].keyframe
+    assert len(decoded(packet.data for packet in after)) == len(after) >= 6
+    # What was in the pipe when it was killed is all that is missing.
+    before = [packet.frame_sequence for packet in world.packets if packet.epoch == first]
+    assert before == list(range(1, len(before) + 1))
+
+
 def test_hardware_that_failed_stays_given_up_until_somebody_asks_for_it():
     world = World(lambda wanted: FakeEncoder('fake_hardware', wanted, fails_after=2))
     world.show(*range(3))
@@ -301,9 +338,13 @@ def test_without_any_encoder_it_says_so_and_tries_again_later():
     assert world.show(*range(10)) == []
     assert world.told == [('libx264 is gone', True)]
     assert world.report.lost == 10
+    # Once: it is in the status as well.
     world.clock.now_s += 1.0
-    world.show(10)
-    assert len(world.told) == 2
+    assert world.show(10) == []
+    assert len(world.told) == 1
+    world.encoder._chooser._openers[SOFTWARE] = lambda wanted: PyavEncoder(SOFTWARE, wanted)
+    world.clock.now_s += 1.0
+    assert len(world.show(11)) == 1
 
 
 def test_release_lets_the_encoder_go_and_the_next_picture_begins_anew():
