@@ -5,6 +5,7 @@ FOLDER/YYYY-MM-DD/NAME.thumb.jpg
 FOLDER/drafts/NAME                  whole, and not in its day yet
 FOLDER/drafts/NAME.recording        a clip that is being recorded
 FOLDER/drafts/NAME.note.json        what is to become of that, should this process be killed
+FOLDER/drafts/.reserve              room that is given up so that deleting works on a full disk
 
 NAME is the UTC time and 128 random bits, so nobody finds one by guessing. A file is whole and on
 the disk among the drafts before anybody is told of it, and then moves: wherever it is found there,
@@ -31,6 +32,9 @@ DRAFTS = 'drafts'
 THUMBNAIL_ENDING = '.thumb.jpg'
 RECORDING_ENDING = '.recording'
 NOTE_ENDING = '.note.json'
+RESERVE = '.reserve'
+# What the store takes to note some fifty deletions at once.
+RESERVE_BYTES = 2 << 20
 FILE_ENDINGS = {'image/jpeg': '.jpg', 'image/webp': '.webp', 'video/mp4': '.mp4'}
 """By MIME type: what the library keeps."""
 NAME = re.compile(r'(\d{4})(\d\d)(\d\d)T\d{6}Z-[a-z2-7]{26}\.(?:jpg|webp|mp4)')
@@ -59,7 +63,11 @@ def day_of(name: str) -> str:
 
 
 class MediaFolder:
-    """The files below `root`. Methods raise OSError, or ValueError for what is no name."""
+    """The files below `root`. Methods raise OSError.
+
+    What is no name, such as one that somebody wrote into the store, leads nowhere: nothing is found
+    or deleted there, and asking for its path raises ValueError.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -72,6 +80,7 @@ class MediaFolder:
         for folder in (self.root, self.drafts):
             folder.chmod(FOLDER_MODE)
             durable.sync_folder(folder.parent)
+        self.hold_reserve()
 
     def path(self, name: str) -> Path:
         """Where the file is to lie."""
@@ -105,6 +114,8 @@ class MediaFolder:
 
     def find(self, name: str) -> Path | None:
         """The file, or None where there is none. One that still lies among the drafts is placed."""
+        if not is_name(name):
+            return None
         with contextlib.suppress(OSError):
             # On a full disk it stays where it is.
             self.place(name)
@@ -112,17 +123,23 @@ class MediaFolder:
 
     def look(self, name: str) -> Path | None:
         """The file, or None where there is none. Changes nothing."""
+        if not is_name(name):
+            return None
         # In the order of its way, so that it is not missed while it moves.
         places = (self.draft(name), self.path(name))
         return next((path for path in places if path.is_file()), None)
 
     def find_thumbnail(self, name: str) -> Path | None:
         """Its thumbnail, or None where there is none."""
+        if not is_name(name):
+            return None
         places = (_thumbnail(self.draft(name)), _thumbnail(self.path(name)))
         return next((path for path in places if path.is_file()), None)
 
     def delete(self, name: str) -> None:
         """Delete the file wherever it lies, and everything beside it, for good."""
+        if not is_name(name):
+            return
         path = self.path(name)
         # The drafts first: whoever moves the file meanwhile moves it before we look there.
         self.discard(name)
@@ -151,6 +168,29 @@ class MediaFolder:
         for path in sorted(self.root.rglob('*')):
             if path.is_file() and self.drafts not in path.parents:
                 yield path
+
+    def hold_reserve(self) -> None:
+        """Take the reserve, if there is room and it is not taken."""
+        reserve = self.drafts / RESERVE
+        if reserve.exists():
+            return
+        with contextlib.suppress(OSError):
+            descriptor = durable.create(reserve)
+            try:
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            except OSError:
+                reserve.unlink()
+                raise
+            finally:
+                os.close(descriptor)
+
+    def release_reserve(self) -> bool:
+        """Give its room up for what must be written now. False: it was given up before."""
+        try:
+            (self.drafts / RESERVE).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def free_bytes(self) -> int:
         """Room that is left on the disk."""

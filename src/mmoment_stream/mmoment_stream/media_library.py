@@ -1,225 +1,34 @@
-"""The media library: photos and clips with their owners, signed, for nobody but these.
+"""The media library: who sees photos and clips, who deletes them, and how they really go.
 
-A file is whole and on the disk before its row is; row, what opens its record, and event are one
-transaction. A deletion is the other way round: the row goes, and its file is noted as leaving until
-it is gone. Wherever a kill comes in between, media_recovery.py finishes it at the next start.
+How they come is media_intake.py. A deletion is the other way round: the row goes, with the event,
+and its file is noted as leaving until it is gone, whatever kills the process in between.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
-from mmoment_chain import event_log, media_records, media_signature, session_records
-from mmoment_chain.device_keys import SigningKey
-from mmoment_chain.errors import ChainError, StoreFull
+from mmoment_chain import event_log, media_records
 from mmoment_chain.media_records import DELETED, MEDIA_ID, MediaRecord
-from mmoment_chain.media_signature import CLIP, PHOTO, MediaFacts
-from mmoment_chain.store import Query, Store, Transaction
+from mmoment_chain.store import Query, Transaction
 from mmoment_stream import durable
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_cursor import MediaPage, Viewer, cursor_of, limited, position_of
-from mmoment_stream.media_draft import ClipDraft, Origin, read_note, write_note
-from mmoment_stream.media_folder import MediaFolder, new_name, thumbnail_name
+from mmoment_stream.media_draft import read_note
+from mmoment_stream.media_intake import TAKEN_EVENTS, MediaIntake
 
-TAKEN_EVENTS = {PHOTO: 'photo_taken', CLIP: 'clip_recorded'}
-"""Kinds of the events by which something came."""
 ASKED, RETENTION = 'asked', 'retention'
 """Reasons of a deletion, beside `media_records.FORGOTTEN`."""
-RECORD_DIGEST = 'record_sha256'
-"""Personal field of the event by which something came: SHA-256, hex, of its record."""
-CLIP_TYPE = 'video/mp4'
-BLOCK_BYTES = 1 << 20
+T = TypeVar('T')
 
 
-def new_media_id() -> str:
-    """Id of something new: 32 hex digits, random."""
-    return secrets.token_hex(16)
-
-
-@dataclass(frozen=True, slots=True)
-class ClipLook:
-    """What is known of a clip once it is whole."""
-
-    started_ms: int  # capture time of its first picture, since 1970
-    duration_ms: int
-    width: int  # pixels
-    height: int  # pixels
-    thumbnail: bytes = b''  # JPEG; empty: none
-    people: tuple[str, ...] = ()  # wallets of those who were seen
-
-
-KeyLoader = Callable[[], AbstractContextManager[SigningKey]]
-
-
-class MediaLibrary:
-    """Photos and clips of one camera. Safe to use from several threads.
-
-    load_key: opens the signing key of the device, which is not held in between.
-    """
-
-    def __init__(self, store: Store, folder: MediaFolder, load_key: KeyLoader) -> None:
-        self.folder = folder
-        self._store = store
-        self._load_key = load_key
-        # Held while something comes, and while somebody is erased.
-        self._coming = threading.Lock()
-
-    # What comes
-
-    def keep_photo(
-        self,
-        origin: Origin,
-        data: bytes,
-        *,
-        media_id: str,
-        mime_type: str,
-        started_ms: int,
-        width: int,
-        height: int,
-        thumbnail: bytes = b'',
-        people: Sequence[str] = (),
-    ) -> MediaRecord:
-        """Keep a photo, for good once this returns.
-
-        media_id: from `new_media_id`. started_ms: when it was taken, since 1970. Raises Refused:
-        disk_full or not_kept; then nothing is there.
-        """
-        name = new_name(started_ms, mime_type)
-        facts = MediaFacts(
-            media_id=media_id,
-            kind=PHOTO,
-            started_ms=started_ms,
-            duration_ms=0,
-            bytes=len(data),
-            width=width,
-            height=height,
-            mime_type=mime_type,
-            trigger=origin.trigger,
-            gesture=origin.gesture,
-            annotated=origin.annotated,
-            sha256=hashlib.sha256(data).hexdigest(),
-        )
-        try:
-            has_thumbnail = self._put_thumbnail(name, thumbnail)
-            durable.keep(self.folder.draft(name), data)
-            with self._coming:
-                return self._kept(origin, name, facts, people, has_thumbnail)
-        except BaseException:
-            self._discard_unless_kept(name)
-            raise
-
-    def begin_clip(self, origin: Origin, started_ms: int) -> ClipDraft:
-        """Begin a clip: its `recording` is to be written. A kill from now on loses no more than that.
-
-        started_ms: about when it begins, for its name. Raises Refused: disk_full or not_kept.
-        """
-        name = new_name(started_ms, CLIP_TYPE)
-        draft = ClipDraft.at(self.folder, new_media_id(), name, CLIP_TYPE, origin)
-        write_note(self.folder, draft)
-        return draft
-
-    def keep_clip(self, draft: ClipDraft, look: ClipLook) -> MediaRecord:
-        """Keep a clip whose `path` is whole and on the disk; for good once this returns.
-
-        Raises Refused: disk_full or not_kept; then the draft stays, for another try or the next
-        start, unless its person was forgotten meanwhile.
-        """
-        with durable.refusing():
-            digest, size = file_digest(draft.path)
-        facts = MediaFacts(
-            media_id=draft.media_id,
-            kind=CLIP,
-            started_ms=look.started_ms,
-            duration_ms=look.duration_ms,
-            bytes=size,
-            width=look.width,
-            height=look.height,
-            mime_type=draft.mime_type,
-            trigger=draft.origin.trigger,
-            gesture=draft.origin.gesture,
-            annotated=draft.origin.annotated,
-            sha256=digest,
-        )
-        has_thumbnail = False
-        with contextlib.suppress(Refused):
-            # On a full disk the clip is kept without one.
-            has_thumbnail = self._put_thumbnail(draft.name, look.thumbnail)
-        try:
-            with self._coming:
-                if not self.folder.note(draft.name).exists():
-                    raise _Forgotten
-                kept = self._kept(draft.origin, draft.name, facts, look.people, has_thumbnail)
-        except _Forgotten:
-            self.discard_clip(draft)
-            raise
-        with contextlib.suppress(OSError):
-            self.folder.forget_recording(draft.name)
-        return kept
-
-    def discard_clip(self, draft: ClipDraft) -> None:
-        """Let go of a draft, with whatever was recorded."""
-        with contextlib.suppress(OSError):
-            # What stays is found at the next start.
-            self.folder.discard(draft.name)
-
-    def _put_thumbnail(self, name: str, thumbnail: bytes) -> bool:
-        if thumbnail:
-            durable.keep(self.folder.drafts / thumbnail_name(name), thumbnail)
-        return bool(thumbnail)
-
-    def _kept(
-        self,
-        origin: Origin,
-        name: str,
-        facts: MediaFacts,
-        people: Sequence[str],
-        has_thumbnail: bool,
-    ) -> MediaRecord:
-        """Sign, keep the row, and move the file, which is whole, to its place."""
-        with _refusing(), self._load_key() as key:
-            signed = media_signature.signed(key, facts, origin.wallet, origin.session_id, people)
-        record = MediaRecord(
-            facts=facts,
-            filename=name,
-            wallet=origin.wallet,
-            session_id=origin.session_id,
-            people=tuple(people),
-            favourite=False,
-            has_thumbnail=has_thumbnail,
-            record=signed.text,
-            signature=signed.signature,
-        )
-        personal = {
-            MEDIA_ID: facts.media_id,
-            RECORD_DIGEST: hashlib.sha256(signed.text.encode('utf-8')).hexdigest(),
-        }
-        data = {'trigger': facts.trigger, 'bytes': facts.bytes}
-        with self._changing() as tx:
-            _require_known(tx, origin)
-            media_records.add(tx, record, signed.openings)
-            event_log.append(tx, TAKEN_EVENTS[facts.kind], origin.wallet, data, personal)
-        self.folder.find(name)
-        return record
-
-    def _discard_unless_kept(self, name: str) -> None:
-        """Leave no draft where there is no row, and no row without its file."""
-        with contextlib.suppress(OSError, Refused):
-            if not self.has(name):
-                self.folder.discard(name)
+class MediaLibrary(MediaIntake):
+    """Photos and clips of one camera. Safe to use from several threads."""
 
     # What is there
-
-    def has(self, name: str) -> bool:
-        """Whether a file of this name is kept. Raises Refused."""
-        with self._reading() as query:
-            return media_records.get(query, name) is not None
 
     def page(
         self,
@@ -269,19 +78,28 @@ class MediaLibrary:
 
     def delete(self, viewer: Viewer, media: str) -> MediaRecord:
         """Delete one for good. Raises Refused: no_media, also for what is somebody else's; not_kept."""
-        with self._changing() as tx:
+
+        def change(tx: Transaction) -> MediaRecord:
             record = _visible(tx, viewer, media)
             _remove(tx, record, ASKED)
+            return record
+
+        record = self._removed(change)
         self._try_to_sweep()
         return record
 
     def retire(self, media_ids: Iterable[str]) -> list[MediaRecord]:
         """Delete these to make room; returns those that were still there. Raises Refused."""
-        with self._changing() as tx:
-            found = [media_records.get(tx, media_id) for media_id in media_ids]
+        ids = list(media_ids)
+
+        def change(tx: Transaction) -> list[MediaRecord]:
+            found = [media_records.get(tx, media_id) for media_id in ids]
             records = [record for record in found if record is not None]
             for record in records:
                 _remove(tx, record, RETENTION)
+            return records
+
+        records = self._removed(change)
         self._try_to_sweep()
         return records
 
@@ -291,8 +109,7 @@ class MediaLibrary:
         In what is of others nobody knows the person any more. Raises Refused.
         """
         with self._coming:
-            with self._changing() as tx:
-                files = media_records.erase(tx, wallet)
+            files = self._removed(lambda tx: media_records.erase(tx, wallet))
             with durable.refusing():
                 for name in self.folder.names_in_drafts():
                     draft = read_note(self.folder, name)
@@ -318,27 +135,24 @@ class MediaLibrary:
             with self._changing() as tx:
                 for name in gone:
                     media_records.gone_here(tx, name)
+        self.folder.hold_reserve()
         return len(gone)
+
+    def _removed(self, change: Callable[[Transaction], T]) -> T:
+        """Remove rows so that files go, which must work on a full disk too."""
+        try:
+            with self._changing() as tx:
+                return change(tx)
+        except Refused as error:
+            if error.code != 'disk_full' or not self.folder.release_reserve():
+                raise
+        with self._changing() as tx:
+            return change(tx)
 
     def _try_to_sweep(self) -> None:
         """What was removed is removed, also where the rest has to wait."""
         with contextlib.suppress(Refused):
             self.sweep()
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[Transaction]:
-        with _refusing(), self._store.transaction() as tx:
-            yield tx
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Query]:
-        with _refusing(), self._store.reading() as query:
-            yield query
-
-
-class _Forgotten(Refused):
-    def __init__(self) -> None:
-        super().__init__('not_kept', 'The person whose this would be was forgotten meanwhile')
 
 
 def _visible(query: Query, viewer: Viewer, media: str) -> MediaRecord:
@@ -352,33 +166,3 @@ def _remove(tx: Transaction, record: MediaRecord, reason: str) -> None:
     media_records.remove(tx, record.media_id)
     personal = {MEDIA_ID: record.media_id}
     event_log.append(tx, DELETED, record.wallet, {'reason': reason}, personal)
-
-
-def _require_known(tx: Transaction, origin: Origin) -> None:
-    """Keep nothing of somebody who was forgotten since it was begun."""
-    if origin.wallet is None or origin.session_id is None:
-        return
-    session = session_records.get(tx, origin.session_id)
-    if session is not None and session.wallet != origin.wallet:
-        raise _Forgotten
-
-
-def file_digest(path: Path) -> tuple[str, int]:
-    """SHA-256, hex, and length of a file."""
-    digest, size = hashlib.sha256(), 0
-    with path.open('rb') as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            size += len(block)
-    return digest.hexdigest(), size
-
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """Raise faults of the store and of the keys as what a client is told, with the fault as cause."""
-    try:
-        yield
-    except StoreFull as error:
-        raise Refused('disk_full') from error
-    except ChainError as error:
-        raise Refused('not_kept') from error

@@ -11,7 +11,8 @@ from mmoment_stream.clip_finish import NothingPlayable, finish_clip
 from mmoment_stream.clip_summary import NS_PER_S, ClipSummary
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_draft import ClipDraft, Origin
-from mmoment_stream.media_library import ClipLook, MediaLibrary, new_media_id
+from mmoment_stream.media_intake import ClipLook, new_media_id
+from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.people_seen import PeopleSeen
 from mmoment_stream.photo_file import (
     NoThumbnail,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mmoment_stream import durable
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_draft import ClipDraft, read_note
-from mmoment_stream.media_library import ClipLook, MediaLibrary
+from mmoment_stream.media_intake import ClipLook
+from mmoment_stream.media_library import MediaLibrary
 
 Salvage = Callable[[ClipDraft], ClipLook | None]
 """Makes `draft.path` of `draft.recording`; None: there is nothing to be made of it. Raises Refused."""

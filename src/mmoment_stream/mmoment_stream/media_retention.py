@@ -11,8 +11,8 @@ from mmoment_chain.store import Store
 from mmoment_stream.media_library import MediaLibrary
 
 DAY_MS = 86_400_000
-# In one transaction: others write in between.
-AT_ONCE = 100
+# In one transaction: others write in between, and the reserve of the folder is enough for it.
+AT_ONCE = 20
 # 2024-01-01. What is dated before comes from a clock that was not set: its age is not known.
 FIRST_TRUE_MS = 1_704_067_200_000
 # A clock that was set is not believed at once: what it makes old would be gone for good.

@@ -20,7 +20,7 @@ from mmoment_chain.errors import StoreError
 from mmoment_chain.media_records import MediaRecord
 from mmoment_chain.store import Store
 from mmoment_node.recovery import BackOff, Recovery, RecoverySnapshot
-from mmoment_stream.media_folder import MediaFolder, day_of
+from mmoment_stream.media_folder import MediaFolder, day_of, is_name
 from mmoment_stream.media_remote import Differs, NotWanted, RemoteFault, RemoteStore
 
 RECORD_ENDING = '.json'
@@ -115,7 +115,7 @@ class MediaUpload:
 
     def _delete(self, name: str) -> None:
         self._has_deletion_failed = True
-        for each in _remote_names(name):
+        for each in _remote_names(name) if is_name(name) else ():
             self._remote.delete(each, self._is_wanted)
         with self._store.transaction() as tx:
             media_records.gone_remote(tx, name)

@@ -18,7 +18,7 @@ from mmoment_chain.media_records import DELETED, MEDIA_ID, MediaRecord, Position
 from mmoment_chain.media_signature import OWNER, SESSION
 from mmoment_chain.store import Query, Store
 from mmoment_stream.media_folder import THUMBNAIL_ENDING, MediaFolder, is_name
-from mmoment_stream.media_library import RECORD_DIGEST, file_digest
+from mmoment_stream.media_intake import RECORD_DIGEST, file_digest
 
 ROWS_AT_ONCE = 100
 

@@ -3,14 +3,14 @@
 import contextlib
 import hashlib
 
-from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
-from mmoment_stream.media_draft import Origin
-from mmoment_stream.media_folder import MediaFolder
-from mmoment_stream.media_library import ClipLook, MediaLibrary, new_media_id
-
 from mmoment_chain import device_keys, event_log, media_records, media_signature
 from mmoment_chain.device_keys import SigningKey
 from mmoment_chain.store import Store
+from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
+from mmoment_stream.media_draft import Origin
+from mmoment_stream.media_folder import RESERVE, MediaFolder
+from mmoment_stream.media_intake import ClipLook, new_media_id
+from mmoment_stream.media_library import MediaLibrary
 
 ANNA = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
 BEN = '4Nd1mYvEHxJ3zqEo3bqJ5gB8RZzbd7RjHqzaRmWDJDZb'
@@ -82,8 +82,9 @@ class LibraryWorld:
         return [record.media_id for record in self.library.page(viewer, **options).records]
 
     def files(self):
-        """Names of all that lies in the folder."""
-        return sorted(path.name for path in self.folder.root.rglob('*') if path.is_file())
+        """Names of all that lies in the folder, the reserve aside."""
+        found = (path for path in self.folder.root.rglob('*') if path.is_file())
+        return sorted(path.name for path in found if path.name != RESERVE)
 
     def events(self):
         with self.store.reading() as query:

@@ -6,7 +6,14 @@ import pytest
 from library_world import START_MS
 
 from mmoment_stream import media_folder
-from mmoment_stream.media_folder import MediaFolder, day_of, is_name, new_name
+from mmoment_stream.media_folder import (
+    RESERVE,
+    RESERVE_BYTES,
+    MediaFolder,
+    day_of,
+    is_name,
+    new_name,
+)
 
 NAME = f'20261125T221030Z-{"a" * 26}.jpg'
 
@@ -19,7 +26,8 @@ def folder(tmp_path):
 
 
 def everything(folder):
-    return [path for path in folder.root.rglob('*') if path.is_file()]
+    found = [path for path in folder.root.rglob('*') if path.is_file()]
+    return [path for path in found if path.name != RESERVE]
 
 
 def test_a_name_has_the_time_128_random_bits_and_the_ending_of_its_type():
@@ -39,9 +47,12 @@ def test_a_name_has_the_time_128_random_bits_and_the_ending_of_its_type():
 )
 def test_what_is_no_name_becomes_no_path(folder, name):
     assert not is_name(name)
-    for method in (folder.path, folder.draft, folder.find, folder.look, folder.delete):
+    for method in (folder.path, folder.draft, folder.recording, folder.note, folder.place):
         with pytest.raises(ValueError):
             method(name)
+    for method in (folder.find, folder.look, folder.find_thumbnail, folder.delete):
+        assert method(name) is None
+    assert folder.root.exists()
 
 
 def test_a_file_is_found_on_its_whole_way_and_nowhere_else(folder):
@@ -52,7 +63,7 @@ def test_a_file_is_found_on_its_whole_way_and_nowhere_else(folder):
     assert folder.find(NAME) == folder.path(NAME)
     assert folder.look(NAME).read_bytes() == b'x'
     assert folder.find_thumbnail(NAME).read_bytes() == b'y'
-    assert list(folder.drafts.iterdir()) == []
+    assert set(everything(folder)) == {folder.path(NAME), folder.find_thumbnail(NAME)}
     assert stat.S_IMODE(folder.path(NAME).parent.stat().st_mode) == 0o700
 
 
@@ -121,9 +132,27 @@ def test_a_folder_that_others_may_open_is_closed_to_them(folder):
     assert stat.S_IMODE(folder.root.stat().st_mode) == 0o700
 
 
+def test_the_reserve_takes_room_and_gives_it_up(folder):
+    reserve = folder.drafts / RESERVE
+    assert reserve.stat().st_blocks * 512 >= RESERVE_BYTES
+    assert folder.release_reserve()
+    assert not folder.release_reserve()
+    folder.hold_reserve()
+    folder.hold_reserve()
+    assert reserve.stat().st_size == RESERVE_BYTES
+
+
+def test_where_there_is_no_room_for_the_reserve_nothing_is_left_of_it(small_disk):
+    (small_disk / 'ballast').write_bytes(bytes(500_000))
+    folder = MediaFolder(small_disk / 'media')
+    folder.prepare()
+    assert list(folder.drafts.iterdir()) == []
+
+
 def test_the_room_that_is_left_is_that_of_its_disk(small_disk):
     folder = MediaFolder(small_disk / 'media')
     folder.prepare()
+    folder.release_reserve()
     before = folder.free_bytes()
     assert 0 < before <= 1 << 20
     (small_disk / 'ballast').write_bytes(bytes(500_000))

@@ -4,6 +4,7 @@ import hashlib
 import os
 import sqlite3
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -12,7 +13,7 @@ from library_world import ANNA, BEN, START_MS, person, world_at
 from mmoment_chain import media_records, media_signature, session_records
 from mmoment_chain.errors import StoreFull
 from mmoment_chain.session_records import Session
-from mmoment_stream import durable
+from mmoment_stream import durable, media_folder
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
 from mmoment_stream.media_folder import MediaFolder
@@ -203,6 +204,20 @@ def test_a_file_that_the_disk_does_not_give_up_is_deleted_later(world, monkeypat
     assert world.library.sweep() == 0
 
 
+def test_a_name_that_somebody_wrote_into_the_store_leads_nowhere(world):
+    kept, other = world.photo(), world.photo()
+    secret = world.home / 'keys' / 'signing.key'
+    name = '../keys/signing.key'
+    with world.store.transaction() as tx:
+        tx.change('UPDATE media SET filename = ? WHERE media_id = ?', name, kept.media_id)
+    found = world.library.get(person(ANNA), kept.media_id)
+    assert world.library.file(found) is world.library.thumbnail(found) is None
+    assert world.library.file(other) is not None
+    world.library.delete(person(ANNA), kept.media_id)
+    assert world.library.sweep() == 0
+    assert secret.exists()
+
+
 def test_erasing_a_person_leaves_those_of_others_with_signatures_that_are_good(world):
     world.photo(ANNA, people=(ANNA, BEN))
     world.clip(ANNA)
@@ -282,10 +297,13 @@ def test_a_photo_that_is_there_already_is_a_mistake_of_the_program(world):
     assert world.assert_sound() == [kept]
 
 
-def test_on_a_full_disk_photos_are_refused_and_what_is_there_is_kept(small_disk, tmp_path):
+def test_on_a_full_disk_photos_are_refused_and_what_is_there_is_kept(
+    small_disk, tmp_path, monkeypatch
+):
     with world_at(tmp_path) as world:
         # The store has room, the media have none: the other way round is above.
         world.folder = MediaFolder(small_disk / 'media')
+        monkeypatch.setattr(media_folder, 'RESERVE_BYTES', 1)
         world.folder.prepare()
         world.library = MediaLibrary(world.store, world.folder, world.key)
         kept = [world.photo(content=os.urandom(100_000)) for _ in range(4)]
@@ -297,6 +315,40 @@ def test_on_a_full_disk_photos_are_refused_and_what_is_there_is_kept(small_disk,
         world.library.delete(person(ANNA), kept.pop(0).media_id)
         kept.append(world.photo(content=os.urandom(50_000)))
         assert world.assert_sound() == kept[::-1]
+
+
+def test_on_a_disk_on_which_not_even_the_store_can_write_deleting_makes_room(tmp_path):
+    """What the refusal advises works."""
+    with small_world(tmp_path) as world:
+        kept = [world.photo(content=os.urandom(50_000)) for _ in range(5)]
+        fill(world.home / 'ballast')
+        assert refusal(world.photo) == 'disk_full'
+        favourite = world.library.set_favourite, person(ANNA), kept[0].media_id, True
+        assert refusal(*favourite) == 'disk_full'
+        world.library.delete(person(ANNA), kept.pop(0).media_id)
+        assert world.assert_sound() == kept[::-1]
+        # That was little. The reserve is there again all the same, once there is room for it.
+        (world.home / 'ballast').unlink()
+        world.library.retire([kept.pop(0).media_id])
+        fill(world.home / 'ballast')
+        assert refusal(world.photo, content=os.urandom(100_000)) == 'disk_full'
+        world.library.retire([kept.pop(0).media_id])
+        assert world.assert_sound() == kept[::-1]
+
+
+@contextlib.contextmanager
+def small_world(folder):
+    """A camera with a disk of four MiB for all it has."""
+    disk = folder / 'disk'
+    disk.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip('this user may not mount a small file system')
+    try:
+        with world_at(disk) as world:
+            yield world
+    finally:
+        subprocess.run(['umount', '--lazy', str(disk)], check=True)
 
 
 def test_a_photo_for_which_its_day_has_no_room_is_kept_where_it_is(world, monkeypatch):

@@ -5,7 +5,8 @@ from library_world import ANNA, BEN, person, world_at
 from mmoment_chain import media_records, session_records
 from mmoment_chain.session_records import Session
 from mmoment_stream.errors import Refused
-from mmoment_stream.media_library import ClipLook, MediaLibrary
+from mmoment_stream.media_intake import ClipLook
+from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_recovery import Recovered, recover
 
 
@@ -169,7 +170,7 @@ def test_killed_at_any_line_nothing_is_half_there(tmp_path, action):
             records = world.assert_sound()
             assert restarted(world) == Recovered()
         counts.add(len(records))
-        number += 7 if action == 'recover' else 4
+        number += 11 if action == 'recover' else 5
     expected = {
         'photo': {2, 3},
         # Of what was recorded nothing is lost, whenever it ends.

@@ -161,6 +161,17 @@ def test_a_person_who_is_erased_is_erased_there_too(world):
     assert names(world) == [stays.filename, f'{stays.filename}.json']
 
 
+def test_a_name_that_somebody_wrote_into_the_store_is_neither_sent_nor_deleted(world):
+    world.photo()
+    with world.store.transaction() as tx:
+        tx.change("UPDATE media SET filename = '../keys/signing.key'")
+    assert work(world) == 1
+    assert world.remote.copies == {}
+    world.library.erase(ANNA)
+    assert work(world) == 1
+    assert world.upload.status().leaving == 0
+
+
 @pytest.mark.parametrize('is_missing', [True, False])
 def test_a_file_that_cannot_be_sent_holds_no_other_up_and_is_told(world, is_missing):
     bad, good = world.photo(), world.photo()
