@@ -45,12 +45,16 @@ class PacketRing:
         Whole groups of pictures are dropped. A group that alone exceeds `bytes_at_most` is
         dropped too: then there is nothing until the next keyframe.
         """
-        self._span_ns = round(seconds * SECOND_NS)
+        self.keep(seconds)
         self._bytes_at_most = bytes_at_most
         self._lock = threading.Lock()
         self._groups: deque[_Group] = deque()
         self._bytes = 0
         self._last: VideoPacket | None = None
+
+    def keep(self, seconds: float) -> None:
+        """Keep at least so much video from now on."""
+        self._span_ns = round(seconds * SECOND_NS)
 
     @property
     def bytes(self) -> int:

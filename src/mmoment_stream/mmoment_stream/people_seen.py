@@ -11,14 +11,19 @@ class PeopleSeen:
     """Remembers for `keep_s`. Times are CLOCK_MONOTONIC, in nanoseconds. Thread-safe."""
 
     def __init__(self, keep_s: float) -> None:
-        self._keep_ns = round(keep_s * 1e9)
         self._seen: deque[tuple[int, frozenset[str]]] = deque()
+        self._forgotten: set[str] = set()
         self._lock = threading.Lock()
+        self.keep(keep_s)
+
+    def keep(self, keep_s: float) -> None:
+        """Remember for so long from now on."""
+        self._keep_ns = round(keep_s * 1e9)
 
     def note(self, monotonic_ns: int, identities: Iterable[str]) -> None:
         """These were named in the picture of that moment; unnamed ones are empty."""
-        named = frozenset(identities) - {''}
         with self._lock:
+            named = frozenset(identities) - {''} - self._forgotten
             while self._seen and self._seen[0][0] < monotonic_ns - self._keep_ns:
                 self._seen.popleft()
             if named:
@@ -31,9 +36,18 @@ class PeopleSeen:
         return tuple(sorted(frozenset().union(*found)))
 
     def forget(self, identity: str) -> None:
-        """Somebody is not to be known any more."""
+        """Somebody is not to be known any more, until they are welcome again.
+
+        Faces may be named for a moment longer: the part that knows them is told beside this one.
+        """
         with self._lock:
+            self._forgotten.add(identity)
             self._seen = deque((at_ns, named - {identity}) for at_ns, named in self._seen)
+
+    def welcome(self, identity: str) -> None:
+        """Somebody has come, and may be known."""
+        with self._lock:
+            self._forgotten.discard(identity)
 
     def clear(self) -> None:
         """Forget everybody."""

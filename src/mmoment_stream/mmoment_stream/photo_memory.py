@@ -35,6 +35,7 @@ class PhotoMemory:
         self._bytes_at_most = bytes_at_most
         self._pictures: deque[KeptPicture] = deque()
         self._bytes = 0
+        self._is_closed = False
         self._arrived = threading.Condition()
 
     def add(self, picture: KeptPicture) -> None:
@@ -53,12 +54,10 @@ class PhotoMemory:
         """The picture nearest to that moment; None: there is none.
 
         Waits as long as a nearer one may still come, which is until one at or after that moment is
-        there. moment_ns: CLOCK_MONOTONIC.
+        there, or until `close`. moment_ns: CLOCK_MONOTONIC.
         """
         with self._arrived:
-            self._arrived.wait_for(
-                lambda: self._pictures and self._pictures[-1].monotonic_ns >= moment_ns, patience_s
-            )
+            self._arrived.wait_for(lambda: self._is_closed or self._reaches(moment_ns), patience_s)
             return min(
                 self._pictures, key=lambda each: abs(each.monotonic_ns - moment_ns), default=None
             )
@@ -68,8 +67,17 @@ class PhotoMemory:
         with self._arrived:
             self._empty()
 
+    def close(self) -> None:
+        """No more pictures come: whoever waits for one goes without."""
+        with self._arrived:
+            self._is_closed = True
+            self._arrived.notify_all()
+
     def __len__(self) -> int:
         return len(self._pictures)
+
+    def _reaches(self, moment_ns: int) -> bool:
+        return bool(self._pictures) and self._pictures[-1].monotonic_ns >= moment_ns
 
     def _is_too_much(self, newest_ns: int) -> bool:
         oldest = self._pictures[0]

@@ -57,7 +57,8 @@ class PictureTap:
                 self._memory.clear()
 
     def close(self) -> None:
-        """Let `work` end; at most WAIT_S later."""
+        """Let `work` end, at most WAIT_S later, and whoever waits for a picture at once."""
+        self._memory.close()
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

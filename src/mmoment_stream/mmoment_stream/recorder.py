@@ -17,6 +17,8 @@ from mmoment_stream.video_packet import VideoPacket
 # After its end is due, a packet that is on its way has arrived.
 GRACE_S = 1.0
 
+ENDING = 'The camera is ending: it records nothing any more'
+
 ASKED, LIMIT = 'asked', 'limit'
 """Why a recording is over, beside what ClipWriter says."""
 
@@ -67,6 +69,11 @@ class Recording:
         return self._writer.packets
 
     @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing any more."""
+        return self._is_over.is_set()
+
+    @property
     def fault(self) -> Exception | None:
         """For the log: what is behind disk_full or not_kept."""
         return self._writer.fault
@@ -107,6 +114,7 @@ class Recorder:
         self._at_most = at_most
         self._recordings: dict[str, Recording] = {}
         self._beginning = 0
+        self._is_closed = False
         self._changed = threading.Condition()
 
     def take(self, packet: VideoPacket) -> None:
@@ -122,7 +130,7 @@ class Recorder:
     def begin(self, wish: ClipWish, patience_s: float) -> Recording:
         """Record from now on; waits until there is a packet to begin with.
 
-        Raises Refused: busy, no_video.
+        Raises Refused: busy, no_video, or not_ready after `close`.
         """
         from_ns = wish.asked_ns - round(wish.preroll_s * NS_PER_S)
         with self._changed:
@@ -130,12 +138,14 @@ class Recorder:
                 raise Refused('busy')
             self._beginning += 1
             try:
-                packets: list[VideoPacket] = []
-                deadline_s = time.monotonic() + patience_s
-                while not (packets := self._fresh(from_ns)):
-                    if not self._changed.wait(max(0.0, deadline_s - time.monotonic())):
-                        raise Refused('no_video')
-                recording = Recording(wish, packets)
+                has_video = self._changed.wait_for(
+                    lambda: self._is_closed or self._fresh(from_ns), patience_s
+                )
+                if self._is_closed:
+                    raise Refused('not_ready', ENDING)
+                if not has_video:
+                    raise Refused('no_video')
+                recording = Recording(wish, self._fresh(from_ns))
                 self._recordings[wish.media_id] = recording
                 return recording
             finally:
@@ -145,6 +155,18 @@ class Recorder:
         """A recording is over and its file closed."""
         with self._changed:
             self._recordings.pop(media_id, None)
+
+    def close(self) -> None:
+        """Begin nothing any more; what is being recorded is over."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        for recording in self.recordings:
+            recording.end(ASKED)
+
+    def keep(self, seconds: float) -> None:
+        """Have so much video at hand from now on, for the seconds before."""
+        self._ring.keep(seconds)
 
     def forget_packets(self) -> None:
         """Nobody wants the seconds before any more."""

@@ -34,9 +34,14 @@ class SessionClient:
         self._node = node
         # Of the node itself: its thread never waits, so answers always come through.
         self._client = node.create_client(GetSession, 'get_session')
+        self._is_closed = False
+        self._changed = threading.Condition()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Ask no more; whoever waits for an answer is told so at once."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
         self._node.destroy_client(self._client)
 
     def holder(self, session_id: str, right: str = '', *, is_action: bool = True) -> Holder:
@@ -47,15 +52,24 @@ class SessionClient:
         if not session_id:
             return Holder()
         request = GetSession.Request(session_id=session_id, right=right, passive=not is_action)
-        if not self._client.service_is_ready():
+        answer = self._answer(request)
+        if answer is None:
             raise SessionRefused('session_node_away', SESSION_NODE_AWAY)
-        answered = threading.Event()
-        future = self._client.call_async(request)
-        future.add_done_callback(lambda _: answered.set())
-        if not answered.wait(ANSWER_PATIENCE_S):
-            self._client.remove_pending_request(future)
-            raise SessionRefused('session_node_away', SESSION_NODE_AWAY)
-        answer = future.result()
         if not answer.success:
             raise SessionRefused(answer.error_code, answer.message)
         return Holder(answer.session.identity, answer.session.session_id)
+
+    def _answer(self, request: GetSession.Request) -> GetSession.Response | None:
+        with self._changed:
+            if self._is_closed or not self._client.service_is_ready():
+                return None
+            future = self._client.call_async(request)
+        future.add_done_callback(self._on_answer)
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or future.done(), ANSWER_PATIENCE_S)
+        self._client.remove_pending_request(future)
+        return future.result() if future.done() else None
+
+    def _on_answer(self, _: Any) -> None:
+        with self._changed:
+            self._changed.notify_all()
