@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent import futures
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Protocol, cast
 
 from mmoment_chain.media_records import MediaRecord
 from mmoment_chain.media_signature import CLIP, PHOTO
@@ -14,6 +15,7 @@ from mmoment_stream.clip_summary import NS_PER_S
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_draft import Origin
 from mmoment_stream.media_maker import NS_PER_MS, ClipLength, MediaMaker, RunningClip
+from mmoment_stream.photo_file import PhotoFormat
 from mmoment_stream.photo_memory import KeptPicture
 from mmoment_stream.recorder import ASKED, LIMIT
 
@@ -77,11 +79,8 @@ class CaptureJobs:
 
     def photo(self, origin: Origin, moment_ns: int = 0, kind: str = '') -> MediaRecord:
         """Take a photo. moment_ns: CLOCK_MONOTONIC; 0: now. Raises Refused."""
-        try:
+        with self._telling(PHOTO, origin):
             record = self._photo(origin, moment_ns, kind)
-        except Refused as refusal:
-            self._announcer.failed(PHOTO, origin, refusal)
-            raise
         self._announcer.kept(record)
         return record
 
@@ -95,35 +94,63 @@ class CaptureJobs:
     ) -> MediaRecord:
         """Record a clip until it is over. duration_s: 0 for as long as clips may be; preroll_s: below
         0 for the usual. `look` is called now and then, and may end it. Raises Refused."""
-        try:
-            with self._video():
-                clip = self._begin(origin, asked_ns, duration_s, preroll_s)
+        with self._telling(CLIP, origin), ExitStack() as video:
+            video.enter_context(self._video())
+            clip = self._begin(origin, asked_ns, duration_s, preroll_s)
+            try:
                 self._announcer.started(clip)
-                try:
-                    while not clip.recording.wait(LOOK_S):
-                        look(clip)
-                finally:
-                    # Also if `look` raises: what is recorded is kept.
-                    clip.recording.end(ASKED)
-                    record = self._maker.keep_clip(clip)
-        except Refused as refusal:
-            self._announcer.over()
-            self._announcer.failed(CLIP, origin, refusal)
-            raise
-        self._announcer.over()
-        reason = clip.recording.reason
-        self._announcer.kept(record, '' if reason in (ASKED, LIMIT) else reason)
+                while not clip.recording.wait(LOOK_S):
+                    look(clip)
+            finally:
+                # Also if `look` raises: what is recorded is kept.
+                clip.recording.end(ASKED)
+                # Nobody needs packets while that is done.
+                video.close()
+                record = self._keep(clip)
         return record
 
     def stop(self, clips: Iterable[RunningClip]) -> list[MediaRecord]:
-        """Have these be over, and wait until they are kept. Raises Refused."""
+        """Have these be over; returns those that are kept then. Raises Refused if that is none."""
         stopping = list(clips)
         for clip in stopping:
             clip.recording.end(ASKED)
+        outcomes = [clip.outcome for clip in stopping]
+        done = futures.wait(outcomes, KEEP_PATIENCE_S).done
+        kept = [each.result() for each in outcomes if each in done and not each.exception()]
+        if kept:
+            return kept
+        for outcome in done:
+            outcome.result()
+        raise Refused('not_kept', 'The disk is slow: the clip is kept later')
+
+    def end_clips_of(self, wallet: str) -> bool:
+        """Have the clips of this person be over, also one that is about to begin; waits for nothing.
+
+        Returns whether there were any.
+        """
+        return self._maker.end_clips_of(wallet)
+
+    def keep_left(self) -> None:
+        """Keep clips that could not be kept when they were over, such as on a disk that was full."""
+        for record in self._maker.keep_left():
+            self._announcer.kept(record)
+
+    @contextmanager
+    def _telling(self, kind: str, origin: Origin) -> Iterator[None]:
         try:
-            return [clip.outcome.result(KEEP_PATIENCE_S) for clip in stopping]
-        except TimeoutError:
-            raise Refused('not_kept', 'The disk is slow: the clip is kept later') from None
+            yield
+        except Refused as refusal:
+            self._announcer.failed(kind, origin, refusal)
+            raise
+
+    def _keep(self, clip: RunningClip) -> MediaRecord:
+        try:
+            record = self._maker.keep_clip(clip)
+        finally:
+            self._announcer.over()
+        reason = clip.recording.reason
+        self._announcer.kept(record, '' if reason in (ASKED, LIMIT) else reason)
+        return record
 
     def _photo(self, origin: Origin, moment_ns: int, kind: str) -> MediaRecord:
         parameters, now_ns = self._parameters(), time.monotonic_ns()
@@ -139,7 +166,9 @@ class CaptureJobs:
         if abs(picture.monotonic_ns - moment_ns) > LARGEST_DISTANCE_NS:
             # Of a moment long ago, or the camera hangs.
             raise Refused('too_old' if picture.monotonic_ns > moment_ns else 'no_picture')
-        return self._maker.photo(origin, picture, kind, parameters.photo_quality)
+        return self._maker.photo(
+            origin, picture, cast(PhotoFormat, kind), parameters.photo_quality
+        )
 
     def _begin(
         self, origin: Origin, asked_ns: int, duration_s: float, preroll_s: float

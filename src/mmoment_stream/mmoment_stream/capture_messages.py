@@ -60,6 +60,7 @@ def wished_item(kind: int, origin: Origin) -> MediaItem:
         session_id=origin.session_id or '',
         trigger=origin.trigger,
         gesture=origin.gesture,
+        annotated=origin.annotated,
     )
 
 

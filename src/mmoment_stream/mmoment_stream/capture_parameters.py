@@ -8,6 +8,8 @@ from mmoment_node.parameters import parameter
 
 PHOTO_FORMATS = ('jpeg', 'webp')
 WHILE_CHECKED_IN, ALWAYS, NEVER = 'while_checked_in', 'always', 'never'
+# Each waits in a thread for its end.
+MOST_RECORDINGS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class CaptureParameters:
         maximum=14400.0,
     )
     recordings_at_most: int = parameter(
-        4, 'So many clips may be recorded at once', minimum=1, maximum=64
+        4, 'So many clips may be recorded at once', minimum=1, maximum=MOST_RECORDINGS
     )
     keep_days: float = parameter(
         0.0,

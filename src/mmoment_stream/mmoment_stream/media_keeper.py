@@ -13,7 +13,9 @@ from mmoment_chain.errors import StoreBusy, StoreError
 from mmoment_chain.media_records import MediaRecord
 from mmoment_chain.store import Store
 from mmoment_stream.errors import Refused
+from mmoment_stream.media_draft import ClipDraft
 from mmoment_stream.media_folder import MediaFolder
+from mmoment_stream.media_intake import ClipLook
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_recovery import Recovered, Salvage, recover
 from mmoment_stream.media_retention import MediaRetention, RetentionLimits
@@ -45,6 +47,13 @@ class MediaKeeper:
         """Finish what a killed process has left. Raises Refused, StoreError or OSError."""
         return recover(self.library, salvage)
 
+    def free_bytes(self) -> int | None:
+        """Room that is left on the disk; None: it does not say."""
+        try:
+            return self.library.folder.free_bytes()
+        except OSError:
+            return None
+
     def put_in_order(self, limits: RetentionLimits) -> list[MediaRecord]:
         """Delete what is to go; returns it. What cannot be done is told and done later."""
         try:
@@ -52,9 +61,16 @@ class MediaKeeper:
             gone = self._retention.step(limits)
             self.problem = ''
         except (Refused, StoreError, OSError) as error:
-            self.problem = str(error.__cause__ or error)
+            self.note(error)
             return []
         return gone
+
+    def note(self, error: Exception) -> None:
+        """Something is not in order; it is tried again."""
+        problem = str(error.__cause__ or error)
+        if problem != self.problem:
+            _logger.error('the media library: %s', problem)
+        self.problem = problem
 
     def close(self) -> None:
         """Use it no more."""
@@ -72,4 +88,25 @@ def await_keeper(make: Callable[[], MediaKeeper], ending: threading.Event) -> Me
                 _logger.info('%s', error)
                 is_told = True
             ending.wait(RETRY_S)
+    return None
+
+
+def await_recovery(
+    keeper: MediaKeeper, salvage: Salvage, ending: threading.Event
+) -> Recovered | None:
+    """Recover as soon as that can be; None: it is not wanted any more."""
+
+    def salvaged(draft: ClipDraft) -> ClipLook | None:
+        if ending.is_set():
+            raise Refused('not_ready', 'this is for the next start')
+        return salvage(draft)
+
+    while not ending.is_set():
+        try:
+            found = keeper.recover(salvaged)
+        except (Refused, StoreError, OSError) as error:
+            keeper.note(error)
+            ending.wait(RETRY_S)
+        else:
+            return None if ending.is_set() else found
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ from mmoment_stream.photo_file import (
     picture_thumbnail,
 )
 from mmoment_stream.photo_memory import KeptPicture
-from mmoment_stream.recorder import ClipWish, Recorder, Recording
+from mmoment_stream.recorder import ASKED, ClipWish, Recorder, Recording
 
 NS_PER_MS = 1_000_000
 MIME_TYPES = {'jpeg': 'image/jpeg', 'webp': 'image/webp'}
@@ -32,6 +33,7 @@ MODEL, SOFTWARE = 'Mmoment camera', 'Mmoment 0.1.0'
 AROUND_A_PHOTO_NS = NS_PER_S // 2
 # The encoder begins as soon as somebody needs packets; a process may have to start first.
 VIDEO_PATIENCE_S = 4.0
+FORGOTTEN = 'The person whose this would be was forgotten meanwhile'
 
 _logger = logging.getLogger(__name__)
 
@@ -77,7 +79,10 @@ class MediaMaker:
         self._recorder = recorder
         self._seen = seen
         self._camera_id = camera_id
+        self._lock = threading.Lock()
+        self._beginning: dict[str, str | None] = {}  # wallets by media id
         self._running: dict[str, RunningClip] = {}
+        self._left: list[ClipDraft] = []
 
     def photo(
         self, origin: Origin, picture: KeptPicture, kind: PhotoFormat, quality: int
@@ -112,33 +117,68 @@ class MediaMaker:
             length.duration_s,
             length.longest_s,
         )
+        with self._lock:
+            self._beginning[draft.media_id] = origin.wallet
         try:
-            recording = self._recorder.begin(wish, VIDEO_PATIENCE_S)
+            clip = RunningClip(draft, self._recorder.begin(wish, VIDEO_PATIENCE_S))
         except BaseException:
+            with self._lock:
+                self._beginning.pop(draft.media_id, None)
             self._library.discard_clip(draft)
             raise
-        clip = RunningClip(draft, recording)
-        self._running[clip.media_id] = clip
+        with self._lock:
+            is_wanted = draft.media_id in self._beginning
+            self._beginning.pop(draft.media_id, None)
+            self._running[clip.media_id] = clip
+        if not is_wanted:
+            clip.recording.end(ASKED)
         return clip
+
+    def end_clips_of(self, wallet: str) -> bool:
+        """Have what is recorded of this person be over, also what is about to begin.
+
+        Returns whether there was something.
+        """
+        with self._lock:
+            beginning = [each for each, owner in self._beginning.items() if owner == wallet]
+            for media_id in beginning:
+                del self._beginning[media_id]
+            own = [clip for clip in self._running.values() if clip.origin.wallet == wallet]
+        taking = [clip for clip in own if not clip.recording.is_over]
+        for clip in taking:
+            clip.recording.end(ASKED)
+        return bool(beginning or taking)
 
     def keep_clip(self, clip: RunningClip) -> MediaRecord:
         """Keep a clip that is over, durably; whoever waits for `outcome` is told. Raises Refused."""
         try:
             record = self._kept(clip)
         except BaseException as error:
+            self._let_go(clip)
             clip.outcome.set_exception(error)
             raise
-        else:
-            clip.outcome.set_result(record)
-            return record
-        finally:
-            self._running.pop(clip.media_id, None)
-            self._recorder.let_go(clip.media_id)
+        # Whoever is told that it is kept does not find it running.
+        self._let_go(clip)
+        clip.outcome.set_result(record)
+        return record
+
+    def keep_left(self) -> list[MediaRecord]:
+        """Keep clips that were over and could not be kept then; returns those that now are."""
+        with self._lock:
+            left, self._left = self._left, []
+        kept = []
+        for draft in left:
+            try:
+                kept.append(self._whole(draft))
+            except Refused as refusal:
+                _logger.info('%s: %s', draft.name, refusal)
+        return kept
 
     @property
     def running(self) -> tuple[RunningClip, ...]:
         """Clips that are not kept yet."""
-        return tuple(self._running.values())
+        with self._lock:
+            return tuple(self._running.values())
 
     def salvage(self, draft: ClipDraft) -> ClipLook | None:
         """Make a whole clip of what a killed process has left. See `media_recovery`."""
@@ -156,13 +196,38 @@ class MediaMaker:
                 # Nothing was written, so that nothing would be found at the next start either.
                 self._library.discard_clip(draft)
             raise
+        return self._whole(draft)
+
+    def _whole(self, draft: ClipDraft) -> MediaRecord:
+        """Make a whole clip of what was recorded, and keep it. Raises Refused."""
+        if not self._is_wanted(draft):
+            self._library.discard_clip(draft)
+            raise Refused('not_kept', FORGOTTEN)
         try:
             summary = finish_clip(draft.recording, draft.path)
+            people = self._seen.between(summary.first_monotonic_ns, summary.last_monotonic_ns)
+            return self._library.keep_clip(draft, self._look(draft, summary, people))
         except NothingPlayable:
             self._library.discard_clip(draft)
             raise Refused('not_kept') from None
-        people = self._seen.between(summary.first_monotonic_ns, summary.last_monotonic_ns)
-        return self._library.keep_clip(draft, self._look(draft, summary, people))
+        except Refused:
+            if self._is_wanted(draft):
+                with self._lock:
+                    self._left.append(draft)
+            raise
+
+    def _is_wanted(self, draft: ClipDraft) -> bool:
+        """False: whose it was to be was erased meanwhile."""
+        try:
+            return self._library.folder.note(draft.name).exists()
+        except OSError:
+            # Nobody can tell, so it stays for another try.
+            return True
+
+    def _let_go(self, clip: RunningClip) -> None:
+        with self._lock:
+            self._running.pop(clip.media_id, None)
+        self._recorder.let_go(clip.media_id)
 
     def _look(self, draft: ClipDraft, summary: ClipSummary, people: tuple[str, ...]) -> ClipLook:
         try:
