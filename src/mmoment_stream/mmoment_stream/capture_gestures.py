@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from typing import Any
 
 from rclpy.qos import QoSProfile
 
+from mmoment_chain.media_signature import CLIP, PHOTO
 from mmoment_interfaces.msg import GestureAction, Session
 from mmoment_node.managed_node import ManagedNode
-from mmoment_stream.capture_jobs import CaptureJobs
 from mmoment_stream.capture_parameters import CaptureParameters
-from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts
+from mmoment_stream.capture_requests import CAPTURE, RECORD, THREADS, CaptureParts, log_mistake
 from mmoment_stream.errors import Refused, SessionRefused
 from mmoment_stream.media_draft import Origin
-from mmoment_stream.media_maker import RunningClip
-from mmoment_stream.recorder import ASKED
 from mmoment_stream.session_client import Holder
 
 ACTIONS_QOS = QoSProfile(depth=10)
 GESTURE = 'gesture'
 PHOTO_ACTION, CLIP_ACTION = 'photo', 'clip'
 RIGHTS = {PHOTO_ACTION: CAPTURE, CLIP_ACTION: RECORD}
+KINDS = {PHOTO_ACTION: PHOTO, CLIP_ACTION: CLIP}
 ADMIN = 'admin'
-# Each gesture is done beside the others; a person has few at once.
-THREADS = 8
+# For clips that end now to be kept.
+CLOSING_PATIENCE_S = 4.0
 
 
 class CaptureGestures:
@@ -43,21 +42,28 @@ class CaptureGestures:
         self._parts = parts
         self._sessions = sessions
         self._parameters = parameters
-        self._is_closing = False
-        self._pool = ThreadPoolExecutor(THREADS, 'gestures')
+        self._pool = futures.ThreadPoolExecutor(THREADS, 'gestures')
+        self._pending: set[futures.Future[None]] = set()
         self._subscription = node.create_subscription(
             GestureAction, 'gesture_actions', self._on_action, ACTIONS_QOS
         )
 
     def close(self) -> None:
-        """Do nothing any more; what is being recorded is kept."""
-        self._is_closing = True
+        """Do nothing any more. What is recorded is to be over before: it has a moment to be kept."""
         self._node.destroy_subscription(self._subscription)
-        self._pool.shutdown()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        futures.wait(tuple(self._pending), CLOSING_PATIENCE_S)
 
     def _on_action(self, message: GestureAction) -> None:
-        if message.outcome == GestureAction.REQUESTED and message.action in RIGHTS:
-            self._pool.submit(self._guarded, message)
+        if message.outcome != GestureAction.REQUESTED or message.action not in RIGHTS:
+            return
+        if len(self._pending) >= THREADS:
+            # Done later it would be of another moment.
+            self._node.get_logger().warning(f'{message.action} by gesture: too many at once')
+            return
+        doing = self._pool.submit(self._guarded, message)
+        self._pending.add(doing)
+        doing.add_done_callback(self._pending.discard)
 
     def _guarded(self, message: GestureAction) -> None:
         try:
@@ -65,7 +71,7 @@ class CaptureGestures:
         except (Refused, SessionRefused) as refusal:
             self._node.get_logger().info(f'{message.action} by gesture: {refusal.text}')
         except Exception as error:
-            self._node.fail(error)
+            log_mistake(self._node, error)
 
     def _do(self, message: GestureAction) -> None:
         parts = self._parts()
@@ -75,25 +81,25 @@ class CaptureGestures:
         origin = Origin(holder.identity, holder.session_id, GESTURE, message.gesture)
         if message.action == PHOTO_ACTION:
             parts.jobs.photo(origin, message.monotonic_ns)
-        elif running := _running(parts.jobs, holder.identity):
-            parts.jobs.stop(running)
-        else:
+        elif not parts.jobs.end_clips_of(holder.identity):
             asked_ns = message.monotonic_ns or time.monotonic_ns()
             duration_s = min(self._parameters().gesture_clip_s, self._parameters().clip_at_most_s)
-            parts.jobs.clip(origin, asked_ns, duration_s, look=self._look)
+            parts.jobs.clip(origin, asked_ns, duration_s)
 
     def _holder(self, parts: CaptureParts, message: GestureAction) -> Holder:
         """A session of this person that has the right at this moment."""
         right = RIGHTS[message.action]
+        if not message.identity:
+            raise SessionRefused('no_session', 'nobody knows whose gesture it is')
         for session in self._sessions():
             if session.identity == message.identity and {right, ADMIN} & set(session.rights):
-                return parts.sessions.holder(session.session_id, right)
-        raise SessionRefused('no_session', f'{message.identity or "somebody"} is not checked in')
+                return self._asked(parts, message, session.session_id)
+        raise SessionRefused('no_session', f'{message.identity} is not checked in with this right')
 
-    def _look(self, clip: RunningClip) -> None:
-        if self._is_closing:
-            clip.recording.end(ASKED)
-
-
-def _running(jobs: CaptureJobs, identity: str) -> list[RunningClip]:
-    return [clip for clip in jobs.running if clip.origin.wallet == identity]
+    def _asked(self, parts: CaptureParts, message: GestureAction, session_id: str) -> Holder:
+        try:
+            return parts.sessions.holder(session_id, RIGHTS[message.action])
+        except SessionRefused as refusal:
+            origin = Origin(message.identity, session_id, GESTURE, message.gesture)
+            parts.announcer.failed(KINDS[message.action], origin, refusal)
+            raise

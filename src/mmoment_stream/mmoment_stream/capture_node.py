@@ -20,9 +20,15 @@ from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureP
 from mmoment_stream.capture_people import CapturePeople
 from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts, CaptureRequests
 from mmoment_stream.capture_topics import CaptureAnnouncer, VideoTap
-from mmoment_stream.media_keeper import ORDER_PERIOD_S, MediaKeeper, await_keeper
+from mmoment_stream.media_keeper import (
+    ORDER_PERIOD_S,
+    MediaKeeper,
+    await_keeper,
+    await_recovery,
+)
 from mmoment_stream.media_library import RETENTION
 from mmoment_stream.media_maker import MediaMaker
+from mmoment_stream.media_recovery import Recovered
 from mmoment_stream.media_remote import RemoteStore, open_remote
 from mmoment_stream.media_retention import RetentionLimits
 from mmoment_stream.media_upload import MediaUpload
@@ -30,7 +36,7 @@ from mmoment_stream.packet_ring import PacketRing
 from mmoment_stream.people_seen import PeopleSeen
 from mmoment_stream.photo_memory import PhotoMemory
 from mmoment_stream.picture_topic import PictureTap
-from mmoment_stream.recorder import ASKED, Recorder
+from mmoment_stream.recorder import Recorder
 from mmoment_stream.session_client import SessionClient
 
 NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -38,6 +44,8 @@ MIB = 1024 * 1024
 # 30 s at 10 Mbit/s, and as much again for a group of pictures that is to be kept whole.
 RING_MIB = 80
 RING_MARGIN_S = 1.0
+# A worker that hangs in the disk must not keep the process from its end.
+END_S = 2.0
 
 
 class CaptureNode(ManagedNode[CaptureParameters]):
@@ -61,6 +69,7 @@ class CaptureNode(ManagedNode[CaptureParameters]):
     def start(self) -> None:
         """Listen and answer; until the store is there, with a refusal that says so."""
         parameters = self.parameters
+        self._limits = _limits(parameters)
         self._ending = threading.Event()
         self._order = threading.Event()
         self._seen = PeopleSeen(parameters.clip_at_most_s + parameters.preroll_s)
@@ -74,9 +83,9 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             True: PictureTap(self, 'overlay/frames', self._memory()),
         }
         self._sessions = SessionClient(self)
-        self._people = CapturePeople(self, self._settle, self._end_clips_of)
+        self._people = CapturePeople(self, self)
         self._faces = self.create_subscription(FaceArray, 'faces', self._on_faces, NEWEST_QOS)
-        self._requests = CaptureRequests(self, self._given_parts, parameters.recordings_at_most)
+        self._requests = CaptureRequests(self, self._given_parts)
         self._gestures = CaptureGestures(
             self, self._given_parts, self._people.sessions, lambda: self.parameters
         )
@@ -84,47 +93,67 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             self.spawn(tap.work, f'pictures {annotated}') for annotated, tap in self._taps.items()
         ]
         self._workers.append(self.spawn(self._keep, 'library'))
-        self._settle()
+        self._settle(parameters)
 
     def stop(self) -> None:
-        """Answer no more; what is being recorded is kept."""
-        if ending := self.__dict__.get('_ending'):
-            ending.set()
-            self._order.set()
-        for recording in self._recorder.recordings if '_recorder' in self.__dict__ else ():
-            recording.end(ASKED)
-        for name in ('_gestures', '_requests', '_people'):
+        """Answer no more; what is recorded is over, and kept.
+
+        Launchers kill whoever takes longer than 10 s: what a slow disk has not kept by then is kept at
+        the next start.
+        """
+        for event in ('_ending', '_order'):
+            if event in self.__dict__:
+                self.__dict__[event].set()
+        # First what others wait for, then those who wait.
+        taps = self.__dict__.get('_taps', {}).values()
+        for part in (*map(self.__dict__.get, ('_recorder', '_sessions', '_video')), *taps):
+            if part is not None:
+                part.close()
+        for name in ('_people', '_gestures', '_requests'):
             if part := self.__dict__.pop(name, None):
                 part.close()
-        for tap in self.__dict__.pop('_taps', {}).values():
-            tap.close()
         for worker in self.__dict__.pop('_workers', ()):
-            worker.join()
-        for name in ('_video', '_sessions'):
-            if part := self.__dict__.pop(name, None):
-                part.close()
-        if parts := self.__dict__.get('_parts'):
-            parts.announcer.close()
-        self._parts = None
-        if keeper := self.__dict__.get('_keeper'):
-            keeper.close()
-        self._keeper = None
+            worker.join(END_S)
+        if self._parts is not None:
+            self._parts.announcer.close()
+        if self._keeper is not None:
+            self._keeper.close()
+        self._parts = self._keeper = None
         if faces := self.__dict__.pop('_faces', None):
             self.destroy_subscription(faces)
 
     def parameters_changed(self, old: CaptureParameters, new: CaptureParameters) -> None:
         """Take new limits at once."""
         if self.is_running:
+            self._limits = _limits(new)
             self._settle(new)
             self._order.set()
+
+    def people_changed(self) -> None:
+        """See `capture_people.Host`."""
+        self._settle(self.parameters)
+
+    def person_came(self, identity: str) -> None:
+        """See `capture_people.Host`."""
+        self._seen.welcome(identity)
+
+    def person_left(self, identity: str, *, is_forgotten: bool) -> None:
+        """See `capture_people.Host`. Who has gone records no longer; what there is is kept."""
+        if is_forgotten:
+            self._seen.forget(identity)
+        if self._parts is not None:
+            self._parts.jobs.end_clips_of(identity)
 
     def diagnose(self) -> list[DiagnosticStatus]:
         """The library, what is being recorded, and whether there is video."""
         keeper, parts = self._keeper, self._parts
         ok, warn = DiagnosticStatus.OK, DiagnosticStatus.WARN
-        if keeper is None or parts is None:
+        if keeper is None:
             return [self.diagnostic('library', warn, 'waiting for session_node to make the store')]
-        free_mib = keeper.library.folder.free_bytes() // MIB
+        if parts is None:
+            problem = keeper.problem or 'finishing what the last end has left'
+            return [self.diagnostic('library', warn, problem)]
+        free_bytes = keeper.free_bytes()
         return [
             *self._diagnose_copies(),
             self.diagnostic(
@@ -132,7 +161,7 @@ class CaptureNode(ManagedNode[CaptureParameters]):
                 warn if keeper.problem else ok,
                 keeper.problem or 'in order',
                 folder=keeper.library.folder.root,
-                free_mib=free_mib,
+                free_mib='unknown' if free_bytes is None else free_bytes // MIB,
             ),
             self.diagnostic(
                 'recordings',
@@ -172,28 +201,32 @@ class CaptureNode(ManagedNode[CaptureParameters]):
 
     def _keep(self) -> None:
         """Open the library as soon as it can be, then keep it in order."""
-        keeper = await_keeper(lambda: MediaKeeper(self._home.store, self._home.keys), self._ending)
+        ending, order = self._ending, self._order
+        keeper = await_keeper(lambda: MediaKeeper(self._home.store, self._home.keys), ending)
         if keeper is None:
             return
         self._keeper = keeper
         maker = MediaMaker(keeper.library, self._recorder, self._seen, keeper.camera_id)
-        found = keeper.recover(maker.salvage)
-        if found.salvaged or found.placed or found.deleted or found.dropped:
+        found = await_recovery(keeper, maker.salvage, ending)
+        if found is None:
+            return
+        if found != Recovered():
             self.get_logger().info(f'after the last end: {found}')
         for problem in found.problems:
             self.get_logger().error(problem)
-        announcer = CaptureAnnouncer(self, keeper.library, maker, self._order.set)
+        announcer = CaptureAnnouncer(self, keeper.library, maker, order.set)
         jobs = CaptureJobs(
             maker, self._taps, self._video.needed, announcer, lambda: self.parameters
         )
         self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
         with self._copying(keeper) as wake:
-            while not self._ending.is_set():
-                for record in keeper.put_in_order(self._limits()):
+            while not ending.is_set():
+                for record in keeper.put_in_order(self._limits):
                     announcer.deleted(record, RETENTION)
+                jobs.keep_left()
                 wake()
-                self._order.wait(ORDER_PERIOD_S)
-                self._order.clear()
+                order.wait(ORDER_PERIOD_S)
+                order.clear()
 
     @contextlib.contextmanager
     def _copying(self, keeper: MediaKeeper) -> Iterator[Callable[[], None]]:
@@ -210,32 +243,28 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             worker.join()
             self._upload = None
 
-    def _limits(self) -> RetentionLimits:
-        wanted = self.parameters
-        return RetentionLimits(
-            age_days=wanted.keep_days,
-            count=wanted.keep_count,
-            bytes=wanted.keep_mib * MIB,
-            free_bytes=wanted.free_mib * MIB,
-        )
-
-    def _settle(self, parameters: CaptureParameters | None = None) -> None:
+    def _settle(self, parameters: CaptureParameters) -> None:
         """Keep pictures and video of the last moment while somebody may want them, and only then."""
-        parameters, people = parameters or self.parameters, self.__dict__.get('_people')
+        people = self.__dict__.get('_people')
         if people is None:
             return
+        self._recorder.keep(parameters.preroll_s + RING_MARGIN_S)
+        self._seen.keep(parameters.clip_at_most_s + parameters.preroll_s)
         self._taps[False].keep(people.anybody_may(CAPTURE))
         is_recorder_here = parameters.preroll == WHILE_CHECKED_IN and people.anybody_may(RECORD)
         self._video.keep(parameters.preroll == ALWAYS or is_recorder_here)
 
-    def _end_clips_of(self, identity: str) -> None:
-        """Who has gone records no longer; what there is is kept."""
-        for clip in self._parts.jobs.running if self._parts is not None else ():
-            if clip.origin.wallet == identity:
-                clip.recording.end(ASKED)
-
     def _on_faces(self, message: FaceArray) -> None:
         self._seen.note(message.monotonic_ns, [face.identity for face in message.faces])
+
+
+def _limits(parameters: CaptureParameters) -> RetentionLimits:
+    return RetentionLimits(
+        age_days=parameters.keep_days,
+        count=parameters.keep_count,
+        bytes=parameters.keep_mib * MIB,
+        free_bytes=parameters.free_mib * MIB,
+    )
 
 
 def main(args: list[str] | None = None) -> None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from mmoment_interfaces.msg import Session, SessionArray, SessionEvent
 from mmoment_stream.capture_topics import EVENTS_QOS, LATCHED_QOS
 
 ADMIN = 'admin'
-# Of the same person at the same browser: what they record goes on.
+FORGOTTEN = 'forgotten'
+# By another session at the same browser, mostly of the same person, whose clips then go on.
 REPLACED = 'replaced'
 
 
+class Host(Protocol):
+    """Is told who comes and goes, in the thread of the node."""
+
+    def people_changed(self) -> None:
+        """Somebody came, left, or has other rights."""
+
+    def person_came(self, identity: str) -> None:
+        """Somebody has a session."""
+
+    def person_left(self, identity: str, *, is_forgotten: bool) -> None:
+        """Somebody has no session any more; may be told twice."""
+
+
 class CapturePeople:
-    """Listens to `sessions` and `session_events` until `close`.
+    """Listens to `sessions` and `session_events` until `close`."""
 
-    changed: called with each new list. left: called with whoever has no session any more.
-    """
-
-    def __init__(self, node: Any, changed: Callable[[], None], left: Callable[[str], None]) -> None:
+    def __init__(self, node: Any, host: Host) -> None:
         self._node = node
-        self._changed = changed
-        self._left = left
+        self._host = host
         self._sessions: list[Session] = []
+        # Whose clips may be running. The list also tells of those of whom no event came.
+        self._here: set[str] = set()
         self._lock = threading.Lock()
         self._subscriptions = [
             node.create_subscription(SessionArray, 'sessions', self._on_sessions, LATCHED_QOS),
@@ -48,16 +59,26 @@ class CapturePeople:
     def _on_sessions(self, message: SessionArray) -> None:
         with self._lock:
             self._sessions = list(message.sessions)
-        self._changed()
+            here = {each.identity for each in self._sessions} - {''}
+            gone, self._here = self._here - here, here
+        for identity in gone:
+            self._host.person_left(identity, is_forgotten=False)
+        self._host.people_changed()
 
     def _on_event(self, event: SessionEvent) -> None:
-        if event.kind not in (SessionEvent.CHECKED_OUT, SessionEvent.REVOKED):
-            return
+        if event.kind == SessionEvent.CHECKED_IN and event.identity:
+            self._host.person_came(event.identity)
+        elif event.kind in (SessionEvent.CHECKED_OUT, SessionEvent.REVOKED):
+            self._on_end(event)
+
+    def _on_end(self, event: SessionEvent) -> None:
         with self._lock:
             self._sessions = [
                 each for each in self._sessions if each.session_id != event.session_id
             ]
             is_elsewhere = any(each.identity == event.identity for each in self._sessions)
+        # Whether the session that replaces one is of the same person, the next list says.
         if event.identity and event.reason != REPLACED and not is_elsewhere:
-            self._left(event.identity)
-        self._changed()
+            is_forgotten = event.reason == FORGOTTEN
+            self._host.person_left(event.identity, is_forgotten=is_forgotten)
+        self._host.people_changed()

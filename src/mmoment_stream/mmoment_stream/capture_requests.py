@@ -23,6 +23,7 @@ from mmoment_node.managed_node import ManagedNode
 from mmoment_node.request_desk import RequestDesk
 from mmoment_stream.capture_jobs import CaptureJobs
 from mmoment_stream.capture_messages import media_item
+from mmoment_stream.capture_parameters import MOST_RECORDINGS
 from mmoment_stream.capture_topics import CaptureAnnouncer
 from mmoment_stream.errors import Refused, SessionRefused
 from mmoment_stream.media_cursor import Viewer
@@ -33,8 +34,9 @@ from mmoment_stream.people_seen import PeopleSeen
 from mmoment_stream.recorder import ASKED as STOPPED
 from mmoment_stream.session_client import Holder, SessionClient
 
-# Beside as many recordings as there may be: each waits in a thread for its end.
-OTHER_THREADS = 4
+# Beside those that wait for the end of a clip. Threads are started as they are needed.
+OTHER_THREADS = 8
+THREADS = MOST_RECORDINGS + OTHER_THREADS
 SERVICE = 'service'
 CAPTURE, RECORD = 'capture', 'record'
 INTERNAL = 'internal'
@@ -55,16 +57,10 @@ class CaptureParts:
 class CaptureRequests:
     """Answers until `close`. `parts`: None while the node is still waiting for the store."""
 
-    def __init__(
-        self,
-        node: ManagedNode[Any],
-        parts: Callable[[], CaptureParts | None],
-        recordings_at_most: int,
-    ) -> None:
+    def __init__(self, node: ManagedNode[Any], parts: Callable[[], CaptureParts | None]) -> None:
         self._node = node
         self._given_parts = parts
-        self._is_closing = False
-        self._desk = RequestDesk(node, recordings_at_most + OTHER_THREADS)
+        self._desk = RequestDesk(node, THREADS)
         for kind, name, answer in (
             (CapturePhoto, 'capture_photo', self._photo),
             (StopRecording, 'stop_recording', self._stop),
@@ -78,8 +74,7 @@ class CaptureRequests:
         self._desk.open()
 
     def close(self) -> None:
-        """Answer no more; what is being recorded is kept."""
-        self._is_closing = True
+        """Answer no more. What is recorded is to be over before."""
         self._desk.close()
 
     @property
@@ -106,8 +101,7 @@ class CaptureRequests:
         except (Refused, SessionRefused) as refusal:
             return refusal.code, refusal.text
         except Exception as error:
-            places = ''.join(traceback.format_tb(error.__traceback__))
-            self._node.get_logger().error(f'{type(error).__name__}: {error}\n{places}')
+            log_mistake(self._node, error)
             return INTERNAL, INTERNAL_TEXT
         return None
 
@@ -139,7 +133,7 @@ class CaptureRequests:
 
         def look(clip: RunningClip) -> None:
             recording = clip.recording
-            if handle.is_cancel_requested or self._is_closing:
+            if handle.is_cancel_requested:
                 recording.end(STOPPED)
             feedback = RecordClip.Feedback(media_id=clip.media_id)
             feedback.elapsed_s = recording.elapsed_s
@@ -201,15 +195,22 @@ class CaptureRequests:
         if not request.identity:
             raise Refused('malformed')
         parts.seen.forget(request.identity)
-        answer.erased = parts.library.erase(request.identity)
-        for clip in parts.jobs.running:
-            if clip.origin.wallet == request.identity:
-                clip.recording.end(STOPPED)
+        try:
+            answer.erased = parts.library.erase(request.identity)
+        finally:
+            # After it, so that nothing of them is kept in between; and also on a disk that refuses.
+            parts.jobs.end_clips_of(request.identity)
         answer.message = f'Photos and clips deleted: {answer.erased}.'
 
     def _viewer(self, request: Any) -> Viewer:
         holder = self._parts.sessions.holder(request.session_id, is_action=False)
         return Viewer(None if holder.is_owner else holder.identity)
+
+
+def log_mistake(node: ManagedNode[Any], error: Exception) -> None:
+    """Say what went wrong and where, without an end of the node: others go on recording."""
+    places = ''.join(traceback.format_tb(error.__traceback__))
+    node.get_logger().error(f'{type(error).__name__}: {error}\n{places}')
 
 
 def _origin(holder: Holder, trigger: str = '', *, annotated: bool = False) -> Origin:

@@ -23,7 +23,7 @@ from mmoment_stream.capture_messages import (
     wished_item,
 )
 from mmoment_stream.encoder_messages import packet_of
-from mmoment_stream.errors import Refused
+from mmoment_stream.errors import Refused, SessionRefused
 from mmoment_stream.media_draft import Origin
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_maker import MediaMaker, RunningClip
@@ -37,12 +37,13 @@ LATCHED_QOS = QoSProfile(
 EVENTS_QOS = QoSProfile(depth=50)
 VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 TELL_PERIOD_S = 1.0
+DISK_FULL = 'disk_full'
 
 
 class CaptureAnnouncer:
     """Publishes; see `capture_jobs.Announcer`. Safe to use from several threads.
 
-    changed: called when the library has something more, or less.
+    changed: called when the library has something more, or less, or has no room.
     """
 
     def __init__(
@@ -59,10 +60,14 @@ class CaptureAnnouncer:
         self._events = node.create_publisher(MediaEvent, 'media_events', EVENTS_QOS)
         self._recordings = node.create_publisher(RecordingArray, 'recordings', LATCHED_QOS)
         self._timer = node.create_timer(TELL_PERIOD_S, self._tell_again)
+        self._is_closed = False
+        self._lock = threading.Lock()
         self.over()
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Tell nothing any more, whoever goes on to call."""
+        with self._lock:
+            self._is_closed = True
         self._node.destroy_timer(self._timer)
         self._node.destroy_publisher(self._events)
         self._node.destroy_publisher(self._recordings)
@@ -80,14 +85,20 @@ class CaptureAnnouncer:
 
     def over(self) -> None:
         """Tell what is being recorded now."""
-        self._recordings.publish(recordings_message(self._header(), self._maker.running))
+        with self._lock:
+            if not self._is_closed:
+                # Within the lock, so that the newest one is the last.
+                running = self._maker.running
+                self._recordings.publish(recordings_message(self._header(), running))
 
-    def failed(self, kind: str, origin: Origin, refusal: Refused) -> None:
+    def failed(self, kind: str, origin: Origin, refusal: Refused | SessionRefused) -> None:
         """Nothing came of a photo or clip."""
         if refusal.__cause__ is not None:
             self._node.get_logger().error(f'{kind}: {refusal}: {refusal.__cause__}')
         item = wished_item(MediaItem.CLIP if kind == CLIP else MediaItem.PHOTO, origin)
         self._tell(MediaEvent.FAILED, item, refusal.code, refusal.text)
+        if refusal.code == DISK_FULL:
+            self._changed()
 
     def deleted(self, record: MediaRecord, reason: str) -> None:
         """A photo or clip is gone."""
@@ -95,7 +106,9 @@ class CaptureAnnouncer:
         self._changed()
 
     def _tell(self, kind: int, media: MediaItem, reason: str = '', message: str = '') -> None:
-        self._events.publish(event_message(self._header(), kind, media, reason, message))
+        with self._lock:
+            if not self._is_closed:
+                self._events.publish(event_message(self._header(), kind, media, reason, message))
 
     def _tell_again(self) -> None:
         if self._maker.running:
@@ -117,6 +130,7 @@ class VideoTap:
         self._subscription: Any = None
         self._is_wanted = False
         self._needed_by = 0
+        self._is_closed = False
         self._lock = threading.Lock()
         self.received = 0
 
@@ -129,15 +143,11 @@ class VideoTap:
     @contextlib.contextmanager
     def needed(self) -> Iterator[None]:
         """Have packets come within the block."""
-        with self._lock:
-            self._needed_by += 1
-            self._settle()
+        self._need(1)
         try:
             yield
         finally:
-            with self._lock:
-                self._needed_by -= 1
-                self._settle()
+            self._need(-1)
 
     @property
     def is_open(self) -> bool:
@@ -147,11 +157,16 @@ class VideoTap:
     def close(self) -> None:
         """Take nothing any more."""
         with self._lock:
-            self._is_wanted, self._needed_by = False, 0
+            self._is_closed = True
+            self._settle()
+
+    def _need(self, more: int) -> None:
+        with self._lock:
+            self._needed_by += more
             self._settle()
 
     def _settle(self) -> None:
-        is_needed = self._is_wanted or self._needed_by > 0
+        is_needed = not self._is_closed and (self._is_wanted or self._needed_by > 0)
         if is_needed and self._subscription is None:
             self._subscription = self._node.create_subscription(
                 VideoMessage, 'video', self._on_packet, VIDEO_QOS
@@ -163,5 +178,9 @@ class VideoTap:
             self._recorder.forget_packets()
 
     def _on_packet(self, message: VideoMessage) -> None:
-        self.received += 1
-        self._recorder.take(packet_of(message))
+        packet = packet_of(message)
+        with self._lock:
+            # One may have been on its way when they were let go of.
+            if self._subscription is not None:
+                self.received += 1
+                self._recorder.take(packet)
