@@ -94,11 +94,11 @@ class Recording:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait so long for it to be over; also when no packet comes any more."""
-        if time.monotonic_ns() > self.ends_ns + round(GRACE_S * NS_PER_S):
-            self.end(LIMIT)
-        elif self._writer.ended is not None:
+        if self._writer.ended is not None:
             # The disk, which no packet may have told yet.
             self.end(self._writer.ended)
+        elif time.monotonic_ns() > self.ends_ns + round(GRACE_S * NS_PER_S):
+            self.end(LIMIT)
         return self._is_over.wait(timeout_s)
 
     def finish(self) -> ClipSummary:
