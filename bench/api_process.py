@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -57,14 +58,23 @@ class Started:
 
 @contextlib.contextmanager
 def started(command: Sequence[str], **environment: str) -> Iterator[Started]:
-    """Run a command; ended with SIGINT, then SIGKILL, when the block ends."""
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, 'PYTHONUNBUFFERED': '1', **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    """Run a command; ended with SIGINT, then SIGKILL, when the block ends.
+
+    What a camera keeps is kept for so long only: it is nobody's data.
+    """
+    with tempfile.TemporaryDirectory(prefix='mmoment-') as data:
+        kept = {'MMOMENT_DATA': data, 'PYTHONUNBUFFERED': '1', **environment}
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **kept},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        yield from _until_ended(process)
+
+
+def _until_ended(process: subprocess.Popen[str]) -> Iterator[Started]:
     result = Started(process)
     reader = threading.Thread(target=result.collect, daemon=True)
     reader.start()

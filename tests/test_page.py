@@ -23,7 +23,15 @@ pytestmark = pytest.mark.graph
 
 NAMESPACE = f'test_page_{os.getpid()}'
 ARGUMENTS = ('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo', 'port:=0')
-PARTS = ('camera_node', 'face_node', 'gesture_node', 'overlay_node', 'session_node')
+PARTS = (
+    'camera_node',
+    'face_node',
+    'gesture_node',
+    'overlay_node',
+    'encoder_node',
+    'capture_node',
+    'session_node',
+)
 WORKING = ('ok', 'degraded')
 WAIT_S = 60.0
 WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
@@ -302,6 +310,30 @@ def test_a_lost_source_is_shown_and_returns(page):
     button.click()
     until(lambda: page.text('live-badge') == 'live')
     until(lambda: page.text('overall') != 'error')
+
+
+def test_a_clip_that_was_recorded_plays_and_is_deleted(page):
+    find = page.driver.find_elements
+    until(page.driver.find_element('id', 'record').is_enabled)
+    page.driver.find_element('id', 'record').click()
+    # Seconds of it.
+    until(lambda: '0:02' in page.text('recordings'))
+    page.driver.find_element('id', 'record').click()
+    (tile,) = until(lambda: find('css selector', '#media-grid button'))
+    tile.click()
+    (video,) = until(lambda: find('css selector', 'video'))
+
+    def playing(what):
+        return page.driver.execute_script(f'return arguments[0].{what}', video)
+
+    until(lambda: playing('currentTime') > 0.5)
+    assert playing('error') is None
+    assert (playing('videoWidth'), playing('videoHeight')) == (1280, 720)
+    assert playing('duration') > 1.5
+    (media,) = page.signed().get('/api/videos')['videos']
+    status, _ = page.signed().send('DELETE', media['url'], {})
+    assert status == 200
+    until(lambda: not find('css selector', '#media-grid button'))
 
 
 def test_a_lost_connection_is_shown_and_returns_by_itself(page):
