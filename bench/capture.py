@@ -53,7 +53,7 @@ SIMULATED_FPS = (15, 30)
 SIMULATED_S = 60.0
 QUICK_SIZE = (320, 180)
 FULL = Plan(photos=300, gestures=60, rounds=12, long_clip_s=60.0)
-QUICK = Plan(photos=40, gestures=10, rounds=3, long_clip_s=0.0)
+QUICK = Plan(photos=30, gestures=10, rounds=2, long_clip_s=0.0)
 
 
 @dataclass(slots=True)
