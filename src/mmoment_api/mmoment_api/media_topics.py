@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 
 from mmoment_api.events import EventHub
-from mmoment_api.graph_topics import EVENTS_QOS, STATE_QOS, WATCH_PERIOD_S
+from mmoment_api.graph_topics import STATE_QOS, WATCH_PERIOD_S
 from mmoment_api.media_messages import capture_event, recordings_event, running_clip
 from mmoment_api.recordings import Recordings
 from mmoment_interfaces.msg import MediaEvent, RecordingArray
+
+# Retention may delete many at once, and each is to go from the pages that show it.
+MEDIA_QOS = QoSProfile(depth=1000)
 
 
 class MediaTopics:
@@ -27,7 +31,7 @@ class MediaTopics:
         """Subscribe."""
         for kind, topic, callback, qos in (
             (RecordingArray, 'recordings', self._on_recordings, STATE_QOS),
-            (MediaEvent, 'media_events', self._on_event, EVENTS_QOS),
+            (MediaEvent, 'media_events', self._on_event, MEDIA_QOS),
         ):
             self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
         self._timer = self._node.create_timer(WATCH_PERIOD_S, self._end_lost)

@@ -84,7 +84,7 @@ class PlayedCaptureNode:
         )
         self.node.create_subscription(SessionArray, 'sessions', self._on_sessions, LATCHED)
         self._recordings = self.node.create_publisher(RecordingArray, 'recordings', LATCHED)
-        self._events = self.node.create_publisher(MediaEvent, 'media_events', 10)
+        self._events = self.node.create_publisher(MediaEvent, 'media_events', 1000)
         self._stage = self.node.create_publisher(StageStatus, 'stage_status', 5)
         self.node.create_timer(0.5, self._tell, callback_group=group)
 

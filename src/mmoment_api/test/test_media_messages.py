@@ -473,3 +473,28 @@ def test_that_something_is_recorded_is_told_and_what_only_to_its_owner(graph):
     listening(graph, Principal(ANN), anns)
     listening(graph, Principal('bob'), bobs)
     listening(graph, OWNER, owners)
+
+
+def test_many_deletions_at_once_are_all_heard(graph):
+    ids = [f'{number:032x}' for number in range(40)]
+
+    async def scenario(heard):
+        publisher = graph.other.create_publisher(MediaEvent, 'media_events', 1000)
+        until(lambda: publisher.get_subscription_count() == 1)
+        held, may_go_on = threading.Event(), threading.Event()
+
+        def hold():
+            held.set()
+            may_go_on.wait(WAIT_S)
+
+        # The web node is at something else meanwhile.
+        graph.own.executor.create_task(hold)
+        assert held.wait(WAIT_S)
+        for media_id in ids:
+            item = photo_item(media_id=media_id)
+            publisher.publish(MediaEvent(kind=MediaEvent.DELETED, media=item, reason='retention'))
+        may_go_on.set()
+        assert [(await heard('captures'))['id'] for _ in ids] == ids
+        graph.other.destroy_publisher(publisher)
+
+    listening(graph, OWNER, scenario)

@@ -1,6 +1,7 @@
 """The card for photos and clips, in a real browser against the real api_node and session_node; the
 part that takes and keeps them is played, with real files."""
 
+import json
 import os
 import shutil
 import socket
@@ -42,6 +43,14 @@ FLAGS = (
 )
 WAIT_S = 40.0
 TILES = '.media-grid li'
+# What the page sends outlives the page.
+NOTE_FORGETTING = """
+const real = window.fetch;
+window.fetch = (path, options) => {
+  if (path === '/api/person/forget') sessionStorage.setItem('forgetting', options.body);
+  return real(path, options);
+};
+"""
 
 
 def until(condition, timeout_s=WAIT_S):
@@ -359,6 +368,20 @@ def test_somebody_else_sees_their_own_and_that_something_is_recorded(camera):
     until(lambda: not camera.shows('rec-badge'))
     assert len(camera.tiles()) == 1
     assert camera.text('log').count('kept') == 1
+
+
+@pytest.mark.parametrize('is_wished', [False, True])
+def test_who_is_forgotten_takes_their_photos_along_if_they_wish(camera, is_wished):
+    camera.driver.execute_script(NOTE_FORGETTING)
+    assert not camera.find('forget-media').is_selected()
+    if is_wished:
+        camera.find('forget-media').click()
+    camera.find('forget-me').click()
+    camera.find('forget-me').click()
+    until(lambda: camera.driver.current_url.endswith('/check-in'))
+    sent = camera.driver.execute_script("return sessionStorage.getItem('forgetting')")
+    assert json.loads(sent) == {'confirm_media': is_wished}
+    camera.check_in()
 
 
 def test_the_owner_stops_what_somebody_else_records(camera):

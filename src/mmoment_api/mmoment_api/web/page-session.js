@@ -257,7 +257,7 @@ async function checkOut() {
 
 async function forgetMe({ wallet_address: wallet }) {
   try {
-    const { message } = await post('/api/person/forget', { confirm_media: false });
+    const { message } = await post('/api/person/forget', { confirm_media: $('forget-media').checked });
     await forgetAll(wallet);
     return message;
   } catch (error) {
