@@ -39,6 +39,8 @@ def test_a_photo_is_kept_with_all_that_is_known_of_it(world):
     assert (facts.trigger, facts.gesture, facts.annotated) == ('gesture', 'thumb_up', True)
     assert facts.sha256 == hashlib.sha256(b'a photo').hexdigest()
     assert (kept.wallet, kept.people, kept.favourite) == (ANNA, (ANNA, BEN), False)
+    # In its place at once, without anybody looking for it.
+    assert world.folder.look(kept.filename) == world.folder.path(kept.filename)
     assert world.library.get(person(ANNA), kept.media_id) == kept
     assert world.library.get(person(ANNA), kept.filename) == kept
     path, thumbnail = world.library.file(kept), world.library.thumbnail(kept)
