@@ -182,9 +182,12 @@ class MediaMaker:
 
     def salvage(self, draft: ClipDraft) -> ClipLook | None:
         """Make a whole clip of what a killed process has left. See `media_recovery`."""
+        if not (draft.recording.exists() or draft.path.exists()):
+            # Killed before there was anything.
+            return None
         try:
             return self._look(draft, finish_clip(draft.recording, draft.path), ())
-        except (NothingPlayable, FileNotFoundError):
+        except NothingPlayable:
             return None
 
     def _kept(self, clip: RunningClip) -> MediaRecord:

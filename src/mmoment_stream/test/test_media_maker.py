@@ -291,7 +291,10 @@ def test_what_a_killed_process_has_left_is_a_clip_of_its_owner(world):
     writer.finish()
     with draft.recording.open('ab') as file:
         file.write(b'half a fragment')
-    assert recover(world.library, world.maker.salvage) == Recovered(salvaged=1)
+    # Of these two there is nothing.
+    world.library.begin_clip(origin(BEN), world.clock.now_ms)
+    world.library.begin_clip(origin(BEN), world.clock.now_ms).recording.write_bytes(b'')
+    assert recover(world.library, world.maker.salvage) == Recovered(salvaged=1, dropped=2)
     (record,) = world.assert_sound()
     assert (record.wallet, record.facts.gesture) == (BEN, 'thumb_up')
     assert shown(world.library.file(record)) == list(range(90))
