@@ -77,6 +77,16 @@ def test_a_keyframe_comes_when_it_is_asked_for_and_decoding_can_begin_there():
     assert likeness_db(planes_of(frames[-1]), planes[-1]) > 30
 
 
+def test_an_encoder_that_says_its_parameters_once_has_them_repeated(monkeypatch):
+    def once(wanted):
+        return Recipe({'tune': 'zerolatency', 'flags': '+global_header'})
+
+    monkeypatch.setattr(encoder_backends, '_software_recipe', once)
+    _, units = encode(PyavEncoder(SOFTWARE, settings()), 8, forced={5})
+    assert [n for n, unit in enumerate(units) if parameter_sets(unit.data)] == [0, 5]
+    assert len(decoded(unit.data for unit in units[5:])) == 3
+
+
 def test_a_change_of_scene_makes_no_keyframe():
     encoder = PyavEncoder(SOFTWARE, settings())
     noise = np.random.default_rng(1).integers(0, 256, (2, 270, 320), np.uint8)

@@ -40,5 +40,7 @@ def test_losses_and_faults_are_counted_and_the_last_fault_is_kept():
     figures.lost()
     report = figures.report(0.0)
     assert (report.lost, report.fallbacks, report.last_error) == (2, 1, 'it broke')
+    figures.failed('it broke again')
+    assert figures.report(0.0).fallbacks == 2
     figures.lost('worse')
     assert figures.report(0.0).last_error == 'worse'

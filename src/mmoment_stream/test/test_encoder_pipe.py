@@ -147,6 +147,21 @@ def test_a_program_that_gives_nothing_is_given_up(body):
     encoder.close()
 
 
+def test_a_pause_of_the_camera_is_no_silence_of_the_program():
+    encoder = started("""
+        while True:
+            sys.stdin.buffer.read(size)
+            part(b'unit')
+    """)
+    feed(encoder, 1)
+    while encoder._pending:
+        feed(encoder, 1)
+    encoder._silence_s = 0.5
+    time.sleep(0.7)
+    feed(encoder, 1)
+    encoder.close()
+
+
 def test_a_program_that_makes_pictures_up_is_a_fault():
     encoder = started("""
         sys.stdin.buffer.read(size)

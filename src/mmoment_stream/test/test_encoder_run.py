@@ -80,6 +80,14 @@ def test_keyframes_come_by_time_though_pictures_are_missing():
     assert len(moments) == 7
 
 
+def test_a_picture_that_comes_a_little_early_is_a_keyframe_in_time():
+    run = run_of(keyframe_interval_s=1.0)
+    packets = []
+    for number in range(40):
+        packets += run.encode(PLANES, origin(number - 0.3 if number == 30 else number))
+    assert [n for n, packet in enumerate(packets) if packet.keyframe] == [0, 30]
+
+
 @pytest.mark.parametrize('fps', [5.0, 30.0])
 def test_keyframes_come_by_time_whatever_the_rate(fps):
     packets = encode(run_of(keyframe_interval_s=1.0), range(int(fps * 4)), fps)
