@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from killed_child import killed_at_line
 from vault_vectors import secret
 
 from mmoment_chain.device_key_files import (
@@ -16,6 +15,7 @@ from mmoment_chain.device_key_files import (
     replace_file,
 )
 from mmoment_node.errors import ConfigurationError
+from tests.killed_child import killed_at_line
 
 OLD, NEW = b'old content', b'new content, longer'
 MODULES = ('device_key_files',)

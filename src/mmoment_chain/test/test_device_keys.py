@@ -1,7 +1,6 @@
 import shutil
 
 import pytest
-from killed_child import killed_at_line
 from vault_vectors import NOW_MS, RECORD
 
 from mmoment_chain import vault
@@ -19,6 +18,7 @@ from mmoment_chain.device_keys import (
 from mmoment_chain.envelope import Custody
 from mmoment_chain.sealing import key_id
 from mmoment_chain.wallet import verify
+from tests.killed_child import killed_at_line
 
 TEMPLATE = b'a template'
 MODULES = ('device_key_files', 'device_key_layout', 'device_keys')

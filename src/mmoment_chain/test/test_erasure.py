@@ -5,7 +5,6 @@ import sqlite3
 
 import pytest
 from book_world import ANNA, BEN, BookWorld
-from killed_child import killed_at_line
 from media_world import put
 from store_world import traces
 
@@ -20,6 +19,7 @@ from mmoment_chain.check_out import ChangeKind
 from mmoment_chain.erasure import FIRST_PAUSE_S, Erasure
 from mmoment_chain.errors import Refused, StoreFull
 from mmoment_chain.template_records import TemplateRecord
+from tests.killed_child import killed_at_line
 
 NAME = 'Anna Unmistakable'
 

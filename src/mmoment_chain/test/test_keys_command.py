@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from fake_clock import FakeClock
-from killed_child import killed_at_line
 from store_world import OTHER_WALLET, WALLET
 
 from mmoment_chain import event_log, keys_command, template_records, vault
@@ -18,6 +17,7 @@ from mmoment_chain.sealing import key_id, public_of
 from mmoment_chain.secret_bytes import SecretBytes
 from mmoment_chain.store import Store
 from mmoment_chain.template_records import TemplateRecord
+from tests.killed_child import killed_at_line
 
 NAMESPACE = 'gym'
 TEMPLATES = {'anna': b'template of anna', 'bert': b'template of bert'}

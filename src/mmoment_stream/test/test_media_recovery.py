@@ -1,5 +1,4 @@
 import pytest
-from killed_stream import killed_at_line
 from library_world import ANNA, BEN, person, world_at
 
 from mmoment_chain import media_records, session_records
@@ -8,6 +7,7 @@ from mmoment_stream.errors import Refused
 from mmoment_stream.media_intake import ClipLook
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_recovery import Recovered, recover
+from tests.killed_child import killed_at_line
 
 
 @pytest.fixture

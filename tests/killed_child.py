@@ -1,4 +1,4 @@
-"""Runs something in a child process that is killed at a chosen line of this package."""
+"""Runs something in a child process that is killed at a chosen line of our own."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def _die_at(number: int, modules: tuple[str, ...]) -> None:
 
     def call(frame: FrameType, event: str, argument: Any) -> Any:
         path = Path(frame.f_code.co_filename)
-        return line if path.stem in modules and path.parent.name == 'mmoment_chain' else None
+        return line if path.stem in modules and path.parent.name.startswith('mmoment_') else None
 
     sys.settrace(call)
