@@ -161,3 +161,15 @@ def test_what_follows():
     assert not follows(packet(10), packet(11))
     assert not follows(packet(12, epoch=2), packet(11))
     assert follows(packet(0, epoch=2), packet(11))
+
+
+def test_how_much_it_keeps_may_change():
+    ring = filled(50, seconds=1.0)
+    assert len(ring.since(0)) <= 20
+    ring.keep(4.0)
+    for number in range(50, 100):
+        ring.add(packet(number))
+    assert 40 < len(ring.since(0)) <= 50
+    ring.keep(1.0)
+    ring.add(packet(100))
+    assert len(ring.since(0)) <= 21

@@ -68,3 +68,13 @@ def test_a_camera_that_begins_anew_begins_an_empty_memory(memory):
     memory.add(picture(300))
     assert memory.nearest(2000 * MS, 0.0).sequence == 300
     assert len(memory) == 1
+
+
+def test_who_waits_when_it_is_closed_gets_what_is_there_at_once(memory):
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(memory.nearest(9000 * MS, 600.0)))
+    waiting.start()
+    memory.close()
+    waiting.join(20.0)
+    assert found[0].sequence == 2000
+    assert memory.nearest(9000 * MS, 600.0).sequence == 2000

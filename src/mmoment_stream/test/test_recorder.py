@@ -4,6 +4,7 @@ import time
 import av
 import pytest
 from coded_video import SECOND_NS, START_NS, coded, later
+
 from mmoment_stream.errors import Refused
 from mmoment_stream.packet_ring import PacketRing
 from mmoment_stream.recorder import ASKED, LIMIT, ClipWish, Recorder
@@ -149,3 +150,49 @@ def test_nothing_of_the_seconds_before_is_left_once_nobody_wants_them(recorder, 
     recorder.forget_packets()
     with pytest.raises(Refused):
         recorder.begin(wish(tmp_path), 0.0)
+
+
+def test_once_it_is_closed_clips_are_over_and_none_begins(recorder, tmp_path):
+    give(recorder, coded(120))
+    recording = recorder.begin(wish(tmp_path), 0.0)
+    refused = []
+
+    def begin():
+        with pytest.raises(Refused) as refusal:
+            recorder.begin(wish(tmp_path, 'waiting', asked_s=60.0), 600.0)
+        refused.append(refusal.value.code)
+
+    waiting = threading.Thread(target=begin)
+    waiting.start()
+    while not recorder._beginning:
+        time.sleep(0.001)
+    recorder.close()
+    waiting.join(20.0)
+    assert refused == ['not_ready']
+    assert recording.is_over
+    assert recording.finish().packets == 60
+    with pytest.raises(Refused) as refusal:
+        recorder.begin(wish(tmp_path, 'late'), 0.0)
+    assert refusal.value.code == 'not_ready'
+
+
+def test_the_seconds_before_may_become_more(tmp_path):
+    recorder = Recorder(PacketRing(1.0, 64 * MIB), lambda: 2)
+    recorder.keep(5.0)
+    give(recorder, coded(180))
+    recording = recorder.begin(wish(tmp_path, asked_s=6.0, preroll_s=5.0), 0.0)
+    assert seconds(recording.started_ns) == 1.0
+    recording.end(ASKED)
+    recording.finish()
+
+
+def test_what_the_disk_ended_was_not_ended_by_the_limit(recorder, tmp_path):
+    give(recorder, coded(120))
+    missing = ClipWish('clip', tmp_path / 'none' / 'clip.mp4', START_NS, 1.0, 1.0, 9.0)
+    recording = recorder.begin(missing, 0.0)
+    while recording._writer.ended is None:
+        time.sleep(0.001)
+    assert recording.wait(0.0)
+    assert recording.reason == 'not_kept'
+    assert isinstance(recording.fault, FileNotFoundError)
+    recorder.let_go('clip')
