@@ -1,7 +1,8 @@
-"""The folder of a camera: its store and its keys, for the user who runs it and nobody else.
+"""The folder of a camera: its store, keys and media, for the user who runs it and nobody else.
 
 FOLDER/keys/            what the device signs and unseals with
-FOLDER/store.sqlite3    sessions, templates, events
+FOLDER/store.sqlite3    sessions, templates, events, what is known of photos and clips
+FOLDER/media/           photos and clips
 """
 
 from __future__ import annotations

@@ -166,9 +166,7 @@ class CaptureJobs:
         if abs(picture.monotonic_ns - moment_ns) > LARGEST_DISTANCE_NS:
             # Of a moment long ago, or the camera hangs.
             raise Refused('too_old' if picture.monotonic_ns > moment_ns else 'no_picture')
-        return self._maker.photo(
-            origin, picture, cast(PhotoFormat, kind), parameters.photo_quality
-        )
+        return self._maker.photo(origin, picture, cast(PhotoFormat, kind), parameters.photo_quality)
 
     def _begin(
         self, origin: Origin, asked_ns: int, duration_s: float, preroll_s: float

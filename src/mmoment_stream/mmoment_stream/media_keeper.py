@@ -14,13 +14,12 @@ from mmoment_chain.media_records import MediaRecord
 from mmoment_chain.store import Store
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_draft import ClipDraft
-from mmoment_stream.media_folder import MediaFolder
+from mmoment_stream.media_folder import MEDIA_NAME, MediaFolder
 from mmoment_stream.media_intake import ClipLook
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_recovery import Recovered, Salvage, recover
 from mmoment_stream.media_retention import MediaRetention, RetentionLimits
 
-MEDIA_NAME = 'media'
 RETRY_S = 0.5
 ORDER_PERIOD_S = 60.0
 
