@@ -5,7 +5,14 @@ import pytest
 from mmoment_api.graph_state import GestureState, Hands, StageState
 from mmoment_api.routes.later import PARTS
 
-STAGES = ('face_node', 'gesture_node', 'overlay_node', 'session_node')
+STAGES = (
+    'face_node',
+    'gesture_node',
+    'overlay_node',
+    'encoder_node',
+    'capture_node',
+    'session_node',
+)
 
 
 def stage(name, heard_s=1000.0):
@@ -89,7 +96,9 @@ def test_camera_info_lists_what_works_now(running, caller, clock):
     assert answer['device_pubkey'] is None
     assert answer['capabilities']['live_view'] is True
     assert answer['capabilities']['face_detection'] is True
-    assert answer['capabilities']['photo'] is False
+    assert answer['capabilities']['photo'] is True
+    assert answer['capabilities']['video'] is True
+    assert answer['capabilities']['streaming'] is False
     clock.now_s += 4.0
     gone = caller.get('/api/camera/info').json()['capabilities']
     assert not any(gone.values())
