@@ -223,7 +223,8 @@ class EncoderNode(ManagedNode[EncoderParameters]):
         if not self._is_needed():
             text = 'nobody takes packets'
         elif not (new_packets or new_dropped):
-            level, text = DiagnosticStatus.WARN, f'no pictures come on {self._feed.topic}'
+            topic = TOPICS[self.parameters.channel]
+            level, text = DiagnosticStatus.WARN, f'no pictures come on {topic}'
         elif new_dropped > DROPPED_SHARE * (new_packets + new_dropped):
             level = DiagnosticStatus.WARN
             text = (

@@ -40,7 +40,7 @@ class EncoderGraph:
             EncoderStatus, 'encoder_status', self.status.append, LATCHED_QOS
         )
         self.shown = 0
-        self.picture_at = {}  # by capture time
+        self.number_at = {}  # of PICTURES, by capture time
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         self.node = node_class(
             context=self.context, namespace=namespace, parameter_overrides=overrides
@@ -69,11 +69,11 @@ class EncoderGraph:
                 return
             began_s = time.monotonic()
             now_ns = time.monotonic_ns()
-            self.picture_at[now_ns] = PICTURES[self.shown % len(PICTURES)]
+            self.number_at[now_ns] = number = self.shown % len(PICTURES)
             for channel in (self.public, self.annotated):
                 if channel.subscriber_count:
                     channel.publish(
-                        self.picture_at[now_ns],
+                        PICTURES[number],
                         stamp=Time(sec=1000, nanosec=now_ns % 10**9),
                         frame_id='camera_optical_frame',
                         monotonic_ns=now_ns,
