@@ -99,6 +99,8 @@ class CaptureJobs:
             clip = self._begin(origin, asked_ns, duration_s, preroll_s)
             try:
                 self._announcer.started(clip)
+                # Whoever asked is told at once that it has begun.
+                look(clip)
                 while not clip.recording.wait(LOOK_S):
                     look(clip)
             finally:

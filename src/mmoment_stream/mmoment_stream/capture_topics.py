@@ -34,7 +34,8 @@ LATCHED_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
     reliability=ReliabilityPolicy.RELIABLE,
 )
-EVENTS_QOS = QoSProfile(depth=50)
+# Retention, or somebody who is forgotten, may delete many at once.
+EVENTS_QOS = QoSProfile(depth=1000)
 VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 TELL_PERIOD_S = 1.0
 DISK_FULL = 'disk_full'
