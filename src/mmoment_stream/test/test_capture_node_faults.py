@@ -232,7 +232,7 @@ def test_an_inactive_node_serves_nobody_and_goes_on_when_it_is_active_again(came
     world.spinning.do(world.node.trigger_deactivate)
     assert goal.result().success
     assert world.node._keeper is None
-    assert world.stage.watched == set()
+    wait_until(lambda: world.stage.watched == set())
     world.spinning.do(world.node.trigger_activate)
     wait_until(lambda: world.node._parts is not None)
     wait_until(lambda: 'video' in world.stage.watched)
