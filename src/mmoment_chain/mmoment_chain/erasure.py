@@ -75,7 +75,8 @@ class Erasure:
         """Forget this wallet; nothing of it is left when this returns, traces in the file aside.
 
         with_media: its photos and clips go too, of which the rows are gone then and the files noted
-        as leaving; else these go on to name it. Refused 'bad_wallet'. Raises StoreError if it could not be done.
+        as leaving; else these go on to name it. Refused 'bad_wallet'. Raises StoreError if it could
+        not be done.
         """
         parse_wallet(wallet)
         with self._forgetting:

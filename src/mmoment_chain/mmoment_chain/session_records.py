@@ -99,6 +99,11 @@ def of_wallet(query: Query, wallet: str) -> list[Session]:
     return [_session(row) for row in rows]
 
 
+def is_named(query: Query, wallet: str) -> bool:
+    """Whether a session still names this wallet."""
+    return query.one('SELECT 1 FROM sessions WHERE wallet = ? LIMIT 1', wallet) is not None
+
+
 def recent(query: Query, limit: int, before_ms: int | None = None) -> list[Session]:
     """The newest sessions, ended or not, newest first; `before_ms` for those created before."""
     rows = query.all(

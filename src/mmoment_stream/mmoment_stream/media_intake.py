@@ -50,7 +50,7 @@ class ClipLook:
     width: int  # pixels
     height: int  # pixels
     thumbnail: bytes = b''  # JPEG; empty: none
-    people: tuple[str, ...] = ()  # wallets of those who were seen
+    people: tuple[str, ...] = ()  # wallets of those who were seen; kept if a session names them
 
 
 class MediaIntake:
@@ -81,8 +81,9 @@ class MediaIntake:
     ) -> MediaRecord:
         """Keep a photo, for good once this returns.
 
-        media_id: from `new_media_id`. started_ms: when it was taken, since 1970. Raises Refused:
-        disk_full or not_kept; then nothing is there.
+        media_id: from `new_media_id`. started_ms: when it was taken, since 1970. people: wallets of
+        those who were seen; whom no session names any more was forgotten, and is left out. Raises
+        Refused: disk_full or not_kept; then nothing is there.
         """
         name = new_name(started_ms, mime_type)
         facts = MediaFacts(
@@ -176,26 +177,27 @@ class MediaIntake:
         has_thumbnail: bool,
     ) -> MediaRecord:
         """Sign, keep the row, and move the file, which is whole, to its place."""
-        with _refusing(), self._load_key() as key:
-            signed = media_signature.signed(key, facts, origin.wallet, origin.session_id, people)
-        record = MediaRecord(
-            facts=facts,
-            filename=name,
-            wallet=origin.wallet,
-            session_id=origin.session_id,
-            people=tuple(people),
-            favourite=False,
-            has_thumbnail=has_thumbnail,
-            record=signed.text,
-            signature=signed.signature,
-        )
-        personal = {
-            MEDIA_ID: facts.media_id,
-            RECORD_DIGEST: hashlib.sha256(signed.text.encode('utf-8')).hexdigest(),
-        }
         data = {'trigger': facts.trigger, 'bytes': facts.bytes}
-        with self._changing() as tx:
+        # Signed within, so that nobody is erased between who is named and the row that names them.
+        with self._changing() as tx, self._load_key() as key:
             _require_known(tx, origin)
+            named = tuple(person for person in people if session_records.is_named(tx, person))
+            signed = media_signature.signed(key, facts, origin.wallet, origin.session_id, named)
+            record = MediaRecord(
+                facts=facts,
+                filename=name,
+                wallet=origin.wallet,
+                session_id=origin.session_id,
+                people=named,
+                favourite=False,
+                has_thumbnail=has_thumbnail,
+                record=signed.text,
+                signature=signed.signature,
+            )
+            personal = {
+                MEDIA_ID: facts.media_id,
+                RECORD_DIGEST: hashlib.sha256(signed.text.encode('utf-8')).hexdigest(),
+            }
             media_records.add(tx, record, signed.openings)
             event_log.append(tx, TAKEN_EVENTS[facts.kind], origin.wallet, data, personal)
         self.folder.find(name)

@@ -89,12 +89,15 @@ class MediaLibrary(MediaIntake):
         return record
 
     def retire(self, media_ids: Iterable[str]) -> list[MediaRecord]:
-        """Delete these to make room; returns those that were still there. Raises Refused."""
+        """Delete these to make room; returns those that went. Raises Refused.
+
+        A favourite stays, also one that became it since it was chosen.
+        """
         ids = list(media_ids)
 
         def change(tx: Transaction) -> list[MediaRecord]:
             found = [media_records.get(tx, media_id) for media_id in ids]
-            records = [record for record in found if record is not None]
+            records = [each for each in found if each is not None and not each.favourite]
             for record in records:
                 _remove(tx, record, RETENTION)
             return records

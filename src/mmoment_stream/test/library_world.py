@@ -3,8 +3,15 @@
 import contextlib
 import hashlib
 
-from mmoment_chain import device_keys, event_log, media_records, media_signature
+from mmoment_chain import (
+    device_keys,
+    event_log,
+    media_records,
+    media_signature,
+    session_records,
+)
 from mmoment_chain.device_keys import SigningKey
+from mmoment_chain.session_records import Session
 from mmoment_chain.store import Store
 from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
 from mmoment_stream.media_draft import Origin
@@ -44,6 +51,21 @@ class LibraryWorld:
 
     def key(self):
         return SigningKey.load(self.home / 'keys')
+
+    def check_in(self, *wallets):
+        """Let a session name each of them."""
+        times = ('created_ms', 'expires_ms', 'renewed_ms', 'last_seen_ms')
+        given = dict.fromkeys(times, self.clock.now_ms)
+        with self.store.transaction() as tx:
+            for wallet in wallets:
+                visit = Session(new_media_id(), wallet, None, frozenset(), None, None, **given)
+                session_records.add(tx, visit)
+
+    def forget(self, wallet):
+        """As session_node does."""
+        with self.store.transaction() as tx:
+            session_records.erase(tx, wallet)
+            media_records.erase(tx, wallet)
 
     def photo(self, wallet=ANNA, content=b'a photo', library=None, **changes):
         origin = {'wallet': wallet, 'session_id': None, 'trigger': 'api'}

@@ -33,6 +33,7 @@ def refusal(action, *arguments, **options):
 
 
 def test_a_photo_is_kept_with_all_that_is_known_of_it(world):
+    world.check_in(ANNA, BEN)
     kept = world.photo(people=(ANNA, BEN), annotated=True, trigger='gesture', gesture='thumb_up')
     facts = kept.facts
     assert (facts.kind, facts.bytes, facts.width, facts.height) == ('photo', 7, 1280, 720)
@@ -51,6 +52,7 @@ def test_a_photo_is_kept_with_all_that_is_known_of_it(world):
 
 
 def test_a_clip_is_kept_with_all_that_is_known_of_it(world):
+    world.check_in(BEN)
     draft = world.begin(BEN)
     draft.recording.write_bytes(b'a clip')
     kept = world.library.keep_clip(draft, world.finished(draft, people=(BEN,)))
@@ -221,6 +223,7 @@ def test_a_name_that_somebody_wrote_into_the_store_leads_nowhere(world):
 
 
 def test_erasing_a_person_leaves_those_of_others_with_signatures_that_are_good(world):
+    world.check_in(ANNA, BEN)
     world.photo(ANNA, people=(ANNA, BEN))
     world.clip(ANNA)
     stays = world.photo(BEN, people=(BEN, ANNA))
@@ -232,10 +235,56 @@ def test_erasing_a_person_leaves_those_of_others_with_signatures_that_are_good(w
     assert left == [None, None, BEN, None]
     with world.key() as key:
         assert media_signature.verify(stays.record, stays.signature, key.public)
+    with world.store.transaction() as tx:
+        session_records.erase(tx, ANNA)
+    assert_no_trace(world, ANNA)
+
+
+def assert_no_trace(world, wallet):
     # The holder of the store cleans its files.
     assert world.store.scrub()
     everything = [path for path in world.home.rglob('*') if path.is_file()]
-    assert not any(ANNA.encode() in path.read_bytes() for path in everything)
+    assert not any(wallet.encode() in path.read_bytes() for path in everything)
+
+
+def test_somebody_who_was_forgotten_is_not_written_into_what_comes_of_others(world):
+    """The part that names faces may be told later than the store."""
+    world.check_in(ANNA, BEN)
+    draft = world.begin(BEN)
+    draft.recording.write_bytes(b'a clip')
+    look = world.finished(draft, people=(ANNA, BEN))
+    world.forget(ANNA)
+    kept = [world.library.keep_clip(draft, look), world.photo(BEN, people=(ANNA, BEN))]
+    for record in kept:
+        assert record.people == (BEN,)
+        names = media_signature.committed_names(record.record)
+        assert {name for name in names if name.startswith('person_')} == {'person_1'}
+    assert {each.media_id for each in world.assert_sound()} == {each.media_id for each in kept}
+    assert_no_trace(world, ANNA)
+
+
+def test_somebody_who_is_forgotten_while_something_comes_is_not_written_into_it(world, monkeypatch):
+    world.check_in(ANNA, BEN)
+    keep = durable.keep
+
+    def keep_while_anna_is_forgotten(path, data):
+        keep(path, data)
+        world.forget(ANNA)
+
+    monkeypatch.setattr(durable, 'keep', keep_while_anna_is_forgotten)
+    kept = world.photo(BEN, people=(ANNA, BEN))
+    assert kept.people == (BEN,)
+    assert world.assert_sound() == [kept]
+    assert_no_trace(world, ANNA)
+
+
+def test_a_favourite_does_not_make_room_also_if_it_became_one_since_it_was_chosen(world):
+    favourite, other = world.photo(), world.photo()
+    chosen = [favourite.media_id, other.media_id]
+    world.library.set_favourite(person(ANNA), favourite.media_id, True)
+    assert world.library.retire(chosen) == [other]
+    assert world.listed() == [favourite.media_id]
+    assert len(world.assert_sound()) == 1
 
 
 def test_a_clip_of_somebody_who_was_erased_meanwhile_is_not_kept(world):

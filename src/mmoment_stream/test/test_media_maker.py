@@ -60,6 +60,7 @@ def test_a_photo_says_when_by_which_camera_and_which_one(world, kind, mime_type)
 
 
 def test_a_photo_names_those_who_were_there_around_that_moment(world):
+    world.check_in(ANNA, BEN)
     world.seen.note(START_NS - SECOND_NS // 4, [BEN])
     world.seen.note(START_NS + SECOND_NS // 4, [ANNA])
     world.seen.note(START_NS + 2 * SECOND_NS, ['somebody else'])
@@ -67,6 +68,7 @@ def test_a_photo_names_those_who_were_there_around_that_moment(world):
 
 
 def test_a_clip_begins_before_it_was_asked_for_and_is_kept_as_what_it_is(world):
+    world.check_in(BEN, 'before')
     packets = coded(180)
     world.give(packets[:120])
     world.seen.note(packets[90].monotonic_ns, ['before'])
