@@ -7,23 +7,30 @@ written under another name, read back, and renamed.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.redaction import HIDDEN, redact_text, redact_url
+from mmoment_stream import durable
 from mmoment_stream.errors import StreamError
 
 S3_SCHEMES = ('s3', 's3a')
 BLOCK_BYTES = 1 << 20
 PART_ENDING = '.part'
+ONLY_OWNER_FOLDER = 0o700
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # Shorter values would hide parts of ordinary words.
 SHORTEST_SECRET = 4
@@ -79,6 +86,8 @@ def open_remote(url: str, options_file: str = '', folder: str = '') -> RemoteSto
     root = '/'.join(part for part in (root.rstrip('/'), folder) if part)
     if scheme in S3_SCHEMES:
         return S3Store(system, root, options)
+    if isinstance(system, LocalFileSystem):
+        return LocalStore(system, root, options)
     return FileStore(system, root, options)
 
 
@@ -131,9 +140,9 @@ class FileStore:
         with Faults(self._options):
             if self._is_whole(target, size, sha256, is_wanted):
                 return
-            self._system.makedirs(target.rpartition('/')[0], exist_ok=True)
+            self._make_folder(target.rpartition('/')[0])
             digest = hashlib.sha256()
-            with self._system.open(part, 'wb') as copy:
+            with self._new_file(part) as copy:
                 for block in blocks(file, is_wanted):
                     digest.update(block)
                     copy.write(block)
@@ -142,7 +151,7 @@ class FileStore:
                 raise Differs(f'{name} is not what it was when it was kept')
             if not self._is_whole(part, size, sha256, is_wanted):
                 raise RemoteFault(f'{name} did not arrive as it was sent')
-            self._system.mv(part, target)
+            self._rename(part, target)
 
     def delete(self, name: str, is_wanted: IsWanted) -> None:
         """Have no copy of this name, nor a part of one."""
@@ -151,6 +160,16 @@ class FileStore:
             for path in (f'{target}{PART_ENDING}', target):
                 if self._system.exists(path):
                     self._system.rm_file(path)
+
+    def _make_folder(self, path: str) -> None:
+        self._system.makedirs(path, exist_ok=True)
+
+    def _new_file(self, path: str) -> AbstractContextManager[Any]:
+        opened: AbstractContextManager[Any] = self._system.open(path, 'wb')
+        return opened
+
+    def _rename(self, path: str, target: str) -> None:
+        self._system.mv(path, target)
 
     def _is_whole(self, path: str, size: int, sha256: str, is_wanted: IsWanted) -> bool:
         # Some systems remember what they were asked before.
@@ -165,6 +184,42 @@ class FileStore:
             for block in blocks(copy, is_wanted):
                 digest.update(block)
         return digest.hexdigest() == sha256
+
+
+class LocalStore(FileStore):
+    """A folder of this machine, such as of another disk: for the user of the camera alone.
+
+    A copy is on the disk before it is one. The folder that is given stays as open as it is; those
+    that are made are not.
+    """
+
+    def _make_folder(self, path: str) -> None:
+        folder = Path(path)
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(ONLY_OWNER_FOLDER, exist_ok=True)
+            _sync_folder(each.parent)
+
+    @contextlib.contextmanager
+    def _new_file(self, path: str) -> Iterator[BinaryIO]:
+        Path(path).unlink(missing_ok=True)
+        with open(durable.create(Path(path)), 'wb') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _rename(self, path: str, target: str) -> None:
+        os.replace(path, target)
+        _sync_folder(Path(target).parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        durable.sync_folder(folder)
+    except OSError as error:
+        # Folders of some network file systems cannot be asked to.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def blocks(file: Any, is_wanted: IsWanted) -> Iterator[bytes]:

@@ -1,5 +1,8 @@
+import contextlib
 import hashlib
 import io
+import os
+import stat
 
 import pytest
 
@@ -43,6 +46,38 @@ def test_a_copy_is_what_was_sent_and_lies_in_the_folder_of_its_camera(remote, tm
     assert (tmp_path / 'copies' / 'camera-1' / NAME).read_bytes() == CONTENT
 
 
+def test_copies_on_this_machine_are_for_the_user_of_the_camera_alone(remote, tmp_path):
+    given = tmp_path / 'copies'
+    given.mkdir(0o755)
+    part = given / 'camera-1' / f'{NAME}.part'
+    earlier = os.umask(0)
+    try:
+        put(remote, name=f'{NAME}.json')
+        # Left by a program that was not as careful.
+        part.write_bytes(b'x')
+        put(remote)
+    finally:
+        os.umask(earlier)
+    paths = list(given.rglob('*'))
+    assert len(paths) == 4
+    for path in paths:
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+    assert stat.S_IMODE(given.stat().st_mode) == 0o755
+
+
+def test_a_copy_on_this_machine_has_its_name_once_it_is_on_the_disk(remote, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, 'fsync', lambda descriptor: synced.append(os.readlink(f'/proc/self/fd/{descriptor}'))
+    )
+    put(remote)
+    target = str(tmp_path / 'copies' / 'camera-1' / NAME)
+    # The file before it is renamed, its folder after.
+    assert synced[-2:] == [f'{target}.part', os.path.dirname(target)]
+    assert str(tmp_path) in synced
+
+
 def test_sending_again_what_is_there_writes_nothing(remote, tmp_path):
     put(remote)
     path = tmp_path / 'copies' / 'camera-1' / NAME
@@ -78,26 +113,21 @@ def test_an_upload_that_breaks_shows_no_copy(remote, tmp_path):
 
 
 def test_a_copy_that_arrives_damaged_is_not_taken_for_whole(remote, tmp_path, monkeypatch):
-    opened = remote._system.open
+    new_file = remote._new_file
 
     class Damaged:
         def __init__(self, file):
             self._file = file
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self._file.close()
-
         def write(self, data):
             self._file.write(bytes(len(data)))
 
-    monkeypatch.setattr(
-        remote._system,
-        'open',
-        lambda path, mode: Damaged(opened(path, mode)) if mode == 'wb' else opened(path, mode),
-    )
+    @contextlib.contextmanager
+    def damaging(path):
+        with new_file(path) as file:
+            yield Damaged(file)
+
+    monkeypatch.setattr(remote, '_new_file', damaging)
     with pytest.raises(RemoteFault, match='did not arrive'):
         put(remote)
     assert names(tmp_path) == [f'camera-1/{NAME}.part']
@@ -115,6 +145,15 @@ def test_deleting_leaves_nothing(remote, tmp_path):
     remote.delete(NAME, always)
     assert names(tmp_path) == []
     remote.delete(NAME, always)
+
+
+def test_other_file_systems_are_written_to_through_fsspec():
+    remote = open_remote('memory://copies', folder='camera-1')
+    assert type(remote) is media_remote.FileStore
+    put(remote)
+    assert remote._system.cat(f'/copies/camera-1/{NAME}') == CONTENT
+    remote.delete(NAME, always)
+    assert remote._system.find('/copies') == []
 
 
 def test_a_fault_of_the_system_is_told_as_one_of_the_remote_store(remote, tmp_path):
