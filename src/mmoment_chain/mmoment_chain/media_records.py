@@ -61,6 +61,7 @@ class Candidate:
     media_id: str
     started_ms: int
     bytes: int
+    is_uploaded: bool = False  # whole in the remote store
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +154,12 @@ def totals(query: Query) -> Totals:
 def oldest(query: Query) -> Iterator[Candidate]:
     """Yield those that may be deleted to make room, oldest first: neither favourites nor the newest."""
     rows = query.each(
-        'SELECT media_id, started_ms, bytes FROM media WHERE favourite = 0 AND media_id <> '
+        'SELECT media_id, started_ms, bytes, uploaded_ms IS NOT NULL FROM media '
+        'WHERE favourite = 0 AND media_id <> '
         '(SELECT media_id FROM media ORDER BY started_ms DESC, media_id DESC LIMIT 1) '
         'ORDER BY started_ms, media_id'
     )
-    return (Candidate(**dict(row)) for row in rows)
+    return (Candidate(row[0], row[1], row[2], bool(row[3])) for row in rows)
 
 
 def openings(query: Query, media_id: str) -> dict[str, Opening]:

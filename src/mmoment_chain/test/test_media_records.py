@@ -114,6 +114,8 @@ def test_neither_favourites_nor_the_newest_are_in_the_way(tx):
     assert media_records.set_favourite(tx, f'{3:032x}', False)
     assert not media_records.set_favourite(tx, f'{9:032x}', True)
     assert [int(one.media_id, 16) for one in media_records.oldest(tx)] == [2, 3]
+    assert media_records.set_uploaded(tx, f'{3:032x}', START_MS)
+    assert [one.is_uploaded for one in media_records.oldest(tx)] == [False, True]
 
 
 def test_a_file_is_leaving_until_it_is_gone_everywhere(tx):

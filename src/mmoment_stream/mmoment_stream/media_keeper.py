@@ -17,7 +17,7 @@ from mmoment_stream.media_draft import ClipDraft
 from mmoment_stream.media_folder import MEDIA_NAME, MediaFolder
 from mmoment_stream.media_intake import ClipLook
 from mmoment_stream.media_library import MediaLibrary
-from mmoment_stream.media_recovery import Recovered, Salvage, recover
+from mmoment_stream.media_recovery import Recovered, Salvage, recover, recover_left
 from mmoment_stream.media_retention import MediaRetention, RetentionLimits
 
 RETRY_S = 0.5
@@ -46,6 +46,10 @@ class MediaKeeper:
         """Finish what a killed process has left. Raises Refused, StoreError or OSError."""
         return recover(self.library, salvage)
 
+    def recover_left(self, found: Recovered, salvage: Salvage) -> Recovered:
+        """Try again what a recovery could not deal with, such as on a full disk. Raises nothing."""
+        return recover_left(self.library, found.left, salvage)
+
     def free_bytes(self) -> int | None:
         """Room that is left on the disk; None: it does not say."""
         try:
@@ -54,11 +58,14 @@ class MediaKeeper:
             return None
 
     def put_in_order(self, limits: RetentionLimits) -> list[MediaRecord]:
-        """Delete what is to go; returns it. What cannot be done is told and done later."""
+        """Delete what is to go; returns it. What cannot be done is told and done later.
+
+        `problem` says too if the disk is filled by something else; see `media_retention`.
+        """
         try:
             self.library.sweep()
             gone = self._retention.step(limits)
-            self.problem = ''
+            self._tell(self._retention.problem)
         except (Refused, StoreError, OSError) as error:
             self.note(error)
             return []
@@ -66,8 +73,10 @@ class MediaKeeper:
 
     def note(self, error: Exception) -> None:
         """Something is not in order; it is tried again."""
-        problem = str(error.__cause__ or error)
-        if problem != self.problem:
+        self._tell(str(error.__cause__ or error))
+
+    def _tell(self, problem: str) -> None:
+        if problem and problem != self.problem:
             _logger.error('the media library: %s', problem)
         self.problem = problem
 

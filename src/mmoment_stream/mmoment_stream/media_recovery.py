@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from mmoment_stream import durable
 from mmoment_stream.errors import Refused
@@ -23,7 +23,8 @@ class Recovered:
     salvaged: int = 0  # clips that were cut short, now kept
     dropped: int = 0  # of which nothing could be kept
     deleted: int = 0  # files that were to be deleted
-    problems: tuple[str, ...] = ()  # for the log; what they are about is tried again
+    problems: tuple[str, ...] = ()  # for the log
+    left: tuple[str, ...] = ()  # names of what they are about; see `recover_left`
 
 
 def recover(library: MediaLibrary, salvage: Salvage) -> Recovered:
@@ -36,15 +37,26 @@ def recover(library: MediaLibrary, salvage: Salvage) -> Recovered:
     folder.prepare()
     deleted = library.sweep()
     durable.sweep_drafts(folder.drafts)
+    found = recover_left(library, folder.names_in_drafts(), salvage)
+    return replace(found, deleted=deleted)
+
+
+def recover_left(library: MediaLibrary, names: Iterable[str], salvage: Salvage) -> Recovered:
+    """Finish what is among the drafts under these names; from `left` of a recovery at any time.
+
+    Such as once a minute: a disk that was full may have room again. What is never tried again waits
+    for the next start.
+    """
     counts = {'placed': 0, 'salvaged': 0, 'dropped': 0}
-    problems = []
-    for name in folder.names_in_drafts():
+    problems, left = [], []
+    for name in names:
         try:
             counts[_recovered(library, name, salvage)] += 1
         except Exception as error:
             # One file that cannot be dealt with must not keep the camera from starting.
             problems.append(f'{name}: {error}')
-    return Recovered(**counts, deleted=deleted, problems=tuple(problems))
+            left.append(name)
+    return Recovered(**counts, problems=tuple(problems), left=tuple(left))
 
 
 def _recovered(library: MediaLibrary, name: str, salvage: Salvage) -> str:

@@ -154,6 +154,16 @@ def test_it_deletes_what_is_too_much_and_says_what(world, keeper):
     assert keeper.put_in_order(RetentionLimits(count=3)) == []
 
 
+def test_a_disk_that_something_else_fills_is_told_and_costs_nothing(world, keeper):
+    for _ in range(3):
+        world.photo()
+    assert keeper.put_in_order(RetentionLimits(free_bytes=2**60)) == []
+    assert 'filled by something else' in keeper.problem
+    assert len(world.listed()) == 3
+    keeper.put_in_order(RetentionLimits())
+    assert keeper.problem == ''
+
+
 def test_what_cannot_be_put_in_order_is_told_and_done_later(world, keeper):
     for _ in range(3):
         world.photo()

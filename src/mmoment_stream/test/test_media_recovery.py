@@ -6,7 +6,7 @@ from mmoment_chain.session_records import Session
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_intake import ClipLook
 from mmoment_stream.media_library import MediaLibrary
-from mmoment_stream.media_recovery import Recovered, recover
+from mmoment_stream.media_recovery import Recovered, recover, recover_left
 from tests.killed_child import killed_at_line
 
 
@@ -117,6 +117,31 @@ def test_what_cannot_be_dealt_with_stays_and_holds_nothing_up(world):
     assert bad.recording.exists()
     assert restarted(world) == Recovered(salvaged=1)
     assert len(world.assert_sound()) == 2
+
+
+def test_what_is_left_on_a_full_disk_is_tried_again_without_a_start(world):
+    draft, forgotten = world.begin(ANNA), world.begin(BEN)
+    for each in (draft, forgotten):
+        each.recording.write_bytes(b'half a clip')
+    is_full = True
+
+    def salvage_with_room(draft):
+        if is_full:
+            raise Refused('disk_full')
+        return salvage(draft)
+
+    found = recover(world.library, salvage_with_room)
+    assert set(found.left) == {draft.name, forgotten.name}
+    # What began meanwhile is nobody's concern.
+    running = world.begin(ANNA)
+    assert set(recover_left(world.library, found.left, salvage_with_room).left) == set(found.left)
+    world.library.erase(BEN)
+    is_full = False
+    assert recover_left(world.library, found.left, salvage_with_room) == Recovered(
+        salvaged=1, dropped=1
+    )
+    assert world.listed() == [draft.media_id]
+    assert world.folder.note(running.name).exists()
 
 
 def test_a_note_that_is_damaged_is_no_reason_not_to_start(world):
