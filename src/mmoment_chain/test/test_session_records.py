@@ -109,7 +109,10 @@ def test_long_ended_sessions_name_nobody(tx):
 def test_erasing_leaves_the_sessions_of_others(tx):
     session_records.add(tx, session(1))
     session_records.add(tx, session(2, OTHER_WALLET))
+    assert session_records.is_named(tx, WALLET)
     assert session_records.erase(tx, WALLET) == 1
+    assert not session_records.is_named(tx, WALLET)
+    assert session_records.is_named(tx, OTHER_WALLET)
     found = session_records.get(tx, 'session-1')
     assert (found.wallet, found.display_name, found.source) == (None, None, None)
     assert session_records.by_token_hash(tx, digest('token 1')) is None
