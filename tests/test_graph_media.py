@@ -225,7 +225,7 @@ def test_two_people_record_at_once_and_neither_stops_the_other(graph, listener, 
     running.wait_for(lambda message: len(message.recordings) == 2)
     other = second.feedback[-1].media_id
     refused = ann.call(StopRecording, 'stop_recording', media_id=other)
-    assert (refused.success, refused.error_code) == (False, 'not_yours')
+    assert (refused.success, refused.error_code) == (False, 'no_recording')
     stopped = ann.call(StopRecording, 'stop_recording')
     assert [each.identity for each in stopped.media] == [ann.wallet]
     assert first.result().success
@@ -321,6 +321,35 @@ def test_a_node_that_is_killed_while_it_records_leaves_a_playable_clip_with_its_
     assert item.duration_s > elapsed_s - 2.0
     numbers = [number for number, _ in numbers_in(item.path)]
     assert numbers == sorted(set(numbers))
+
+
+def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, listener, ann):
+    def blur(is_wanted):
+        wish = Parameter('blur_strangers', value=is_wanted).to_parameter_msg()
+        request = SetParameters.Request(parameters=[wish])
+        (result,) = listener.call(SetParameters, 'overlay_node/set_parameters', request).results
+        assert result.successful, result.reason
+
+    def is_readable(item):
+        picture = cv2.imdecode(np.fromfile(item.path, np.uint8), cv2.IMREAD_COLOR)
+        return read_number(picture) is not None
+
+    assert is_readable(ann.photo())
+    # Nobody knows the faces of a picture then, so that all of it is blurred.
+    os.kill(graph.pids['face_node'], signal.SIGSTOP)
+    try:
+        blur(True)
+        wait_until(lambda: not is_readable(ann.photo()), 'the blur')
+        # Also what was in memory before.
+        result = Recording(graph, listener, ann.session, duration_s=1.0, preroll_s=5.0).result()
+        assert result.success, result.message
+        with av.open(result.media.path) as file:
+            shown = [frame.to_ndarray(format='bgr24') for frame in file.decode(video=0)]
+        assert shown
+        assert [number for picture in shown if (number := read_number(picture)) is not None] == []
+    finally:
+        blur(False)
+        os.kill(graph.pids['face_node'], signal.SIGCONT)
 
 
 def test_every_record_is_signed_by_the_device(graph, ann):

@@ -152,7 +152,7 @@ class MediaControl(Protocol):
 
 _STATUS = {
     **dict.fromkeys(('no_media', 'no_recording'), 404),
-    **dict.fromkeys(('missing_right', 'no_right', 'not_yours'), 403),
+    **dict.fromkeys(('missing_right', 'no_right'), 403),
     **dict.fromkeys(('busy', 'too_old', 'cancelled'), 409),
     **dict.fromkeys(('bad_cursor', 'malformed'), 422),
     'disk_full': 507,

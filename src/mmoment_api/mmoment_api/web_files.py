@@ -24,9 +24,9 @@ from mmoment_api.media_names import SHOWN_TYPES
 
 # What one answer holds in memory. Each piece costs a hop to a thread, which is as good as free then.
 PIECE_BYTES = 256 * 1024
-# A file never changes under its name, but it may be deleted: browsers are to forget it soon after.
-KEPT_FOR_S = 3600
-CACHE_CONTROL = f'private, max-age={KEPT_FOR_S}, immutable'
+# A file never changes under its name, but it may be deleted, and who looks may have checked out:
+# browsers keep it, and ask each time whether they may still show it.
+CACHE_CONTROL = 'private, no-cache'
 # Whoever checks in next at the same browser is somebody else.
 VARY = 'Cookie, Authorization'
 OTHER_TYPE = 'application/octet-stream'

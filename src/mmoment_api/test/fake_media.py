@@ -78,7 +78,7 @@ class FakeMedia:
             if (not media_id or name == media_id) and asker in (owner, CAMERA_OWNER)
         ]
         if media_id in self.running and not ended:
-            raise refused_by_capture('not_yours', 'Somebody else records this')
+            raise refused_by_capture('no_recording', 'Nothing is being recorded')
         if not ended:
             raise refused_by_capture('no_recording', 'Nothing is being recorded')
         return tuple(

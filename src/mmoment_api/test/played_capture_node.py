@@ -196,7 +196,7 @@ class PlayedCaptureNode:
         ]
         own = [clip for clip in named if not request.session_id or clip.identity == identity]
         if not own:
-            raise Refused('not_yours' if named and request.media_id else 'no_recording')
+            raise Refused('no_recording')
         for clip in own:
             clip.is_to_end.set()
         for clip in own:

@@ -10,7 +10,6 @@ from mmoment_api.session_control import SessionRecord
     [
         ('no_media', 404, 'no_media'),
         ('no_recording', 404, 'no_recording'),
-        ('not_yours', 403, 'not_yours'),
         ('missing_right', 403, 'missing_right'),
         ('no_session', 401, 'not_signed_in'),
         ('session_over', 401, 'not_signed_in'),

@@ -55,7 +55,7 @@ def test_a_file_with_what_is_said_of_it(ann, photo, clip, alias):
         assert headers['Content-Length'] == str(len(CONTENT))
         assert headers['Accept-Ranges'] == 'bytes'
         assert headers['ETag'] == f'"{record.sha256}"'
-        assert headers['Cache-Control'] == 'private, max-age=3600, immutable'
+        assert headers['Cache-Control'] == 'private, no-cache'
         # Another session at the same browser is not to find it in its cache.
         assert headers['Vary'] == 'Cookie, Authorization'
         assert headers['Content-Disposition'] == f'inline; filename="{record.filename}"'

@@ -72,6 +72,15 @@ def test_a_photo_is_of_whoever_takes_it(ann, owner, media):
     assert [asker for _, asker, _ in media.asked] == [Asker('s1', ANN), CAMERA_OWNER]
 
 
+def test_a_photo_with_drawings_is_for_the_owner_of_the_camera(caller_of, services, ann, media):
+    both = caller_of(services).signed_in()
+    both.cookie += f'; {ann.cookie}'
+    for caller, asker in ((both, CAMERA_OWNER), (ann, Asker('s1', ANN))):
+        caller.post('/api/capture', json={'annotated': True})
+        # Whether a person may, capture_node says.
+        assert media.asked[-1][1] == asker
+
+
 def test_what_of_a_photo_can_be_asked_for(ann, media):
     ann.post('/api/capture', json={'annotated': True, 'format': 'webp', 'timestamp': 5, '_t': 'x'})
     assert media.asked[-1][2] == PhotoWish(annotated=True, format='webp')
@@ -177,7 +186,7 @@ def test_two_users_cannot_stop_each_other(ann, bob, owner, media):
     first = ann.post('/api/record', json={'action': 'start'}).json()['id']
     second = bob.post('/api/record', json={'action': 'start'}).json()['id']
     answer = bob.post('/api/record', json={'action': 'stop', 'id': first})
-    assert (answer.status_code, answer.json()['error']) == (403, 'not_yours')
+    assert (answer.status_code, answer.json()['error']) == (404, 'no_recording')
     # Without an id, one's own only.
     assert bob.post('/api/record', json={'action': 'stop'}).json()['id'] == second
     assert list(media.running) == [first]

@@ -60,7 +60,7 @@ WAITING_AT_MOST = 2
 # base64 of the largest transaction, and far more than any name that is kept.
 LONGEST_TRANSACTION = 1644
 STILL_ASKED = 'The part that knows faces has not answered yet; it is asked again.'
-MEDIA_GONE = 'Photos and clips are deleted.'
+MEDIA_GONE = 'Photos and clips are deleted, copies elsewhere as soon as these can be reached.'
 MEDIA_LATER = 'The files of photos and clips are deleted as soon as the part that keeps them runs.'
 NOT_KEPT = 'not_kept'
 NOT_KEPT_TEXT = 'The camera could not keep this, so it was not done: its log says why'

@@ -103,7 +103,7 @@ def test_photos_and_clips_go_too_if_that_is_confirmed(world, anna, is_done):
         assert media_records.count(query, wallet=anna.address) == 1
     gone = world.call(ForgetPerson, 'forget_person', wallet=anna.address, confirm_media=True)
     assert (gone.success, gone.media_erased, asked) == (True, is_done, [anna.address])
-    assert ('are deleted.' in gone.message) == is_done
+    assert ('are deleted, copies' in gone.message) == is_done
     with node._store.reading() as query:
         assert media_records.count(query) == 0
         assert len(media_records.leaving(query)) == 1

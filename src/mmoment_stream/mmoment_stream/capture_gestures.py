@@ -94,7 +94,7 @@ class CaptureGestures:
         for session in self._sessions():
             if session.identity == message.identity and {right, ADMIN} & set(session.rights):
                 return self._asked(parts, message, session.session_id)
-        raise SessionRefused('no_session', f'{message.identity} is not checked in with this right')
+        raise SessionRefused('no_session', 'who asks is not checked in with this right')
 
     def _asked(self, parts: CaptureParts, message: GestureAction, session_id: str) -> Holder:
         try:

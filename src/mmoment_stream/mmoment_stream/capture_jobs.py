@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Protocol, cast
 
 from mmoment_chain.media_records import MediaRecord
@@ -65,12 +66,14 @@ class CaptureJobs:
         video: Callable[[], AbstractContextManager[None]],
         announcer: Announcer,
         parameters: Callable[[], CaptureParameters],
+        is_video_annotated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._maker = maker
         self._pictures = pictures
         self._video = video
         self._announcer = announcer
         self._parameters = parameters
+        self._is_video_annotated = is_video_annotated
 
     @property
     def running(self) -> tuple[RunningClip, ...]:
@@ -94,6 +97,7 @@ class CaptureJobs:
     ) -> MediaRecord:
         """Record a clip until it is over. duration_s: 0 for as long as clips may be; preroll_s: below
         0 for the usual. `look` is called now and then, and may end it. Raises Refused."""
+        origin = replace(origin, annotated=self._is_video_annotated())
         with self._telling(CLIP, origin), ExitStack() as video:
             video.enter_context(self._video())
             clip = self._begin(origin, asked_ns, duration_s, preroll_s)

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rcl_interfaces.msg import ParameterEvent
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_parameter_events
 
 from mmoment_chain import camera_home
 from mmoment_chain.errors import StoreError
-from mmoment_interfaces.msg import FaceArray
+from mmoment_interfaces.msg import EncoderStatus, FaceArray
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.recovery import RecoveryState
 from mmoment_stream.capture_gestures import CaptureGestures
@@ -19,7 +20,8 @@ from mmoment_stream.capture_jobs import CaptureJobs
 from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureParameters
 from mmoment_stream.capture_people import CapturePeople
 from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts, CaptureRequests
-from mmoment_stream.capture_topics import CaptureAnnouncer, VideoTap
+from mmoment_stream.capture_topics import LATCHED_QOS, CaptureAnnouncer, VideoTap
+from mmoment_stream.encoder_parameters import ANNOTATED
 from mmoment_stream.media_keeper import (
     ORDER_PERIOD_S,
     MediaKeeper,
@@ -44,6 +46,7 @@ MIB = 1024 * 1024
 # 30 s at 10 Mbit/s, and as much again for a group of pictures that is to be kept whole.
 RING_MIB = 80
 RING_MARGIN_S = 1.0
+OVERLAY, BLUR = 'overlay_node', 'blur_strangers'
 # A worker that hangs in the disk must not keep the process from its end.
 END_S = 2.0
 
@@ -84,7 +87,19 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         }
         self._sessions = SessionClient(self)
         self._people = CapturePeople(self, self)
-        self._faces = self.create_subscription(FaceArray, 'faces', self._on_faces, NEWEST_QOS)
+        self._is_video_annotated = False
+        self._subscriptions_made = [
+            self.create_subscription(FaceArray, 'faces', self._on_faces, NEWEST_QOS),
+            self.create_subscription(
+                EncoderStatus, 'encoder_status', self._on_encoder, LATCHED_QOS
+            ),
+            self.create_subscription(
+                ParameterEvent,
+                '/parameter_events',
+                self._on_parameters,
+                qos_profile_parameter_events,
+            ),
+        ]
         self._requests = CaptureRequests(self, self._given_parts)
         self._gestures = CaptureGestures(
             self, self._given_parts, self._people.sessions, lambda: self.parameters
@@ -119,8 +134,8 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         if self._keeper is not None:
             self._keeper.close()
         self._parts = self._keeper = None
-        if faces := self.__dict__.pop('_faces', None):
-            self.destroy_subscription(faces)
+        for subscription in self.__dict__.pop('_subscriptions_made', ()):
+            self.destroy_subscription(subscription)
 
     def parameters_changed(self, old: CaptureParameters, new: CaptureParameters) -> None:
         """Take new limits at once."""
@@ -128,6 +143,19 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             self._limits = _limits(new)
             self._settle(new)
             self._order.set()
+
+    def _on_encoder(self, message: EncoderStatus) -> None:
+        self._is_video_annotated = message.channel == ANNOTATED
+
+    def _on_parameters(self, event: ParameterEvent) -> None:
+        """From the moment on that strangers are to be blurred, none is to be had from memory."""
+        if event.node != f'{self.get_namespace().rstrip("/")}/{OVERLAY}':
+            return
+        for parameter in (*event.new_parameters, *event.changed_parameters):
+            if parameter.name == BLUR and parameter.value.bool_value:
+                self._recorder.forget_packets()
+                for tap in self._taps.values():
+                    tap.forget()
 
     def people_changed(self) -> None:
         """See `capture_people.Host`."""
@@ -216,7 +244,12 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             self.get_logger().error(problem)
         announcer = CaptureAnnouncer(self, keeper.library, maker, order.set)
         jobs = CaptureJobs(
-            maker, self._taps, self._video.needed, announcer, lambda: self.parameters
+            maker,
+            self._taps,
+            self._video.needed,
+            announcer,
+            lambda: self.parameters,
+            lambda: self._is_video_annotated,
         )
         self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
         with self._copying(keeper) as wake:
@@ -224,6 +257,7 @@ class CaptureNode(ManagedNode[CaptureParameters]):
                 for record in keeper.put_in_order(self._limits):
                     announcer.deleted(record, RETENTION)
                 jobs.keep_left()
+                found = keeper.recover_left(found, maker.salvage)
                 wake()
                 order.wait(ORDER_PERIOD_S)
                 order.clear()
@@ -264,6 +298,7 @@ def _limits(parameters: CaptureParameters) -> RetentionLimits:
         count=parameters.keep_count,
         bytes=parameters.keep_mib * MIB,
         free_bytes=parameters.free_mib * MIB,
+        only_uploaded=bool(parameters.remote_url),
     )
 
 

@@ -92,9 +92,10 @@ class CaptureParameters:
     )
     free_mib: int = parameter(
         500,
-        'So much room is left free on the disk: the oldest are deleted for it, favourites aside',
+        'So much room is left free on the disk: the oldest are deleted for it if that is enough, '
+        'favourites and those of the last hour aside; 0: no limit',
         unit='MiB',
-        minimum=16,
+        minimum=0,
         maximum=2_000_000_000,
     )
     remote_url: str = parameter(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mmoment_interfaces.msg import Session, SessionArray, SessionEvent
 from mmoment_stream.capture_topics import EVENTS_QOS, LATCHED_QOS
 
-ADMIN = 'admin'
+ADMIN, RECORD = 'admin', 'record'
 FORGOTTEN = 'forgotten'
 # By another session at the same browser, mostly of the same person, whose clips then go on.
 REPLACED = 'replaced'
@@ -24,7 +24,7 @@ class Host(Protocol):
         """Somebody has a session."""
 
     def person_left(self, identity: str, *, is_forgotten: bool) -> None:
-        """Somebody has no session any more; may be told twice."""
+        """Somebody may not record any more, or has no session; may be told twice."""
 
 
 class CapturePeople:
@@ -34,7 +34,8 @@ class CapturePeople:
         self._node = node
         self._host = host
         self._sessions: list[Session] = []
-        # Whose clips may be running. The list also tells of those of whom no event came.
+        # Whose clips may be running. The list also tells of those of whom no event came, and of those
+        # who may not record any more.
         self._here: set[str] = set()
         self._lock = threading.Lock()
         self._subscriptions = [
@@ -54,12 +55,12 @@ class CapturePeople:
 
     def anybody_may(self, right: str) -> bool:
         """Whether somebody is checked in who has this right."""
-        return any({right, ADMIN} & set(session.rights) for session in self.sessions())
+        return any(_may(session, right) for session in self.sessions())
 
     def _on_sessions(self, message: SessionArray) -> None:
         with self._lock:
             self._sessions = list(message.sessions)
-            here = {each.identity for each in self._sessions} - {''}
+            here = {each.identity for each in self._sessions if _may(each, RECORD)} - {''}
             gone, self._here = self._here - here, here
         for identity in gone:
             self._host.person_left(identity, is_forgotten=False)
@@ -82,3 +83,7 @@ class CapturePeople:
             is_forgotten = event.reason == FORGOTTEN
             self._host.person_left(event.identity, is_forgotten=is_forgotten)
         self._host.people_changed()
+
+
+def _may(session: Session, right: str) -> bool:
+    return bool({right, ADMIN} & set(session.rights))

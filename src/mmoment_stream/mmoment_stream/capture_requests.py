@@ -38,7 +38,8 @@ from mmoment_stream.session_client import Holder, SessionClient
 OTHER_THREADS = 8
 THREADS = MOST_RECORDINGS + OTHER_THREADS
 SERVICE = 'service'
-CAPTURE, RECORD = 'capture', 'record'
+TRIGGERS = ('', 'api', SERVICE)
+CAPTURE, RECORD, ADMIN = 'capture', 'record', 'admin'
 INTERNAL = 'internal'
 INTERNAL_TEXT = 'The camera made a mistake, so this may not be done: its log says more'
 
@@ -109,7 +110,9 @@ class CaptureRequests:
 
     def _photo(self, request: CapturePhoto.Request, answer: CapturePhoto.Response) -> None:
         parts = self._parts
-        holder = parts.sessions.holder(request.session_id, CAPTURE)
+        # The drawings name others: only who may do what the owner of the camera may has them.
+        right = ADMIN if request.annotated else CAPTURE
+        holder = parts.sessions.holder(request.session_id, right)
         origin = _origin(holder, request.trigger, annotated=request.annotated)
         record = parts.jobs.photo(origin, request.monotonic_ns, request.format)
         answer.media = media_item(record, parts.library)
@@ -152,7 +155,8 @@ class CaptureRequests:
         meant = [clip for clip in parts.jobs.running if request.media_id in ('', clip.media_id)]
         own = [clip for clip in meant if holder.is_owner or clip.origin.wallet == holder.identity]
         if not own:
-            raise Refused('not_yours' if meant and request.media_id else 'no_recording')
+            # The same where it is somebody else's.
+            raise Refused('no_recording')
         records = parts.jobs.stop(own)
         answer.media = [media_item(record, parts.library) for record in records]
         answer.message = f'Clips kept: {len(records)}.'
@@ -208,12 +212,18 @@ class CaptureRequests:
 
 
 def log_mistake(node: ManagedNode[Any], error: Exception) -> None:
-    """Say what went wrong and where, without an end of the node: others go on recording."""
+    """Say what went wrong and where, without an end of the node: others go on recording.
+
+    Without the words of the fault: they may name somebody.
+    """
     places = ''.join(traceback.format_tb(error.__traceback__))
-    node.get_logger().error(f'{type(error).__name__}: {error}\n{places}')
+    node.get_logger().error(f'a mistake: {type(error).__name__}\n{places}')
 
 
-def _origin(holder: Holder, trigger: str = '', *, annotated: bool = False) -> Origin:
+def _origin(holder: Holder, trigger: str, *, annotated: bool = False) -> Origin:
+    """Whose it is to be. Raises Refused."""
+    if trigger not in TRIGGERS:
+        raise Refused('malformed', f'A trigger is one of: {", ".join(filter(None, TRIGGERS))}')
     return Origin(
         wallet=None if holder.is_owner else holder.identity,
         session_id=None if holder.is_owner else holder.session_id,

@@ -57,6 +57,7 @@ class EncoderNode(ManagedNode[EncoderParameters]):
     def open(self) -> None:
         """Make topics and service; the encoder comes with the first picture."""
         self._is_wanted = False
+        self._has_other_channel = False
         self._told = (0, 0)
         self._prober = self.PROBER()
         chooser = EncoderChooser(self.OPENERS, self._prober)
@@ -147,6 +148,8 @@ class EncoderNode(ManagedNode[EncoderParameters]):
         topic = TOPICS[channel] if self._is_needed() else ''
         if topic == self._feed.topic:
             return
+        # A clip is of one channel: whether it has drawings is said of all of it.
+        self._has_other_channel = topic != ''
         if topic:
             self._encoder.request_keyframe()
             self._feed.open(topic)
@@ -165,6 +168,10 @@ class EncoderNode(ManagedNode[EncoderParameters]):
         self._encoder.prepare()
         while self._is_wanted:
             frame = self._feed.newest(WAIT_S)
+            if self._has_other_channel:
+                self._has_other_channel = False
+                self._encoder.release()
+                continue
             if not self._feed.topic:
                 self._encoder.release()
             elif frame is None:

@@ -13,7 +13,7 @@ PRESETS = ('ultrafast', 'superfast', 'veryfast', 'faster')
 
 @dataclass(frozen=True, slots=True)
 class EncoderParameters:
-    """What is encoded and how. Only size, encoder, preset and threads begin a new epoch."""
+    """What is encoded and how. Only channel, size, encoder, preset and threads begin a new epoch."""
 
     channel: str = parameter(
         PUBLIC,

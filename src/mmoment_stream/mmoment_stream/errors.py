@@ -11,7 +11,6 @@ REFUSALS = {
     'disk_full': 'There is no room left for media: delete some, or make room on the disk',
     'not_kept': 'The camera could not keep this, so there is nothing: its log says why',
     'no_recording': 'Nothing is being recorded',
-    'not_yours': 'Only whoever records this, or the owner of the camera, may stop it',
     'no_media': 'There is no such photo or clip',
     'bad_cursor': 'This is no cursor of this list: begin with the newest',
     'malformed': 'This is not what was asked for',

@@ -34,6 +34,7 @@ AROUND_A_PHOTO_NS = NS_PER_S // 2
 # The encoder begins as soon as somebody needs packets; a process may have to start first.
 VIDEO_PATIENCE_S = 4.0
 FORGOTTEN = 'The person whose this would be was forgotten meanwhile'
+LATER = 'The disk is slow: the clip is kept later'
 
 _logger = logging.getLogger(__name__)
 
@@ -66,6 +67,14 @@ class RunningClip:
         return self.draft.origin
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A clip that is over and not kept yet; `recording`: its file may not be closed."""
+
+    draft: ClipDraft
+    recording: Recording | None
+
+
 class MediaMaker:
     """Takes photos and records clips. Safe to use from several threads.
 
@@ -82,7 +91,7 @@ class MediaMaker:
         self._lock = threading.Lock()
         self._beginning: dict[str, str | None] = {}  # wallets by media id
         self._running: dict[str, RunningClip] = {}
-        self._left: list[ClipDraft] = []
+        self._left: list[_Left] = []
 
     def photo(
         self, origin: Origin, picture: KeptPicture, kind: PhotoFormat, quality: int
@@ -167,11 +176,11 @@ class MediaMaker:
         with self._lock:
             left, self._left = self._left, []
         kept = []
-        for draft in left:
+        for each in left:
             try:
-                kept.append(self._whole(draft))
+                kept.append(self._whole(each.draft, each.recording))
             except Refused as refusal:
-                _logger.info('%s: %s', draft.name, refusal)
+                _logger.info('%s: %s', each.draft.name, refusal)
         return kept
 
     @property
@@ -191,18 +200,33 @@ class MediaMaker:
             return None
 
     def _kept(self, clip: RunningClip) -> MediaRecord:
-        draft = clip.draft
+        return self._whole(clip.draft, clip.recording)
+
+    def _closed(self, draft: ClipDraft, recording: Recording) -> None:
+        """Have the file written to its end. Raises Refused."""
         try:
-            clip.recording.finish()
-        except Refused:
-            if not clip.recording.packets:
+            recording.finish()
+        except Refused as refusal:
+            if isinstance(refusal.__cause__, TimeoutError):
+                # The disk hangs, and all of the clip is still to come.
+                self._keep_later(draft, recording)
+                raise Refused('not_kept', LATER) from refusal.__cause__
+            if not recording.packets:
                 # Nothing was written, so that nothing would be found at the next start either.
                 self._library.discard_clip(draft)
             raise
-        return self._whole(draft)
 
-    def _whole(self, draft: ClipDraft) -> MediaRecord:
-        """Make a whole clip of what was recorded, and keep it. Raises Refused."""
+    def _keep_later(self, draft: ClipDraft, recording: Recording | None) -> None:
+        with self._lock:
+            self._left.append(_Left(draft, recording))
+
+    def _whole(self, draft: ClipDraft, recording: Recording | None) -> MediaRecord:
+        """Make a whole clip of what was recorded, and keep it. Raises Refused.
+
+        recording: whose file may not be closed yet.
+        """
+        if recording is not None:
+            self._closed(draft, recording)
         if not self._is_wanted(draft):
             self._library.discard_clip(draft)
             raise Refused('not_kept', FORGOTTEN)
@@ -215,8 +239,7 @@ class MediaMaker:
             raise Refused('not_kept') from None
         except Refused:
             if self._is_wanted(draft):
-                with self._lock:
-                    self._left.append(draft)
+                self._keep_later(draft, None)
             raise
 
     def _is_wanted(self, draft: ClipDraft) -> bool:

@@ -31,6 +31,10 @@ class PictureTap:
         self._wanted_until_s = 0.0
         self._changed = threading.Condition()
 
+    def forget(self) -> None:
+        """Let go of the pictures of the last moment."""
+        self._memory.clear()
+
     def keep(self, is_wanted: bool) -> None:
         """Whether pictures are to be kept though nobody asks at the moment."""
         with self._changed:

@@ -19,6 +19,9 @@ GRACE_S = 1.0
 
 ENDING = 'The camera is ending: it records nothing any more'
 
+# The encoder may be at the picture before last.
+FRESH_NS = NS_PER_S
+
 ASKED, LIMIT = 'asked', 'limit'
 """Why a recording is over, beside what ClipWriter says."""
 
@@ -133,19 +136,20 @@ class Recorder:
         Raises Refused: busy, no_video, or not_ready after `close`.
         """
         from_ns = wish.asked_ns - round(wish.preroll_s * NS_PER_S)
+        newest_ns = wish.asked_ns - FRESH_NS
         with self._changed:
             if len(self._recordings) + self._beginning >= self._at_most():
                 raise Refused('busy')
             self._beginning += 1
             try:
                 has_video = self._changed.wait_for(
-                    lambda: self._is_closed or self._fresh(from_ns), patience_s
+                    lambda: self._is_closed or self._fresh(from_ns, newest_ns), patience_s
                 )
                 if self._is_closed:
                     raise Refused('not_ready', ENDING)
                 if not has_video:
                     raise Refused('no_video')
-                recording = Recording(wish, self._fresh(from_ns))
+                recording = Recording(wish, self._fresh(from_ns, newest_ns))
                 self._recordings[wish.media_id] = recording
                 return recording
             finally:
@@ -184,7 +188,11 @@ class Recorder:
         """Whether somebody records, or is about to."""
         return bool(self._recordings or self._beginning)
 
-    def _fresh(self, from_ns: int) -> list[VideoPacket]:
-        """Packets from that moment on; what was left by an encoder that has ended long ago is none."""
+    def _fresh(self, from_ns: int, newest_ns: int) -> list[VideoPacket]:
+        """Packets from that moment on, if the newest is of that moment or later and of the camera.
+
+        What an encoder has left that ended long ago is none, and neither are placeholders.
+        """
         packets = self._ring.since(from_ns)
-        return packets if packets and packets[-1].monotonic_ns >= from_ns else []
+        is_live = bool(packets) and packets[-1].live and packets[-1].monotonic_ns >= newest_ns
+        return packets if is_live else []

@@ -18,8 +18,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from mmoment_camera.frame_topic import FramePublisher
 from mmoment_camera.pattern import PatternPainter
-from mmoment_chain import camera_home
+from mmoment_chain import camera_home, session_records
 from mmoment_chain.clock import SystemClock
+from mmoment_chain.session_records import Session as StoredSession
 from mmoment_chain.store import Store
 from mmoment_interfaces.action import RecordClip
 from mmoment_interfaces.msg import (
@@ -321,6 +322,13 @@ class CaptureWorld:
         camera_home.identity(self.home, clock.utc_ms())
         self.store = Store(self.home.store, clock)
 
+    def note_session(self, session_id, wallet):
+        """Have the store name somebody, as it does from their check-in on."""
+        times = dict.fromkeys(('created_ms', 'expires_ms', 'renewed_ms', 'last_seen_ms'), 1)
+        visit = StoredSession(session_id, wallet, None, frozenset(), None, None, **times)
+        with self.store.transaction() as tx:
+            session_records.add(tx, visit)
+
     def start(self):
         """A process with the node."""
         overrides = [Parameter(name, value=value) for name, value in self._parameters.items()]
@@ -416,6 +424,7 @@ class Person:
         self.world = world
         self.wallet = secrets.token_hex(16)
         self.session = world.sessions.check_in(self.wallet, *rights)
+        world.note_session(self.session, self.wallet)
         wait_until(
             lambda: self.session in {each.session_id for each in world.node._people.sessions()}
         )

@@ -160,7 +160,7 @@ def test_what_is_refused_ends_nothing_and_neither_does_a_mistake(world):
     world.gesture()
     world.settle()
     assert 'no picture' in world.logged[0]
-    assert 'ZeroDivisionError: a mistake' in world.logged[1]
+    assert 'ZeroDivisionError' in world.logged[1]
     assert 'test_capture_gestures' in world.logged[1]
     world.gesture('clip')
     world.settle()

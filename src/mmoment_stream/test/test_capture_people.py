@@ -86,6 +86,13 @@ def test_so_is_a_list_without_them(world):
     assert world.told == [('left', 'ann')]
 
 
+def test_who_may_not_record_any_more_has_left_as_far_as_clips_go(world):
+    world.list(ann1=['record', 'view'], ben1=['admin'])
+    world.list(ann1=['view'], ben1=['admin'])
+    assert world.told == [('left', 'ann')]
+    assert world.people.anybody_may('view')
+
+
 def test_with_another_session_somebody_stays(world):
     world.list(ann1=['record'], ann2=['record'])
     world.event(OUT, 'ann1', 'asked')

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import threading
 from concurrent import futures
 from dataclasses import replace
 
@@ -12,7 +13,8 @@ from PIL import ExifTags, Image
 
 from mmoment_chain import event_log
 from mmoment_chain.errors import StoreFull
-from mmoment_stream import media_maker
+from mmoment_stream import media_maker, recorder
+from mmoment_stream.appended_file import AppendedFile
 from mmoment_stream.clip_writer import ClipWriter
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_maker import NS_PER_MS
@@ -301,3 +303,31 @@ def test_what_a_killed_process_has_left_is_a_clip_of_its_owner(world):
     assert (record.wallet, record.facts.gesture) == (BEN, 'thumb_up')
     assert shown(world.library.file(record)) == list(range(90))
     assert record.facts.started_ms == packets[0].utc_ns // NS_PER_MS
+
+
+def test_a_clip_that_a_hanging_disk_has_not_taken_is_kept_later(world, monkeypatch):
+    may_go_on = threading.Event()
+
+    class Hanging(AppendedFile):
+        def append(self, piece):
+            assert may_go_on.wait(20)
+            super().append(piece)
+
+    monkeypatch.setattr(
+        recorder, 'ClipWriter', lambda path, first: ClipWriter(path, first, open_file=Hanging)
+    )
+    monkeypatch.setattr(ClipWriter.finish, '__defaults__', (0.05,))
+    packets = coded(120)
+    world.give(packets)
+    clip = world.clip_of(packets)
+    refusal = refusal_of(kept, world, clip)
+    assert (refusal.code, refusal.text) == ('not_kept', media_maker.LATER)
+    assert world.maker.running == ()
+    assert world.maker.keep_left() == []
+    may_go_on.set()
+    late = []
+    wait_until(lambda: late.extend(world.maker.keep_left()) or late)
+    (record,) = late
+    assert record.media_id == clip.media_id
+    assert shown(world.library.file(record)) == list(range(90, 120))
+    assert world.assert_sound() == [record]

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import av
 import pytest
@@ -136,6 +137,20 @@ def test_without_video_nothing_is_recorded(recorder, tmp_path, left):
     assert not list(tmp_path.iterdir())
 
 
+def test_of_placeholders_there_is_no_clip(recorder, tmp_path):
+    give(recorder, [replace(packet, live=False) for packet in coded(120)])
+    with pytest.raises(Refused) as refusal:
+        recorder.begin(wish(tmp_path), 0.05)
+    assert refusal.value.code == 'no_video'
+
+
+def test_what_an_encoder_left_that_has_ended_is_no_clip(recorder, tmp_path):
+    give(recorder, coded(120))
+    with pytest.raises(Refused) as refusal:
+        recorder.begin(wish(tmp_path, asked_s=5.5, preroll_s=4.0), 0.05)
+    assert refusal.value.code == 'no_video'
+
+
 def test_another_encoder_ends_a_clip_and_what_there_is_stays(recorder, tmp_path):
     give(recorder, coded(120))
     recording = recorder.begin(wish(tmp_path), 0.0)
@@ -188,7 +203,8 @@ def test_the_seconds_before_may_become_more(tmp_path):
 
 def test_what_the_disk_ended_was_not_ended_by_the_limit(recorder, tmp_path):
     give(recorder, coded(120))
-    missing = ClipWish('clip', tmp_path / 'none' / 'clip.mp4', START_NS, 1.0, 1.0, 9.0)
+    # Over long ago, which no packet has said yet.
+    missing = ClipWish('clip', tmp_path / 'none' / 'clip.mp4', START_NS, 1.0, 50.0, 90.0)
     recording = recorder.begin(missing, 0.0)
     while recording._writer.ended is None:
         time.sleep(0.001)

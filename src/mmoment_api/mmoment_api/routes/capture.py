@@ -45,7 +45,11 @@ async def post_capture(
 ) -> CaptureAnswer:
     """Take a photo of now, in the camera's full size; it is kept when this answers."""
     body = await read_model(request, CaptureRequest)
-    asker = await whoever_takes(request, principal, Access.CAPTURE)
+    if body.annotated:
+        # The drawings name others, so that these are for the owner of the camera.
+        asker = await whoever_looks(request, principal)
+    else:
+        asker = await whoever_takes(request, principal, Access.CAPTURE)
     record = await services.media.capture_photo(asker, PhotoWish(body.annotated, body.format or ''))
     answer = media_answer(record, may_know_of(principal))
     return CaptureAnswer(**answer.model_dump(), timestamp=record.taken_s)
