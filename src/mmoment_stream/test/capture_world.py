@@ -424,7 +424,8 @@ class Person:
         self.world = world
         self.wallet = secrets.token_hex(16)
         self.session = world.sessions.check_in(self.wallet, *rights)
-        world.note_session(self.session, self.wallet)
+        if world.store is not None:
+            world.note_session(self.session, self.wallet)
         wait_until(
             lambda: self.session in {each.session_id for each in world.node._people.sessions()}
         )

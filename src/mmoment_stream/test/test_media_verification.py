@@ -15,6 +15,7 @@ from mmoment_stream.media_verification import Fault, Finding, verify
 @pytest.fixture
 def world(tmp_path):
     with world_at(tmp_path) as made:
+        made.check_in(ANNA, BEN)
         made.photo(BEN, people=(BEN,))
         made.target = made.photo(ANNA, session_id='s', people=(ANNA, BEN))
         made.clip(None)
