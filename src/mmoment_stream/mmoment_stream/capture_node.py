@@ -251,6 +251,10 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             lambda: self.parameters,
             lambda: self._is_video_annotated,
         )
+        if ending.is_set():
+            # Told to end meanwhile, and perhaps not waited for.
+            announcer.close()
+            return
         self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
         with self._copying(keeper) as wake:
             while not ending.is_set():

@@ -164,7 +164,9 @@ def _reading(path: Path) -> Iterator[_Clip]:
     try:
         # As they are: an edit list or a time stamp is no reason to leave a packet out.
         container = av.open(f'file:{path}', format='mp4', options={'ignore_editlist': '1'})
-    except av.error.InvalidDataError as error:
+    except OSError:
+        raise
+    except av.FFmpegError as error:
         raise _nothing_in(path) from error
     with container:
         if not container.streams.video:

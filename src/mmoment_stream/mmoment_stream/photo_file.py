@@ -64,7 +64,9 @@ def clip_thumbnail(path: Path) -> bytes:
         with av.open(f'file:{path}', format='mp4') as container:
             frame = next(container.decode(video=0))
             return _thumbnail(frame.to_image())
-    except (av.error.InvalidDataError, IndexError, StopIteration) as error:
+    except OSError:
+        raise
+    except (av.FFmpegError, IndexError, StopIteration) as error:
         raise NoThumbnail(f'{path}: its first picture cannot be decoded') from error
 
 

@@ -6,10 +6,15 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.qos import QoSProfile
+
 from mmoment_interfaces.srv import GetSession
 from mmoment_node.managed_node import ManagedNode
 from mmoment_stream.errors import SessionRefused
 
+# Every client of a service gets the answers to all others as well: of ten that fit by default, its
+# own may be pushed out where many ask.
+CLIENT_QOS = QoSProfile(depth=1000)
 ANSWER_PATIENCE_S = 5.0
 SESSION_NODE_AWAY = 'session_node does not answer, so nobody can tell who you are: try again'
 
@@ -33,7 +38,7 @@ class SessionClient:
     def __init__(self, node: ManagedNode[Any]) -> None:
         self._node = node
         # Of the node itself: its thread never waits, so answers always come through.
-        self._client = node.create_client(GetSession, 'get_session')
+        self._client = node.create_client(GetSession, 'get_session', qos_profile=CLIENT_QOS)
         self._is_closed = False
         self._changed = threading.Condition()
 

@@ -38,6 +38,7 @@ from mmoment_interfaces.srv import CapturePhoto, GetSession, ListMedia, StopReco
 from mmoment_node.spare_domain import spare_domain
 from mmoment_stream.capture_node import CaptureNode
 from mmoment_stream.encoder_messages import packet_message
+from mmoment_stream.session_client import CLIENT_QOS
 
 PATIENCE_S = 30.0
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -246,7 +247,14 @@ class Goal:
 
     def __init__(self, world, session='', **wish):
         self.feedback = []
-        self._client = ActionClient(world.tester, RecordClip, 'record_clip')
+        # Each gets the results of all.
+        self._client = ActionClient(
+            world.tester,
+            RecordClip,
+            'record_clip',
+            goal_service_qos_profile=CLIENT_QOS,
+            result_service_qos_profile=CLIENT_QOS,
+        )
         assert self._client.wait_for_server(PATIENCE_S)
         goal = RecordClip.Goal(session_id=session, **{'preroll_s': -1.0, **wish})
         sent = self._client.send_goal_async(

@@ -290,6 +290,8 @@ def test_a_camera_without_video_records_nothing(world, ann, monkeypatch):
     monkeypatch.setattr('mmoment_stream.media_maker.VIDEO_PATIENCE_S', 0.2)
     world.stage.has_video = False
     try:
+        # For what is on its way.
+        time.sleep(4 / FPS)
         world.node._recorder.forget_packets()
         assert ann.record().result().error_code == 'no_video'
         assert list((world.media / 'drafts').glob('*.mp4*')) == []
