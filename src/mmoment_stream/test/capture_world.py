@@ -247,17 +247,9 @@ class Goal:
 
     def __init__(self, world, session='', **wish):
         self.feedback = []
-        # Each gets the results of all.
-        self._client = ActionClient(
-            world.tester,
-            RecordClip,
-            'record_clip',
-            goal_service_qos_profile=CLIENT_QOS,
-            result_service_qos_profile=CLIENT_QOS,
-        )
-        assert self._client.wait_for_server(PATIENCE_S)
+        assert world.record_clip.wait_for_server(PATIENCE_S)
         goal = RecordClip.Goal(session_id=session, **{'preroll_s': -1.0, **wish})
-        sent = self._client.send_goal_async(
+        sent = world.record_clip.send_goal_async(
             goal, feedback_callback=lambda message: self.feedback.append(message.feedback)
         )
         wait_until(sent.done)
@@ -284,7 +276,6 @@ class Goal:
         """Status and result."""
         wait_until(self._ended.done)
         answer = self._ended.result()
-        self._client.destroy()
         return answer.status, answer.result
 
     def result(self):
@@ -315,6 +306,14 @@ class CaptureWorld:
             (RecordingArray, 'recordings', self.recordings, LATCHED_QOS),
         ):
             self.tester.create_subscription(kind, name, told.append, qos)
+        # Each answer comes to all clients: many goals may end at once.
+        self.record_clip = ActionClient(
+            self.tester,
+            RecordClip,
+            'record_clip',
+            goal_service_qos_profile=CLIENT_QOS,
+            result_service_qos_profile=CLIENT_QOS,
+        )
         self._around = Spinning(self.context, self.tester)
         if has_store:
             self.make_store()
@@ -412,6 +411,7 @@ class CaptureWorld:
         if self.sessions._silent is not None:
             self.sessions._silent.destroy_node()
         self._around.end()
+        self.record_clip.destroy()
         self.stage.close()
         self.tester.destroy_node()
         if self.store is not None:

@@ -433,7 +433,7 @@ def test_pictures_and_video_are_taken_only_while_somebody_may_want_them(world, p
     assert world.node._recorder._ring.bytes == 0
     photographer.leave()
     wait_until(lambda: world.stage.watched == set())
-    assert len(world.node._taps[False]._memory) == 0
+    wait_until(lambda: len(world.node._taps[False]._memory) == 0)
     world.set(preroll='always')
     wait_until(lambda: world.stage.watched == {'video'})
     world.set(preroll='never')

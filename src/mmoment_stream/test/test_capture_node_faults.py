@@ -195,7 +195,7 @@ def test_the_end_of_the_node_keeps_every_clip_and_leaves_no_thread(camera, tmp_p
     node = world.stop()
     assert node.fault is None
     # What is said last still goes out.
-    assert goal.result().success
+    people[0].event(MediaEvent.RECORDED, media_id=goal.media_id)
     people[1].event(MediaEvent.RECORDED)
     with world.store.reading() as query:
         kept = media_records.page(query, 10)
@@ -212,7 +212,7 @@ def test_whoever_waits_when_the_node_ends_is_told_so(camera, tmp_path, monkeypat
     world = camera(tmp_path)
     world.stage.close()
     ann, ben = Person(world), Person(world)
-    goal = ann.record()
+    ann.record()
     ann.gesture('photo')
     wait_until(lambda: world.node._recorder.is_needed and len(world.node._gestures._pending) == 1)
     world.sessions.fall_silent()
@@ -220,7 +220,7 @@ def test_whoever_waits_when_the_node_ends_is_told_so(camera, tmp_path, monkeypat
     wait_until(lambda: len(world.node._gestures._pending) == 2)
     node = world.stop()
     assert node.fault is None
-    assert goal.result().error_code == 'not_ready'
+    assert ann.event(MediaEvent.FAILED, trigger='service').reason == 'not_ready'
     assert ann.event(MediaEvent.FAILED, trigger='gesture').reason == 'no_picture'
     assert ben.event(MediaEvent.FAILED, trigger='gesture').reason == 'session_node_away'
 
@@ -230,7 +230,7 @@ def test_an_inactive_node_serves_nobody_and_goes_on_when_it_is_active_again(came
     person = Person(world)
     goal = person.record().running()
     world.spinning.do(world.node.trigger_deactivate)
-    assert goal.result().success
+    person.event(MediaEvent.RECORDED, media_id=goal.media_id)
     assert world.node._keeper is None
     wait_until(lambda: world.stage.watched == set())
     world.spinning.do(world.node.trigger_activate)
