@@ -11,6 +11,7 @@ import rclpy
 from builtin_interfaces.msg import Time
 from clip_world import wait_until
 from coded_video import SECOND_NS, coded
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -24,6 +25,7 @@ from mmoment_chain.session_records import Session as StoredSession
 from mmoment_chain.store import Store
 from mmoment_interfaces.action import RecordClip
 from mmoment_interfaces.msg import (
+    EncoderStatus,
     Face,
     FaceArray,
     GestureAction,
@@ -127,6 +129,11 @@ class PlayedSessionNode:
         del self._sessions[session_id]
         self.tell()
 
+    def give(self, session_id, *rights):
+        """These rights, and no others."""
+        self._sessions[session_id].rights = list(rights)
+        self.tell()
+
     def tell(self):
         self._list.publish(SessionArray(sessions=list(self._sessions.values())))
 
@@ -175,6 +182,7 @@ class Stage:
         self.epoch = 1
         self.is_live = True
         self.has_video = True
+        self.is_paused = False
         self.taken = {}
         """When each picture was taken, by its number: CLOCK_MONOTONIC and the time on the wall."""
         self._is_ending = threading.Event()
@@ -203,6 +211,8 @@ class Stage:
     def _run(self):
         number = 0
         while not self._is_ending.wait(1 / FPS):
+            if self.is_paused:
+                continue
             number += 1
             self._show(number)
             self._send(number)
@@ -300,6 +310,10 @@ class CaptureWorld:
         self.stage = Stage(self.tester)
         self.gestures = self.tester.create_publisher(GestureAction, 'gesture_actions', 10)
         self.faces = self.tester.create_publisher(FaceArray, 'faces', 1)
+        self.encoder = self.tester.create_publisher(EncoderStatus, 'encoder_status', LATCHED_QOS)
+        self.parameter_events = self.tester.create_publisher(
+            ParameterEvent, '/parameter_events', 10
+        )
         self.events, self.recordings = [], []
         for kind, name, told, qos in (
             (MediaEvent, 'media_events', self.events, EVENTS_QOS),

@@ -221,6 +221,18 @@ def test_who_stops_a_clip_on_a_slow_disk_is_told_so_in_time(world, monkeypatch):
     assert job.result(20).media_id == clip.media_id
 
 
+def test_nobody_needs_video_while_a_clip_is_being_kept(world):
+    world.give(present(60))
+    job = world.recording()
+    (clip,) = world.jobs.running
+    with world.library._coming:
+        assert world.video_needed_by == 1
+        clip.recording.end('asked')
+        wait_until(lambda: world.video_needed_by == 0)
+        assert not job.done()
+    job.result(20)
+
+
 def test_many_clips_on_a_library_that_refuses_are_each_told_and_kept_later(world):
     world.give(present(60))
     jobs = [world.recording(wallet) for wallet in (ANNA, BEN, ANNA, BEN)]

@@ -17,9 +17,11 @@ from clip_world import wait_until
 from coded_video import SECOND_NS, shown
 from diagnostic_msgs.msg import DiagnosticStatus
 from PIL import ExifTags, Image
+from rcl_interfaces.msg import ParameterEvent
+from rclpy.parameter import Parameter
 
 from mmoment_camera.pattern import read_number
-from mmoment_interfaces.msg import GestureAction, MediaEvent, MediaItem
+from mmoment_interfaces.msg import EncoderStatus, GestureAction, MediaEvent, MediaItem
 from mmoment_interfaces.srv import (
     CapturePhoto,
     ChangeMedia,
@@ -311,6 +313,24 @@ def test_a_clip_that_nobody_may_have_is_refused(world, ann, wish):
     assert ann.record(**wish).result().error_code == 'malformed'
 
 
+def test_a_clip_says_whether_it_has_what_the_overlay_draws(world, ann):
+    world.encoder.publish(EncoderStatus(channel='annotated'))
+    wait_until(lambda: world.node._is_video_annotated)
+    try:
+        assert ann.record(duration_s=0.2).result().media.annotated
+    finally:
+        world.encoder.publish(EncoderStatus(channel='public'))
+    wait_until(lambda: not world.node._is_video_annotated)
+    assert not ann.record(duration_s=0.2).result().media.annotated
+
+
+@pytest.mark.parametrize('trigger', ['gesture', 'x'])
+def test_nobody_says_that_something_else_asked(world, ann, trigger):
+    assert ann.refused_photo(trigger=trigger) == 'malformed'
+    assert ann.record(trigger=trigger).result().error_code == 'malformed'
+    assert ann.listed() == []
+
+
 # --- gestures -------------------------------------------------------------------------------------
 
 
@@ -414,6 +434,37 @@ def test_a_clip_ends_when_a_list_is_without_its_person(world, ann):
     goal = ann.record().running()
     world.sessions.lose(ann.session)
     assert goal.result().media.identity == ann.wallet
+
+
+def test_a_clip_ends_when_its_person_may_not_record_any_more(world, ann):
+    goal = ann.record().running()
+    world.sessions.give(ann.session, 'view', 'capture')
+    assert goal.result().media.identity == ann.wallet
+
+
+def test_once_strangers_are_to_be_blurred_none_is_left_in_memory(world, ann):
+    def change(node, name, is_wanted):
+        value = Parameter(name, value=is_wanted).to_parameter_msg()
+        event = ParameterEvent(node=f'/{world.namespace}/{node}', changed_parameters=[value])
+        world.parameter_events.publish(event)
+
+    ring, memory = world.node._recorder._ring, world.node._taps[False]._memory
+    wait_until(lambda: ring.bytes and len(memory) > 3)
+    wait_until(lambda: world.parameter_events.get_subscription_count())
+    world.stage.is_paused = True
+    try:
+        # For what is on its way.
+        time.sleep(4 / FPS)
+        change('another_node', 'blur_strangers', True)
+        change('overlay_node', 'blur_strangers', False)
+        change('overlay_node', 'show_names', True)
+        time.sleep(0.2)
+        assert ring.bytes
+        assert len(memory) > 0
+        change('overlay_node', 'blur_strangers', True)
+        wait_until(lambda: (ring.bytes, len(memory)) == (0, 0))
+    finally:
+        world.stage.is_paused = False
 
 
 def test_pictures_and_video_are_taken_only_while_somebody_may_want_them(world, person, monkeypatch):
