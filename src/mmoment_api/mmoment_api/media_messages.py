@@ -87,7 +87,15 @@ class MediaCalls:
             name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
             for name, kind in SERVICES.items()
         }
-        self._record = ActionClient(self._node, RecordClip, ACTION)
+        # Of many goals that end at once, each client gets all answers.
+        self._record = ActionClient(
+            self._node,
+            RecordClip,
+            ACTION,
+            goal_service_qos_profile=CLIENT_QOS,
+            result_service_qos_profile=CLIENT_QOS,
+            feedback_sub_qos_profile=CLIENT_QOS,
+        )
 
     def close(self) -> None:
         """Give them back."""

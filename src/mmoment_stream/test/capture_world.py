@@ -179,9 +179,10 @@ class Stage:
         self._packets = coded(100, fps=FPS, gop=GOP)
         self._painter = PatternPainter(320, 180)
         self._next = self._sequence = 0
-        self.epoch = 1
+        self._epoch = 1
         self.is_live = True
         self.has_video = True
+        self._has_restarted = False
         self.is_paused = False
         self.taken = {}
         """When each picture was taken, by its number: CLOCK_MONOTONIC and the time on the wall."""
@@ -198,6 +199,10 @@ class Stage:
             'video': self._video.get_subscription_count(),
         }
         return {name for name, count in counts.items() if count}
+
+    def restart_encoder(self):
+        """The next packet is the first of another epoch."""
+        self._has_restarted = True
 
     def close(self):
         """Show nothing any more; may be called again."""
@@ -238,6 +243,10 @@ class Stage:
         if not self.has_video or not self._video.get_subscription_count():
             self._next = 0
             return
+        if self._has_restarted:
+            self._has_restarted = False
+            self._epoch += 1
+            self._next = 0
         packet = self._packets[self._next]
         self._next = (self._next + 1) % len(self._packets)
         self._sequence += 1
@@ -247,7 +256,7 @@ class Stage:
             utc_ns=time.time_ns(),
             sequence=self._sequence,
             frame_sequence=number,
-            epoch=self.epoch,
+            epoch=self._epoch,
         )
         self._video.publish(packet_message(sent, 'camera_optical_frame'))
 
