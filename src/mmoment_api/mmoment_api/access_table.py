@@ -22,8 +22,21 @@ ACCESS: dict[str, Access] = {
     'GET /api/camera/info': Access.PUBLIC,
     'POST /api/camera/source': Access.OWNER,
     'GET /api/stream/info': Access.VIEW,
+    'GET /api/stream/status': Access.VIEW,
+    'GET /api/stream/livepeer/status': Access.VIEW,
+    'POST /api/stream/start': Access.STREAM,
+    'POST /api/stream/livepeer/start': Access.STREAM,
+    'POST /api/stream/stop': Access.STREAM,
+    'POST /api/stream/livepeer/stop': Access.STREAM,
+    'GET /api/stream/settings': Access.OWNER,
+    'PATCH /api/stream/settings': Access.OWNER,
+    'DELETE /api/stream/settings': Access.OWNER,
+    # Its signature says who calls.
+    'POST /api/stream/livepeer/webhook': Access.PUBLIC,
     'GET /mjpeg-stream': Access.VIEW,
     'GET /stream': Access.VIEW,
+    'WEBSOCKET /api/live/video': Access.VIEW,
+    'WEBSOCKET /api/live/jpeg': Access.VIEW,
     'GET /api/gesture/current': Access.VIEW,
     'GET /current_gesture': Access.VIEW,
     'GET /detect_gesture': Access.VIEW,
@@ -91,12 +104,6 @@ ACCESS: dict[str, Access] = {
     # Parts that do not run yet, see routes/later.py.
     'POST /api/face/extract-embedding': Access.ENROLL,
     'POST /api/face/enroll/confirm': Access.ENROLL,
-    'GET /api/stream/status': Access.VIEW,
-    'GET /api/stream/livepeer/status': Access.VIEW,
-    'POST /api/stream/start': Access.STREAM,
-    'POST /api/stream/stop': Access.STREAM,
-    'POST /api/stream/livepeer/start': Access.STREAM,
-    'POST /api/stream/livepeer/stop': Access.STREAM,
 }
 
 

@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,19 +16,25 @@ from std_srvs.srv import Trigger
 
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app, guarded
-from mmoment_api.bridge import Bridge
+from mmoment_api.bridge import CHANNEL_RINGS, Bridge
 from mmoment_api.enrolment_rules import LIVE, SESSION_ENROLMENTS
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
-from mmoment_api.health import why_no_picture
+from mmoment_api.health import OVERLAY, why_no_picture, why_no_video
+from mmoment_api.livepeer_webhook import LivepeerWebhook, NoSecret, read_secret
 from mmoment_api.media_topics import MediaTopics
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings, timestamp_ms
 from mmoment_api.session_topics import SessionTopics
+from mmoment_api.video_gate import VideoGate
+from mmoment_api.video_hub import VideoHub
+from mmoment_api.video_topics import VideoTopics
+from mmoment_api.stream_topics import StreamTopics
 from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
+from mmoment_camera.frame_ring import ring_name
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.parameters import parameter
@@ -71,6 +78,7 @@ class ApiParameters:
             'overlay_node',
             'encoder_node',
             'capture_node',
+            'stream_node',
             'session_node',
         ),
         'Nodes that must be heard for the camera to be in order',
@@ -100,6 +108,12 @@ class ApiParameters:
         'What people may enrol themselves from: the live picture, that with movements, or also '
         'pictures they send, which may show somebody else',
         choices=SESSION_ENROLMENTS,
+        read_only=True,
+    )
+    livepeer_webhook_secret_file: str = parameter(
+        '',
+        'File with the secret by which webhooks of Livepeer are known to be genuine, for the user '
+        'of the camera alone; empty: none are taken',
         read_only=True,
     )
     sign_in_link_minutes: float = parameter(
@@ -134,9 +148,10 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._server: WebServer | None = None
         self._health_timer: Any = None
         self._link_service: Any = None
-        self._heard_topics: list[SessionTopics | MediaTopics] = []
+        self._heard_topics: list[SessionTopics | MediaTopics | StreamTopics] = []
         _check_origins(parameters.allowed_origins)
         _check_proxies(parameters.trusted_proxies)
+        _check_secret(parameters.livepeer_webhook_secret_file)
         self._forward_log()
         # Taken now, so that a port in use is the first thing a person is told.
         self._listener = bind(parameters.host, parameters.port, parameters.stalled_viewer_s)
@@ -148,6 +163,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._heard_topics = [
             SessionTopics(self, sessions, events),
             MediaTopics(self, state.recordings, events),
+            StreamTopics(self, state.pushed, events),
         ]
         for topics in self._heard_topics:
             topics.open()
@@ -181,6 +197,8 @@ class ApiNode(ManagedNode[ApiParameters]):
             ),
             sessions=sessions,
             media=bridge.media_calls,
+            stream=bridge.stream_calls,
+            webhook=LivepeerWebhook(parameters.livepeer_webhook_secret_file, timestamp_ms),
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)
         self._health_timer = self.create_timer(HEALTH_PERIOD_S, self._publish_health)
@@ -319,6 +337,14 @@ def _check_proxies(addresses: tuple[str, ...]) -> None:
             raise ConfigurationError(
                 f"api_node: '{address}' in trusted_proxies is no address, write it as '127.0.0.1'"
             ) from None
+
+
+def _check_secret(path: str) -> None:
+    if path:
+        try:
+            read_secret(Path(path))
+        except NoSecret as error:
+            raise ConfigurationError(f'api_node: livepeer_webhook_secret_file: {error}') from None
 
 
 def main(args: list[str] | None = None) -> None:

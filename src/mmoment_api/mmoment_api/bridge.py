@@ -37,6 +37,7 @@ from mmoment_api.layer_keeper import LayerKeeper
 from mmoment_api.media_messages import MediaCalls
 from mmoment_api.mjpeg_encoder import Picture
 from mmoment_api.session_messages import SessionCalls
+from mmoment_api.stream_messages import StreamCalls
 from mmoment_camera.frame_ring import FrameRingReader, NoRing, ring_name
 from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_interfaces.action import EnrollFace
@@ -76,6 +77,7 @@ class Bridge:
         self._topics = GraphTopics(node, state, events)
         self.session_calls = SessionCalls(node, self._call)
         self.media_calls = MediaCalls(node, self._call, self._send_goal, self._given_up)
+        self.stream_calls = StreamCalls(node, self._call)
         self._clients: list[Client] = []
         self._enroll: ActionClient | None = None
         self._is_paused = True
@@ -100,6 +102,7 @@ class Bridge:
         self._enroll = ActionClient(node, EnrollFace, 'enroll_face')
         self.session_calls.open()
         self.media_calls.open()
+        self.stream_calls.open()
 
     def resume(self) -> None:
         """From now on entities are made and destroyed by the executor."""
@@ -118,6 +121,7 @@ class Bridge:
         self._clients = []
         self.session_calls.close()
         self.media_calls.close()
+        self.stream_calls.close()
         if self._enroll is not None:
             self._enroll.destroy()
             self._enroll = None
@@ -256,12 +260,12 @@ class Bridge:
         """Ask a part that lives for a goal; raises `ApiError` if it is not there."""
         await self._until_discovered(client.server_is_ready, part)
         run = GoalRun(client, goal)
-        self._in_executor_later(run.send)
+        self.in_executor_later(run.send)
         return run
 
     async def _given_up(self, run: GoalRun) -> Any:
         """Cancel a goal; its result, which may be a success all the same; None: nothing came."""
-        self._in_executor_later(run.abandon)
+        self.in_executor_later(run.abandon)
         if not self._is_paused:
             await asyncio.wait([run.answer], timeout=CANCEL_WAIT_S)
         return run.answer.result() if run.answer.done() else None
@@ -284,7 +288,7 @@ class Bridge:
                 raise part_not_running(part)
             await asyncio.sleep(DISCOVERY_PERIOD_S)
 
-    def _in_executor_later(self, work: Callable[[], None]) -> None:
+    def in_executor_later(self, work: Callable[[], None]) -> None:
         """Run `work` in the executor's thread soon, or here if that does not spin any more."""
         executor = self._node.executor
         if executor is None or self._is_paused:

@@ -75,11 +75,11 @@ def camera_state(message: CameraStatus, heard_s: float, ros_now_ns: int) -> Came
         width=message.width,
         height=message.height,
         pixel_format=message.pixel_format,
-        target_fps=_finite(message.target_fps),
-        fps=_finite(message.fps),
+        target_fps=finite(message.target_fps),
+        fps=finite(message.fps),
         frames=message.frames,
         dropped=message.dropped,
-        frame_age_s=_finite(message.frame_age_s),
+        frame_age_s=finite(message.frame_age_s),
     )
 
 
@@ -102,9 +102,9 @@ def stage_state(message: StageStatus, heard_s: float) -> StageState:
         heard_s=heard_s,
         stage=message.stage,
         backend=message.backend,
-        fps=_finite(message.fps),
-        latency_p50_ms=_finite(message.latency_p50_ms),
-        latency_p99_ms=_finite(message.latency_p99_ms),
+        fps=finite(message.fps),
+        latency_p50_ms=finite(message.latency_p50_ms),
+        latency_p99_ms=finite(message.latency_p99_ms),
         processed=message.processed,
         dropped=message.dropped,
         overwritten=message.overwritten,
@@ -128,7 +128,7 @@ def hands_state(message: HandArray, heard_s: float) -> Hands:
     """What the current gesture needs of the hands."""
     return Hands(
         heard_s,
-        {hand.track_id: (hand.gesture, _finite(hand.gesture_confidence)) for hand in message.hands},
+        {hand.track_id: (hand.gesture, finite(hand.gesture_confidence)) for hand in message.hands},
     )
 
 
@@ -136,9 +136,9 @@ def gesture_state(message: GestureEvent, heard_s: float, timestamp_ms: int) -> G
     """A gesture that begins or ends, or a movement."""
     return GestureState(
         gesture=message.gesture,
-        confidence=_finite(message.confidence),
+        confidence=finite(message.confidence),
         hand_track_id=message.hand_track_id,
-        since_s=heard_s - _finite(message.held_s),
+        since_s=heard_s - finite(message.held_s),
         timestamp_ms=timestamp_ms,
         face_track_id=message.face_track_id or None,
     )
@@ -308,10 +308,10 @@ def _box(item: Any) -> Json:
     }
 
 
-def _finite(value: float) -> float:
-    # JSON has neither infinity nor NaN, and browsers refuse both.
+def finite(value: float) -> float:
+    """The same, or 0: JSON has neither infinity nor NaN, and browsers refuse both."""
     return float(value) if math.isfinite(value) else 0.0
 
 
 def _rounded(value: float) -> float:
-    return round(_finite(value), 3)
+    return round(finite(value), 3)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from mmoment_api.media_models import Kind, MediaSummary
 from mmoment_api.models import Box, HealthAnswer
+from mmoment_api.stream_models import StreamData
 
 Handedness = Literal['left', 'right']
 
@@ -168,6 +169,7 @@ EVENT_MODELS: dict[str, type[BaseModel]] = {
     'sessions': SessionData,
     'captures': CaptureData,
     'recordings': RecordingsData,
+    'stream': StreamData,
     'camera': CameraData,
     'health': HealthAnswer,
 }

@@ -32,11 +32,12 @@ EVENT_TYPES: dict[str, bool] = {
     'sessions': False,
     'captures': False,
     'recordings': True,
+    'stream': True,
     'camera': True,
     'health': True,
 }
 # These describe a state: a new listener gets the last one at once.
-RETAINED = frozenset({'camera', 'health', 'enrollment', 'recordings'})
+RETAINED = frozenset({'camera', 'health', 'enrollment', 'recordings', 'stream'})
 # Of these nobody hears what belongs to somebody else, not even without its name.
 PRIVATE = frozenset({'captures', 'recordings'})
 DROPPED = 'dropped'

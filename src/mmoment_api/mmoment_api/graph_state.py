@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mmoment_api.pushed_stream import PushedStream
 from mmoment_api.recordings import Recordings
 
 SILENT_AFTER_S = 3.0
@@ -125,6 +126,7 @@ class GraphState:
         self.stages: dict[str, StageState] = {}
         self.diagnostics: dict[tuple[str, str], DiagnosticState] = {}
         self.recordings = Recordings(clock)
+        self.pushed = PushedStream(clock)
         self._hands: Hands | None = None
         self._held: dict[int, GestureState] = {}
         self._movement: tuple[float, GestureState] | None = None

@@ -13,11 +13,15 @@ from mmoment_api.events import EventHub
 from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFaces
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
+from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.media_control import MediaControl
 from mmoment_api.mjpeg_hub import LiveHub, PictureSource
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
 from mmoment_api.session_control import SessionControl
+from mmoment_api.video_hub import VideoHub, VideoSource
+from mmoment_api.viewer_seats import ViewerSeats
+from mmoment_api.stream_control import StreamControl
 
 
 def description() -> dict[str, Any]:
@@ -33,8 +37,11 @@ def description() -> dict[str, Any]:
         sign_in=SignIn(lambda: 0.0, 1.0, 1.0),
         events=EventHub(),
         live=LiveHub(no_source, 0, lambda: 0, lambda annotated: ''),
+        video=VideoHub(cast(VideoSource, None), ViewerSeats(0), lambda: ('', '')),
         sessions=PersonSessions(cast(SessionControl, None), lambda: 0.0, lambda: 0),
         media=cast(MediaControl, None),
+        stream=cast(StreamControl, None),
+        webhook=LivepeerWebhook('', lambda: 0),
     )
     return create_app(services).openapi()
 

@@ -19,9 +19,12 @@ from mmoment_api.face_requests import (
 )
 from mmoment_api.given_pictures import GivenPicture
 from mmoment_api.graph_state import GraphState
+from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.media_control import MediaControl
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
+from mmoment_api.video_hub import VideoHub
+from mmoment_api.stream_control import StreamControl
 
 VERSION = '0.1.0'
 
@@ -49,6 +52,7 @@ class Settings:
         'overlay_node',
         'encoder_node',
         'capture_node',
+        'stream_node',
         'session_node',
     )
     namespace: str = '/mmoment'
@@ -101,8 +105,11 @@ class Services:
     sign_in: SignIn
     events: EventHub
     live: LiveHub
+    video: VideoHub
     sessions: PersonSessions
     media: MediaControl
+    stream: StreamControl
+    webhook: LivepeerWebhook
     enrolments: Enrolments = field(default_factory=Enrolments)
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic

@@ -9,6 +9,7 @@ import pytest
 from mmoment_api.access import SignIn
 from mmoment_api.events import EventHub
 from mmoment_api.graph_state import CameraState, GraphState
+from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
@@ -21,6 +22,7 @@ from fake_control import FakeControl
 from fake_media import FakeMedia
 from fake_pictures import FakePicture, FakeSources
 from fake_sessions import FakeSessionControl
+from fake_stream import FakeStream
 from people import ANN
 from served_app import UNLIMITED, Served
 
@@ -72,7 +74,7 @@ def sources():
 
 @pytest.fixture
 def make_services(clock, sources, session_control):
-    def make(viewers_at_most=4, **settings):
+    def make(viewers_at_most=4, secret_file='', **settings):
         return Services(
             settings=Settings(**settings),
             state=GraphState(clock),
@@ -82,6 +84,8 @@ def make_services(clock, sources, session_control):
             live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),
             sessions=PersonSessions(session_control, clock, lambda: session_control.utc_ms),
             media=FakeMedia(),
+            stream=FakeStream(),
+            webhook=LivepeerWebhook(secret_file, lambda: session_control.utc_ms),
             clock=clock,
         )
 

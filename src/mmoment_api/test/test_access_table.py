@@ -26,6 +26,7 @@ PUBLIC = {
     'POST /connect',
     'POST /api/checkin',
     'GET /check-in',
+    'POST /api/stream/livepeer/webhook',
 }
 ANY_SESSION = {route for route, access in ACCESS.items() if access is Access.SESSION}
 # These go on and on; `test_session_streams.py` has them.

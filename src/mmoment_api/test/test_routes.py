@@ -11,6 +11,7 @@ STAGES = (
     'overlay_node',
     'encoder_node',
     'capture_node',
+    'stream_node',
     'session_node',
 )
 

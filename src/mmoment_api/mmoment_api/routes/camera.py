@@ -34,7 +34,7 @@ async def get_camera_info(services: ServicesOf) -> CameraInfoAnswer:
     )
     capabilities['photo'] = services.state.is_heard(CAPTURE)
     capabilities['video'] = capabilities['photo'] and services.state.is_heard(ENCODER)
-    capabilities['streaming'] = False
+    capabilities['streaming'] = services.state.pushed.now() is not None
     return CameraInfoAnswer(
         type='camera',
         name=services.settings.name,

@@ -13,14 +13,6 @@ from mmoment_api.errors import part_not_running
 router = APIRouter(include_in_schema=False)
 
 PARTS: dict[str, tuple[str, ...]] = {
-    'stream_node': (
-        'GET /api/stream/status',
-        'GET /api/stream/livepeer/status',
-        'POST /api/stream/start',
-        'POST /api/stream/stop',
-        'POST /api/stream/livepeer/start',
-        'POST /api/stream/livepeer/stop',
-    ),
     'chain_node': (
         'POST /api/face/extract-embedding',
         'POST /api/face/enroll/confirm',

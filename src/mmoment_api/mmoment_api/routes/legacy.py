@@ -14,6 +14,7 @@ from mmoment_api.routes import (
     media,
     media_files,
     session,
+    stream,
     visualization,
 )
 from mmoment_api.session_models import CheckOutAnswer, ConnectAnswer
@@ -41,6 +42,9 @@ ALIASES = (
     ('POST', '/stop_recording', capture.post_stop, capture.STOP_BODY, _OWN),
     ('GET', '/list_photos', media.get_photos, None, _OWN),
     ('GET', '/list_videos', media.get_videos, None, _OWN),
+    ('GET', '/api/stream/livepeer/status', stream.get_stream_status, None, _OWN),
+    ('POST', '/api/stream/livepeer/start', stream.post_stream_start, None, _OWN),
+    ('POST', '/api/stream/livepeer/stop', stream.post_stream_stop, None, _OWN),
 )
 FILES = (
     ('/photos/{name}', media_files.get_photo, media_files.PHOTO_FILE),

@@ -15,7 +15,17 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     'health': ('GET /api/health',),
     'status': ('GET /api/status',),
     'camera': ('GET /api/camera/info', 'POST /api/camera/source'),
-    'stream': ('GET /api/stream/info', 'GET /mjpeg-stream'),
+    'stream': (
+        'GET /api/stream/info',
+        'GET /api/stream/status',
+        'POST /api/stream/start',
+        'POST /api/stream/stop',
+        'GET /api/stream/settings',
+        'PATCH /api/stream/settings',
+        'DELETE /api/stream/settings',
+        'POST /api/stream/livepeer/webhook',
+        'GET /mjpeg-stream',
+    ),
     'face': (
         'POST /api/face/enroll',
         'POST /api/face/enroll/cancel',
