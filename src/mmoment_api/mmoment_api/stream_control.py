@@ -151,36 +151,25 @@ class StreamControl(Protocol):
 _STATUS = {
     **dict.fromkeys(('missing_right', 'no_right'), 403),
     **dict.fromkeys(('no_target', 'busy'), 409),
+    'malformed': 422,
     'internal': 500,
 }
 # Whoever asks has been let in a moment ago: the session has ended since.
 _SESSION_OVER = frozenset({'no_session', 'session_over', 'bad_token'})
 _PART = {'session_node_away': SESSIONS}
-# What of the settings a refusal is about, where its code says it.
-_FIELD = {
-    'bad_channel': 'channel',
-    'bad_schedule': 'schedule',
-    'bad_bitrate': 'bitrate_kbps',
-    **dict.fromkeys(('bad_target', 'bad_address', 'no_key'), 'targets'),
-}
-# Codes that say why nothing can be done now, whatever is asked; others are the caller's to mend
-# where settings are changed, and faults of the camera elsewhere.
-_UNAVAILABLE = frozenset({'not_ready', 'stopping', 'not_kept', *_PART})
 
 
-def refused_by_stream(code: str, message: str, otherwise: int = 503) -> ApiError:
+def refused_by_stream(code: str, message: str) -> ApiError:
     """What `stream_node` refused, with its own stable code and sentence.
 
-    otherwise: status of a code that is not listed here.
+    A code that is not listed here is a fault of the camera rather than of the caller: 503.
     """
     if not code:
         return part_not_running(STREAM, 'it gave up without a word; its log says why')
     if code in _SESSION_OVER:
         return ApiError(401, 'not_signed_in', message or 'Check in first', reason=code)
-    status = 503 if code in _UNAVAILABLE else _STATUS.get(code, otherwise)
+    status = _STATUS.get(code, 503)
     error = ApiError(status, code, message or f'{STREAM} refused')
-    if status == 422 and code in _FIELD:
-        error.details['field'] = _FIELD[code]
     if status == 503:
         error.details['part'] = _PART.get(code, STREAM)
     return error

@@ -32,7 +32,6 @@ SERVICES = {
 }
 # It may ask session_node first, end what runs, and write to the disk.
 ASK_WAIT_S = 8.0
-MALFORMED = 422
 
 
 class StreamCalls:
@@ -87,13 +86,13 @@ class StreamCalls:
 
     async def _configure(self, request: ConfigureStream.Request) -> StreamSettings:
         request.session_id = CAMERA_OWNER.session_id
-        answer = await self._ask('configure_stream', request, MALFORMED)
+        answer = await self._ask('configure_stream', request)
         return stream_settings(answer.settings, answer.key_folder)
 
-    async def _ask(self, name: str, request: Any, otherwise: int = 503) -> Any:
+    async def _ask(self, name: str, request: Any) -> Any:
         answer = await self._call(self._clients[name], request, STREAM, ASK_WAIT_S)
         if not answer.success:
-            raise refused_by_stream(answer.error_code, answer.message, otherwise)
+            raise refused_by_stream(answer.error_code, answer.message)
         return answer
 
 

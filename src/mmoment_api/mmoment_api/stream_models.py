@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from mmoment_api.models import Success
 from mmoment_api.pushed_stream import PushedStream
@@ -25,7 +25,8 @@ from mmoment_api.stream_control import (
 TARGETS_AT_MOST = 16
 TEXT_AT_MOST = 2048
 NAME_AT_MOST = 256
-BITRATE_AT_MOST_KBPS = 200_000
+# What the message can hold: the part says itself which it takes.
+BITRATE_AT_MOST_KBPS = 2**32 - 1
 
 Channel = Literal['public', 'annotated']
 Schedule = Literal['always', 'while_checked_in']
@@ -101,14 +102,14 @@ class TargetAnswer(PushData):
 class StreamAnswer(Success, StreamData):
     """The push: a summary at the top, and each target as `stream_status` has it."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
     timestamp: int
     targets: list[TargetAnswer] | None = Field(description='Null: not for you to see')
     # As existing clients read them.
-    is_active: bool = Field(alias='isActive', description='The same as live')
-    playback_id_again: str | None = Field(alias='playbackId')
-    stream_url: str | None = Field(alias='streamUrl', description='The same as hls_url')
+    is_active: bool = Field(serialization_alias='isActive', description='The same as live')
+    playback_id_again: str | None = Field(serialization_alias='playbackId')
+    stream_url: str | None = Field(
+        serialization_alias='streamUrl', description='The same as hls_url'
+    )
 
 
 class TargetModel(BaseModel):
