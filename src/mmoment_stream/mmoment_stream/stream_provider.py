@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmoment_stream.key_file import read_key
 from mmoment_stream.livepeer_models import LivepeerOptions
+from mmoment_stream.push_address import RTMP_SCHEMES, parse_address
 from mmoment_stream.push_target import (
     LIVEPEER,
     NONE,
@@ -18,8 +19,6 @@ from mmoment_stream.push_target import (
     PushTarget,
     StreamProvider,
 )
-
-KEY_IN_PATH = ('rtmp', 'rtmps')
 
 
 def open_provider(
@@ -62,15 +61,13 @@ class RtmpProvider:
         if cancelled.is_set():
             raise Cancelled
         target = self._target
+        address = parse_address(target.url)
         if target.key_file:
             return Ingest(target.url, read_key(self._key_folder, target.key_file))
-        scheme = target.url.partition('://')[0].lower()
-        if scheme not in KEY_IN_PATH:
+        if address.scheme not in RTMP_SCHEMES:
             return Ingest(target.url)
-        address, _, key = target.url.rpartition('/')
-        if not key or address.count('/') < 3:
-            raise PushError('bad_address', 'without a key file it has to end in the stream name')
-        return Ingest(address, key)
+        app, name = address.application('')
+        return Ingest(f'{address.server}/{app}', name)
 
     def health(self, cancelled: threading.Event) -> ProviderHealth | None:
         """A plain server says nothing."""

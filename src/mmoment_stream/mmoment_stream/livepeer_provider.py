@@ -1,0 +1,210 @@
+"""Livepeer as the place that a camera pushes to: its key, addresses and health, from its API.
+
+The push does not stand or fall with the API: what was known goes on being used while it is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mmoment_stream.async_thread import AsyncThread
+from mmoment_stream.key_file import read_key, read_secret
+from mmoment_stream.livepeer_client import LivepeerClient
+from mmoment_stream.livepeer_http import StudioHttp
+from mmoment_stream.livepeer_keeper import StreamKeeper
+from mmoment_stream.livepeer_models import (
+    BASE_URL,
+    INGEST_URL,
+    LivepeerOptions,
+    LivepeerSession,
+    LivepeerStream,
+)
+from mmoment_stream.livepeer_multistream import pass_on, read_places
+from mmoment_stream.push_target import Ingest, Playback, ProviderHealth, PushError, PushTarget
+
+# Faults of the API that say nothing about the stream.
+PASSING = frozenset({'provider_away', 'provider_busy', 'provider_fault', 'untrusted'})
+# Servers come and go there.
+INGEST_KEPT_S = 600.0
+# Livepeer takes a stream for active as long after its last sign of life.
+SILENT_S = 90.0
+
+
+class LivepeerProvider:
+    """One stream in one account. May be asked from several threads."""
+
+    def __init__(
+        self,
+        target: PushTarget,
+        key_folder: Path,
+        *,
+        stream_name: str = '',
+        memory: Path | None = None,
+        options: LivepeerOptions | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """See stream_provider.open_provider. Raises PushError: bad_address."""
+        if not stream_name and not target.stream_id:
+            raise PushError('bad_address', 'the stream at the provider has neither name nor id')
+        self._options = options or LivepeerOptions()
+        self._key_folder = key_folder
+        self._name = stream_name
+        self._monotonic = monotonic
+        self._wall_clock = wall_clock
+        http = StudioHttp(
+            self._options.base_url,
+            lambda: read_key(key_folder, target.key_file),
+            ca_file=self._options.ca_file,
+            call_s=self._options.call_s,
+        )
+        self._client = LivepeerClient(http)
+        self._keeper = StreamKeeper(
+            self._client,
+            stream_name,
+            chosen_id=target.stream_id,
+            memory=memory,
+            options=self._options,
+            wall_clock=wall_clock,
+        )
+        self._thread = AsyncThread('livepeer')
+        self._turn: asyncio.Lock | None = None
+        self._last: Ingest | None = None
+        self._address, self._address_s = '', 0.0
+        self._playback: Playback | None = None
+        self._passed_on = b''
+        self._multistream_problem = ''
+        self._seen_ms, self._seen_s = -1.0, 0.0
+
+    def ingest(self, cancelled: threading.Event) -> Ingest:
+        """Where to push now, with the key; the stream is made if there is none.
+
+        Raises PushError, Cancelled. While the API is away it is what was said last.
+        """
+        return self._thread.run(self._ingest, cancelled)
+
+    def health(self, cancelled: threading.Event) -> ProviderHealth | None:
+        """What Livepeer says of the stream, None before `ingest` has found it."""
+        return self._thread.run(self._health, cancelled)
+
+    def sessions(self, cancelled: threading.Event) -> tuple[LivepeerSession, ...]:
+        """The times that the stream was live, with their recordings. Raises PushError, Cancelled."""
+
+        async def work() -> tuple[LivepeerSession, ...]:
+            return await self._client.sessions(self._known_id())
+
+        return self._thread.run(work, cancelled)
+
+    def terminate(self, cancelled: threading.Event) -> None:
+        """End whatever push of the stream is under way. Raises PushError, Cancelled."""
+
+        async def work() -> None:
+            await self._client.terminate_stream(self._known_id())
+
+        self._thread.run(work, cancelled)
+
+    def suspend(self, cancelled: threading.Event, *, suspended: bool = True) -> None:
+        """End the push and refuse others, or allow them again. Raises PushError, Cancelled."""
+
+        async def work() -> None:
+            await self._client.change_stream(self._known_id(), suspended=suspended)
+
+        self._thread.run(work, cancelled)
+
+    def close(self) -> None:
+        """End calls that are under way, and let go of connections."""
+        self._thread.close(self._client.close)
+
+    async def _ingest(self) -> Ingest:
+        # Two that look for the stream at once would make two. Made here: it belongs to the loop.
+        self._turn = self._turn or asyncio.Lock()
+        async with self._turn:
+            try:
+                self._last = await self._asked()
+            except PushError as error:
+                if self._last is None or error.code not in PASSING:
+                    raise
+            return self._last
+
+    async def _asked(self) -> Ingest:
+        stream = await self._keeper.stream()
+        if stream.suspended:
+            raise PushError('provider_suspended')
+        if self._options.multistream_file:
+            await self._pass_on(stream)
+        address = await self._ingest_url()
+        return Ingest(address, stream.stream_key, await self._where_to_watch(stream))
+
+    async def _ingest_url(self) -> str:
+        now_s = self._monotonic()
+        if self._address and now_s - self._address_s < INGEST_KEPT_S:
+            return self._address
+        try:
+            self._address = await self._client.ingest()
+            self._address_s = now_s
+        except PushError:
+            # The key of another server is not for Livepeer's.
+            is_livepeer = self._options.base_url.rstrip('/') == BASE_URL
+            if not self._address and not is_livepeer:
+                raise
+        return self._address or INGEST_URL
+
+    async def _where_to_watch(self, stream: LivepeerStream) -> Playback:
+        if self._playback is None or self._playback.playback_id != stream.playback_id:
+            try:
+                self._playback = await self._client.playback(stream.playback_id)
+            except PushError:
+                # Nobody who pushes needs it.
+                return Playback(stream.playback_id)
+        return self._playback
+
+    async def _pass_on(self, stream: LivepeerStream) -> None:
+        """As the file says now. A fault of it is told with the health, and stops no push."""
+        self._multistream_problem = ''
+        try:
+            text = read_secret(self._key_folder, self._options.multistream_file)
+            digest = hashlib.sha256(f'{stream.id} {text}'.encode()).digest()
+            if digest != self._passed_on:
+                prefix = self._name or stream.id
+                await pass_on(self._client, stream, prefix, read_places(text))
+                self._passed_on = digest
+        except PushError as error:
+            self._multistream_problem = f'It is not passed on: {error.text}'
+
+    async def _health(self) -> ProviderHealth | None:
+        if not self._keeper.stream_id:
+            return None
+        stream = await self._client.stream(self._keeper.stream_id)
+        issues = list(stream.issues)
+        if stream.suspended:
+            issues.append('The stream is suspended')
+        is_active = stream.is_active and not self._is_silent(stream.last_seen_ms)
+        if stream.is_active and not is_active:
+            issues.append('Livepeer has heard nothing of it for a while')
+        # Null as long as nothing was judged.
+        is_healthy = not stream.issues if stream.is_healthy is None else stream.is_healthy
+        if self._multistream_problem:
+            issues.append(self._multistream_problem)
+        return ProviderHealth(
+            is_active=is_active,
+            is_healthy=is_healthy and not stream.suspended,
+            issues=tuple(issues),
+            checked_s=self._wall_clock(),
+        )
+
+    def _is_silent(self, last_seen_ms: float) -> bool:
+        """Whether its last sign of life is old, by a clock of ours: theirs may differ."""
+        now_s = self._monotonic()
+        if last_seen_ms != self._seen_ms:
+            self._seen_ms, self._seen_s = last_seen_ms, now_s
+        return now_s - self._seen_s > SILENT_S
+
+    def _known_id(self) -> str:
+        if not self._keeper.stream_id:
+            raise PushError('provider_no_stream', 'there is none yet')
+        return self._keeper.stream_id
