@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mmoment_node.recovery import RecoverySnapshot
 from mmoment_stream.push_target import Playback
@@ -30,7 +30,7 @@ class PushReport:
     target_kbps: float = 0.0  # what the encoder is asked for because of this network; 0: no limit
     queued_bytes: int = 0  # encoded, but not yet taken by the network
     slate: bool = False  # a picture that says the camera is away is sent
-    playback: Playback = Playback()
+    playback: Playback = field(default_factory=Playback)
     provider_known: bool = False  # the provider was asked, and the next fields are what it said
     provider_active: bool = False
     provider_healthy: bool = False

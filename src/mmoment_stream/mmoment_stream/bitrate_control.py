@@ -1,0 +1,106 @@
+"""How much video a network takes: less when its queue stays full, more again bit by bit.
+
+Small steps up and large ones down (AIMD), as TCP shares a line. What counts is
+the queue that stands, the least that waited over a while: a keyframe is as large as many pictures
+and fills every queue for a moment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mmoment_stream.push_figures import KBIT_PER_BYTE
+
+LOWEST_KBPS = 100
+WINDOW_S = 0.5
+# A queue this long is congestion, one this short is none: in bytes for slow videos, in seconds of
+# video for fast ones.
+FULL_BYTES, FULL_S = 60_000, 0.2
+EMPTY_BYTES, EMPTY_S = 8_000, 0.03
+# With this much in the queue pictures are left out, to be live again before long.
+CHOKED_BYTES, CHOKED_S = 120_000, 0.4
+# Below what the network has taken, so that the queue empties too.
+CUT = 0.85
+LEAST_CUT = 0.5
+# The queue of before has to drain before it says anything new.
+CUT_EVERY_S = 1.5
+RAISE, RAISE_EVERY_S = 1.1, 2.0
+# Well above what the video had before the first cut, a limit limits nothing.
+RELEASE = 1.25
+
+
+class BitrateControl:
+    """Watches one network, over several connections. Used by one thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._limit_kbps = 0.0
+        self._full_kbps = 0.0  # what the video had before it was limited
+        self._input_kbps = 0.0
+        self._acted_s = float('-inf')
+        self._window: tuple[float, int, int] | None = None  # begin, sent and queued there
+        self._standing_bytes = 0
+
+    @property
+    def limit_kbps(self) -> int:
+        """The most that the encoder should make; 0: no limit."""
+        return round(self._limit_kbps)
+
+    def begin(self) -> None:
+        """A new connection: its queue is empty. The limit stays, the network is the same."""
+        self._window = None
+        self._acted_s = self._clock()
+
+    def is_choked(self, queued_bytes: int) -> bool:
+        """Whether so much waits that pictures have to be left out."""
+        return queued_bytes > self._bytes(CHOKED_BYTES, CHOKED_S)
+
+    def is_drained(self, queued_bytes: int) -> bool:
+        """Whether so little waits that sending may go on after that."""
+        return queued_bytes < self._bytes(FULL_BYTES, FULL_S) / 2
+
+    def observe(self, sent_bytes: int, queued_bytes: int, input_kbps: float) -> None:
+        """Look at the queue; to be called several times a second.
+
+        sent_bytes: handed to this connection until now. queued_bytes: what of it still waits.
+        input_kbps: what the encoder makes now.
+        """
+        now_s = self._clock()
+        self._input_kbps = input_kbps
+        if self._window is None:
+            self._window = (now_s, sent_bytes, queued_bytes)
+            self._standing_bytes = queued_bytes
+        self._standing_bytes = min(self._standing_bytes, queued_bytes)
+        began_s, began_sent, began_queued = self._window
+        elapsed_s = now_s - began_s
+        if elapsed_s < WINDOW_S:
+            return
+        taken_bytes = (sent_bytes - began_sent) - (queued_bytes - began_queued)
+        self._judge(now_s, max(0.0, taken_bytes * KBIT_PER_BYTE / elapsed_s))
+        self._window = (now_s, sent_bytes, queued_bytes)
+        self._standing_bytes = queued_bytes
+
+    def _judge(self, now_s: float, taken_kbps: float) -> None:
+        waited_s = now_s - self._acted_s
+        if self._standing_bytes > self._bytes(FULL_BYTES, FULL_S):
+            if waited_s >= CUT_EVERY_S:
+                self._acted_s = now_s
+                self._cut(taken_kbps)
+        elif self._standing_bytes >= self._bytes(EMPTY_BYTES, EMPTY_S):
+            return
+        elif self._limit_kbps and waited_s >= RAISE_EVERY_S:
+            self._acted_s = now_s
+            self._limit_kbps *= RAISE
+            if self._limit_kbps > RELEASE * self._full_kbps:
+                self._limit_kbps = 0.0
+
+    def _cut(self, taken_kbps: float) -> None:
+        present_kbps = self._limit_kbps or self._input_kbps
+        if not self._limit_kbps:
+            self._full_kbps = self._input_kbps
+        wanted_kbps = min(CUT * taken_kbps, CUT * present_kbps)
+        self._limit_kbps = max(LOWEST_KBPS, wanted_kbps, LEAST_CUT * present_kbps)
+
+    def _bytes(self, least: int, seconds: float) -> float:
+        return max(least, self._input_kbps / KBIT_PER_BYTE * seconds)
