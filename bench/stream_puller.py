@@ -38,6 +38,11 @@ class PulledPicture:
         assert self.mark is not None
         return self.mark.age_ms(self.decoded_ns)
 
+    @property
+    def taken_ns(self) -> int:
+        """When it was captured, CLOCK_MONOTONIC; only of one with a mark."""
+        return self.decoded_ns - round(self.age_ms * 1e6)
+
     def line(self) -> str:
         """As printed."""
         if self.mark is None:
@@ -93,12 +98,12 @@ class Puller:
         """Those that were decoded since then, oldest first."""
         return [picture for picture in list(self._pictures) if picture.decoded_ns >= since_ns]
 
-    def first_marked(self, since_ns: int, patience_s: float) -> PulledPicture:
-        """The first picture of the camera that was decoded since then. Raises TimeoutError."""
+    def first_taken_after(self, moment_ns: int, patience_s: float) -> PulledPicture:
+        """The first one of a picture that the camera took after then. Raises TimeoutError."""
         end_s = time.monotonic() + patience_s
         while True:
-            for picture in self.pictures(since_ns):
-                if picture.mark is not None:
+            for picture in self.pictures(moment_ns):
+                if picture.mark is not None and picture.taken_ns > moment_ns:
                     return picture
             if time.monotonic() > end_s:
                 raise TimeoutError(f'no picture of the camera was pulled for {patience_s:g} s')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Collection, Sequence
@@ -12,6 +13,7 @@ from bench.whole_graph import quantile
 
 IDLE, CONNECTING, LIVE, WAITING, FAILED = range(5)
 """States of mmoment_interfaces/ComponentState."""
+PAUSED = (WAITING, FAILED)
 # Of the end of a time, to say how late pictures are when all has settled.
 SETTLED_S = 3.0
 NS_PER_S = 10**9
@@ -39,21 +41,22 @@ class Limits:
 class Outcome:
     """One fault that a push came through, or not (recover_s is NaN).
 
-    notice_s: from its cause. recover_s: from its end until the push is live again and a picture
-    taken after that is at a viewer. waited_s: of recover_s, in pauses between attempts. codes: the
-    errors that were told.
+    notice_s: from its cause. recover_s: from its end until the push is live again. picture_s: from its
+    end until a viewer has a picture that was taken after it. waited_s: of recover_s, in pauses
+    between attempts. codes: the errors that were told.
     """
 
     name: str
     notice_s: float
     recover_s: float
+    picture_s: float
     waited_s: float = 0.0
     codes: tuple[str, ...] = ()
 
     @property
     def recovered(self) -> bool:
-        """Whether the push was live again by itself."""
-        return math.isfinite(self.recover_s)
+        """Whether the push was live again by itself, and showed the camera."""
+        return math.isfinite(self.recover_s) and math.isfinite(self.picture_s)
 
     @property
     def late_s(self) -> float:
@@ -89,7 +92,8 @@ def waited_s(moments: Sequence[Moment], since_s: float, until_s: float) -> float
     total = 0.0
     ends = [moment.at_s for moment in moments[1:]] + [math.inf]
     for moment, end_s in zip(moments, ends, strict=True):
-        if moment.state == WAITING:
+        # Of a wrong configuration, FAILED is a pause as well.
+        if moment.state in PAUSED:
             total += max(0.0, min(end_s, until_s) - max(moment.at_s, since_s))
     return total
 
@@ -127,7 +131,7 @@ def continuity(pulled: Sequence[PulledPicture], encoded_us: Sequence[int]) -> Co
     begin, end = places[marks[0].capture_us], places[marks[-1].capture_us]
     seen = {mark.capture_us for mark in marks}
     numbers = [mark.number for mark in marks]
-    forward = sum(later > earlier for earlier, later in zip(numbers, numbers[1:], strict=False))
+    forward = sum(later > earlier for earlier, later in itertools.pairwise(numbers))
     missing = sum(stamp not in seen for stamp in encoded_us[begin : end + 1])
     span = numbers[-1] - numbers[0] + 1
     return Continuity(
@@ -155,7 +159,7 @@ def lag(pulled: Sequence[PulledPicture], since_ns: int, until_ns: int) -> Lag:
     settled_ns = until_ns - int(SETTLED_S * NS_PER_S)
     settled = [picture.age_ms for picture in marked if picture.decoded_ns >= settled_ns]
     times_ns = [since_ns, *(picture.decoded_ns for picture in marked), until_ns]
-    gaps = [later - earlier for earlier, later in zip(times_ns, times_ns[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times_ns)]
     return Lag(
         worst_s=max((picture.age_ms for picture in marked), default=math.nan) / 1e3,
         final_s=statistics.median(settled) / 1e3 if settled else math.nan,

@@ -1,0 +1,232 @@
+"""The faults that a push has to survive by itself, each with how it is caused and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bench.stream_scores import (
+    LIVE,
+    PAUSED,
+    Limits,
+    Moment,
+    Outcome,
+    codes_since,
+    waited_s,
+)
+from bench.stream_world import (
+    BY_NAME,
+    DIRECT,
+    KEY,
+    MAIN,
+    SERVER_NAME,
+    THROUGH_CABLE,
+    THROUGH_RELAY,
+    WRONG_KEY,
+    World,
+)
+
+# Of being live before a fault, so that media flows.
+SETTLE_S = 1.5
+# Longer than the longest pause, a time-out and a connection together.
+PATIENCE_S = 30.0
+# After being live: the next keyframe, and a viewer that has to open the stream again.
+PICTURE_PATIENCE_S = 12.0
+# The server keeps a publisher that went silent for 10 s, and refuses its key meanwhile.
+GHOST_S = 12.0
+RESETS_PER_ROUND = 4
+NS_PER_S = 10**9
+Deed = Callable[[World], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault.
+
+    cause, cure: begin and end it. way: from camera to server. lasts_s: at least, and until it is
+    noticed. is_before: it is there before the push begins. is_of_pictures: not the way to the
+    server is broken: nothing comes to be pushed, and a slate is. codes: one of these has to be told.
+    """
+
+    name: str
+    cause: Deed
+    cure: Deed
+    limits: Limits
+    way: str = DIRECT
+    codes: tuple[str, ...] = ()
+    lasts_s: float = 3.0
+    is_before: bool = False
+    is_of_pictures: bool = False
+
+
+def nothing(world: World) -> None:
+    """It ends by itself."""
+
+
+def _signal(node: str, number: signal.Signals) -> Deed:
+    return lambda world: world.camera.process(node).send_signal(number)
+
+
+def _of_cable(name: str) -> Deed:
+    return lambda world: getattr(world.cable, name)()
+
+
+def matrix(camera_away_s: float) -> tuple[Fault, ...]:
+    """All of them, but for connections that are reset."""
+    half_open = {'way': THROUGH_CABLE, 'codes': ('stalled', 'unreachable', 'timed_out', 'closed')}
+    return (
+        Fault(
+            'server_killed',
+            lambda world: world.server.kill(),
+            lambda world: world.server.start(),
+            Limits(0.5),
+            codes=('closed',),
+        ),
+        Fault(
+            'refused',
+            lambda world: world.server.kill(),
+            lambda world: world.server.start(),
+            Limits(1.0),
+            codes=('refused',),
+            is_before=True,
+        ),
+        Fault(
+            'never_reads',
+            lambda world: world.server.stop(),
+            lambda world: world.server.resume(),
+            Limits(5.0),
+            codes=('stalled',),
+        ),
+        Fault(
+            'never_answers',
+            lambda world: world.server.stop(),
+            lambda world: world.server.resume(),
+            # An attempt that has begun may get its answer, or not.
+            Limits(6.0, late_s=6.0),
+            codes=('timed_out', 'stalled'),
+            is_before=True,
+        ),
+        Fault(
+            'wrong_key',
+            lambda world: world.write_key(WRONG_KEY),
+            lambda world: world.write_key(KEY),
+            Limits(2.0),
+            codes=('key_rejected',),
+            is_before=True,
+        ),
+        Fault(
+            'name_unknown',
+            lambda world: world.names.forget(),
+            lambda world: world.names.learn(SERVER_NAME),
+            Limits(5.0),
+            way=BY_NAME,
+            codes=('name_unknown',),
+            is_before=True,
+        ),
+        Fault(
+            'cable_pulled',
+            _of_cable('pull'),
+            _of_cable('plug'),
+            Limits(5.0),
+            lasts_s=GHOST_S,
+            **half_open,
+        ),
+        Fault(
+            'packets_lost',
+            _of_cable('lose'),
+            _of_cable('deliver'),
+            # An attempt that has begun sends its packet again after 1, 3 and 7 s.
+            Limits(5.0, late_s=5.0),
+            lasts_s=GHOST_S,
+            **half_open,
+        ),
+        Fault(
+            'encoder_killed',
+            _signal('encoder_node', signal.SIGKILL),
+            nothing,
+            # Until the supervisor has started it again; others use the same two cores.
+            Limits(4.0, late_s=15.0),
+            lasts_s=0.0,
+            is_of_pictures=True,
+        ),
+        Fault(
+            'camera_lost',
+            _signal('camera_node', signal.SIGSTOP),
+            _signal('camera_node', signal.SIGCONT),
+            Limits(4.0, late_s=10.0),
+            lasts_s=camera_away_s,
+            is_of_pictures=True,
+        ),
+    )
+
+
+def endure(world: World, fault: Fault) -> Outcome:
+    """Cause it, and see how the push comes through."""
+    camera = world.camera
+    if not fault.is_before:
+        camera.await_live(MAIN, world.push(fault.way))
+        time.sleep(SETTLE_S)
+    caused_s = time.monotonic()
+    fault.cause(world)
+    try:
+        if fault.is_before:
+            caused_s = world.push(fault.way)
+        noticed = camera.await_moment(MAIN, _is_unwell, caused_s, PATIENCE_S)
+        time.sleep(max(0.0, caused_s + fault.lasts_s - time.monotonic()))
+    finally:
+        fault.cure(world)
+    cured_s = caused_s if fault.cure is nothing else time.monotonic()
+    came_through = outcome(world, fault.name, noticed, caused_s, cured_s)
+    if fault.is_of_pictures:
+        # The push may have been live all the time.
+        return replace(came_through, recover_s=came_through.picture_s)
+    return came_through
+
+
+def outcome(
+    world: World, name: str, noticed: Moment | None, caused_s: float, cured_s: float
+) -> Outcome:
+    """Wait until all is well, and say how it went."""
+    since_s = cured_s if noticed is None else max(cured_s, noticed.at_s)
+    live = world.camera.await_moment(MAIN, _is_well, since_s, PATIENCE_S)
+    picture = None
+    if live is not None:
+        with contextlib.suppress(TimeoutError):
+            picture = world.viewer.first_taken_after(round(cured_s * NS_PER_S), PICTURE_PATIENCE_S)
+    moments = world.camera.moments(MAIN, caused_s)
+    return Outcome(
+        name,
+        notice_s=math.nan if noticed is None else noticed.at_s - caused_s,
+        recover_s=math.nan if live is None else live.at_s - cured_s,
+        picture_s=math.nan if picture is None else picture.decoded_ns / NS_PER_S - cured_s,
+        waited_s=0.0 if live is None else waited_s(moments, cured_s, live.at_s),
+        codes=codes_since(moments, caused_s),
+    )
+
+
+def resets(world: World, count: int, chance: random.Random) -> list[Outcome]:
+    """The connection is reset at moments that nothing announces."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < count:
+        # Pauses grow while a connection does not last; begin anew before they are long.
+        world.camera.await_live(MAIN, world.push(THROUGH_RELAY))
+        for _ in range(min(RESETS_PER_ROUND, count - len(outcomes))):
+            time.sleep(chance.uniform(0.05, SETTLE_S))
+            caused_s = time.monotonic()
+            world.relay.reset_all()
+            noticed = world.camera.await_moment(MAIN, _is_unwell, caused_s, PATIENCE_S)
+            outcomes.append(outcome(world, 'reset', noticed, caused_s, caused_s))
+    return outcomes
+
+
+def _is_unwell(moment: Moment) -> bool:
+    return moment.state in PAUSED or moment.slate
+
+
+def _is_well(moment: Moment) -> bool:
+    return moment.state == LIVE and not moment.slate
