@@ -38,6 +38,8 @@ ASSETS = (
     'page-picture.js',
     'page-record.js',
     'page-session.js',
+    'page-stream.js',
+    'page-stream-settings.js',
     'page-vault.js',
     'page-viewer.js',
     'siws.js',

@@ -9,6 +9,7 @@ export const PART_NAMES = {
   session_node: 'Sessions',
   encoder_node: 'Video',
   capture_node: 'Photos and clips',
+  stream_node: 'Live stream',
 };
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;
@@ -112,11 +113,13 @@ export function may(right) {
   return isOwner() || Boolean(state.me?.rights.includes(right));
 }
 
-// What this person may not do is not shown: data-needs names a right, owner, or link (of the owner).
+// What this person may not do is not shown: data-needs names rights, owner, or link (of the owner).
 export async function showWhatIsMine() {
   state.me = await call('/api/session');
   const has = (need) => (need === 'link' ? state.me.link : may(need));
-  for (const node of document.querySelectorAll('[data-needs]')) node.hidden = !has(node.dataset.needs);
+  for (const node of document.querySelectorAll('[data-needs]')) {
+    node.hidden = !node.dataset.needs.split(' ').every(has);
+  }
 }
 
 // What cannot be undone takes two clicks, the second within SURE_MS. That a button has another label

@@ -8,6 +8,7 @@ import { showMedia, startMedia, takeCapture } from './page-media.js';
 import { renderPeople, showVision, startPeople, takeEnrollment } from './page-people.js';
 import { startRecord, takeRecordings } from './page-record.js';
 import { showSession, startSession, takeSession } from './page-session.js';
+import { showStream, startStream, takeStream } from './page-stream.js';
 import {
   retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
 } from './page-picture.js';
@@ -85,6 +86,7 @@ const TAKE = {
   sessions: takeSession,
   captures: takeCapture,
   recordings: takeRecordings,
+  stream: takeStream,
   health: (data) => {
     showHealth(data);
     if (isOwner()) showDetail().catch(() => {});
@@ -128,6 +130,7 @@ function connected() {
   showPicture();
   showSwitches();
   showMedia();
+  showStream().catch(() => {});
 }
 
 // Who has no right to see is told so, and not that the camera is away.
@@ -194,6 +197,7 @@ async function start() {
   startSession();
   startMedia();
   startRecord();
+  startStream();
   $('sign-out').addEventListener('click', async () => {
     await fetch('/sign-out', { method: 'POST' });
     location.reload();
