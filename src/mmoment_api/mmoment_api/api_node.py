@@ -28,10 +28,10 @@ from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings, timestamp_ms
 from mmoment_api.session_topics import SessionTopics
+from mmoment_api.stream_topics import StreamTopics
 from mmoment_api.video_gate import VideoGate
 from mmoment_api.video_hub import VideoHub
-from mmoment_api.video_topics import VideoTopics
-from mmoment_api.stream_topics import StreamTopics
+from mmoment_api.video_topics import Gate, VideoTopics
 from mmoment_api.web_protocol import ConnectionLimits
 from mmoment_api.web_server import WebServer, bind
 from mmoment_camera.frame_ring import ring_name
@@ -149,6 +149,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._health_timer: Any = None
         self._link_service: Any = None
         self._heard_topics: list[SessionTopics | MediaTopics | StreamTopics] = []
+        self._video_topics: VideoTopics | None = None
         _check_origins(parameters.allowed_origins)
         _check_proxies(parameters.trusted_proxies)
         _check_secret(parameters.livepeer_webhook_secret_file)
@@ -167,6 +168,25 @@ class ApiNode(ManagedNode[ApiParameters]):
         ]
         for topics in self._heard_topics:
             topics.open()
+        video_topics = self._video_topics = VideoTopics(
+            self, bridge.in_executor_later, self._video_gates(bridge)
+        )
+        live = LiveHub(
+            self._bridge.open_source,
+            parameters.viewers_at_most,
+            lambda: self.parameters.jpeg_quality,
+            lambda _: bridge.layer_keeper.why_held_back or why_no_picture(state, parameters.nodes),
+        )
+        video = VideoHub(
+            video_topics,
+            live.seats,
+            lambda: (
+                (OVERLAY, bridge.layer_keeper.why_held_back)
+                if bridge.layer_keeper.why_held_back
+                else why_no_video(state, parameters.nodes)
+            ),
+        )
+        video_topics.hear = video.hear
         self._web = Services(
             settings=Settings(
                 parameters.camera_name,
@@ -187,14 +207,8 @@ class ApiNode(ManagedNode[ApiParameters]):
                 parameters.session_hours * SECONDS_PER_HOUR,
             ),
             events=events,
-            live=LiveHub(
-                self._bridge.open_source,
-                parameters.viewers_at_most,
-                lambda: self.parameters.jpeg_quality,
-                lambda _: (
-                    bridge.layer_keeper.why_held_back or why_no_picture(state, parameters.nodes)
-                ),
-            ),
+            live=live,
+            video=video,
             sessions=sessions,
             media=bridge.media_calls,
             stream=bridge.stream_calls,
@@ -243,6 +257,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         for topics in self._heard_topics:
             topics.close()
         self._heard_topics = []
+        if self._video_topics is not None:
+            self._video_topics.end()
+            self._video_topics = None
         if self._bridge is not None:
             self._bridge.close()
             self._bridge = None
@@ -252,22 +269,35 @@ class ApiNode(ManagedNode[ApiParameters]):
 
     def diagnose(self) -> list[DiagnosticStatus]:
         """The live view and the server."""
-        figures = self._web.live.figures
+        figures, video = self._web.live.figures, self._web.video.figures
         return [
             self.diagnostic(
                 'live view',
                 DiagnosticStatus.OK,
-                f'{figures.viewers} viewers',
-                viewers=figures.viewers,
+                f'{figures.viewers + video.viewers} viewers',
+                viewers=figures.viewers + video.viewers,
+                video_viewers=video.viewers,
+                video_packets=video.packets,
+                video_sent=video.sent,
+                video_dropped=video.dropped,
+                video_skips=video.skips,
+                keyframes_asked=video.asked,
                 pictures=figures.pictures,
                 encodes=figures.encodes,
                 sent=figures.sent,
                 dropped=figures.dropped,
                 overwritten=figures.overwritten,
-                timed_out=figures.timed_out,
+                timed_out=figures.timed_out + video.timed_out,
                 listeners=self._web.events.listeners,
             )
         ]
+
+    def _video_gates(self, bridge: Bridge) -> dict[bool, Gate]:
+        keeper, namespace = bridge.layer_keeper, self.get_namespace()
+        return {
+            annotated: VideoGate(keeper, ring_name(namespace, ring)).lets_through
+            for annotated, ring in CHANNEL_RINGS.items()
+        }
 
     def _on_sign_in_link(
         self, request: Trigger.Request, response: Trigger.Response

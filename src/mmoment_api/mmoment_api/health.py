@@ -10,6 +10,7 @@ from mmoment_api.graph_state import SILENT_AFTER_S, CameraState, DiagnosticState
 
 CAMERA = 'camera_node'
 OVERLAY = 'overlay_node'
+ENCODER = 'encoder_node'
 # Models take seconds to load; until then a node that has said nothing is starting, not silent.
 START_GRACE_S = 15.0
 # Below this part of the asked rate the camera is live, but not as it should be.
@@ -58,12 +59,23 @@ def judge(state: GraphState, expected: Sequence[str]) -> Health:
 
 def why_no_picture(state: GraphState, expected: Sequence[str]) -> str:
     """Which part is to blame while a channel delivers no pictures; all come from the overlay."""
+    return _culprit(state, expected, (CAMERA, OVERLAY))[1] or f'{OVERLAY} delivers no pictures'
+
+
+def why_no_video(state: GraphState, expected: Sequence[str]) -> tuple[str, str]:
+    """The part to blame while the encoder's packets do not come, and why in a sentence."""
+    part, reason = _culprit(state, expected, (CAMERA, OVERLAY, ENCODER))
+    return part or ENCODER, reason or f'{ENCODER} delivers no video'
+
+
+def _culprit(state: GraphState, expected: Sequence[str], nodes: Sequence[str]) -> tuple[str, str]:
+    """The first of these nodes that fails, and why; empty: none of them says so."""
     parts = judge(state, expected).parts
-    for node in (CAMERA, OVERLAY):
+    for node in nodes:
         part = parts.get(node)
         if part is not None and part.state in ('error', 'silent'):
-            return f'{node}: {part.message}'
-    return f'{OVERLAY} delivers no pictures'
+            return node, f'{node}: {part.message}'
+    return '', ''
 
 
 def _judge_part(state: GraphState, node: str) -> PartHealth:

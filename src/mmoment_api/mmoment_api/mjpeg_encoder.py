@@ -40,11 +40,18 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One picture, ready to be sent: headers, JPEG and the delimiter behind it."""
+    """One picture, ready to be sent: headers of `head_bytes`, JPEG and the delimiter behind it."""
 
     sequence: int
     monotonic_ns: int
     data: bytes
+    head_bytes: int
+    live: bool
+
+    @property
+    def jpeg(self) -> memoryview:
+        """The JPEG file alone; not copied."""
+        return memoryview(self.data)[self.head_bytes : -len(DELIMITER)]
 
 
 def encode_part(picture: Picture, width_px: int, quality: int) -> Part | None:
@@ -69,4 +76,5 @@ def encode_part(picture: Picture, width_px: int, quality: int) -> Part | None:
         f'X-Capture-Monotonic-Ns: {picture.monotonic_ns}\r\n'
         f'X-Live: {int(picture.live)}\r\n\r\n'
     ).encode()
-    return Part(picture.sequence, picture.monotonic_ns, b''.join((head, jpeg.data, DELIMITER)))
+    data = b''.join((head, jpeg.data, DELIMITER))
+    return Part(picture.sequence, picture.monotonic_ns, data, len(head), picture.live)

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from mmoment_api.mjpeg_encoder import Image, Part, Picture, encode_part
 from mmoment_api.mjpeg_rungs import NS_PER_S, Pace, Rung
+from mmoment_api.viewer_seats import ViewerSeats
 from mmoment_camera.placeholder import paint_placeholder
 
 # How long a channel's thread waits for a picture before it looks whether it should end.
@@ -57,10 +58,6 @@ class StandIn:
     def intact(self) -> bool:
         """Nobody else writes to it."""
         return True
-
-
-class TooManyViewers(Exception):
-    """There is no room for one more viewer."""
 
 
 @dataclass(slots=True)
@@ -145,7 +142,7 @@ class LiveHub:
         self.quality = quality
         self.explain = explain
         self.clock = clock
-        self._viewers_at_most = viewers_at_most
+        self.seats = ViewerSeats(viewers_at_most)
         self._linger_s = linger_s
         self._viewers: set[Viewer] = set()
         self._channels: dict[bool, _Channel] = {}
@@ -158,8 +155,7 @@ class LiveHub:
 
     def enter(self, rung: Rung) -> Viewer:
         """A new viewer, which gets the last part at once if there is one; `TooManyViewers`."""
-        if len(self._viewers) >= self._viewers_at_most:
-            raise TooManyViewers
+        self.seats.take()
         viewer = Viewer(rung, self.figures)
         self._viewers.add(viewer)
         self.figures.viewers = len(self._viewers)
@@ -176,6 +172,7 @@ class LiveHub:
             return
         viewer.close()
         self._viewers.discard(viewer)
+        self.seats.give_back()
         self.figures.viewers = len(self._viewers)
         channel = self._channels.get(viewer.rung.annotated)
         if channel is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -67,7 +68,36 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def end_stalled(hub: LiveHub, now_s: float, timeout_s: float) -> int:
+class Looking(Protocol):
+    """Somebody who looks, whatever way the pictures take."""
+
+    sending_since_s: float | None
+    abandon: Callable[[], object]
+    is_welcome: Callable[[], bool]
+
+    def close(self) -> None:
+        """Send nothing more."""
+
+
+class Counting(Protocol):
+    """What is counted of them."""
+
+    timed_out: int
+
+
+class Looked(Protocol):
+    """A hub of either kind."""
+
+    @property
+    def viewers(self) -> Iterable[Looking]:
+        """Who looks at the moment."""
+
+    @property
+    def figures(self) -> Counting:
+        """What it counts."""
+
+
+def end_stalled(hub: Looked, now_s: float, timeout_s: float) -> int:
     """Let go of viewers whose connection took nothing for `timeout_s`; returns how many."""
     stalled = [
         viewer
@@ -80,7 +110,7 @@ def end_stalled(hub: LiveHub, now_s: float, timeout_s: float) -> int:
     return len(stalled)
 
 
-def end_unwelcome(hub: LiveHub) -> None:
+def end_unwelcome(hub: Looked) -> None:
     """End the viewers whose session is over."""
     for viewer in hub.viewers:
         if not viewer.is_welcome():

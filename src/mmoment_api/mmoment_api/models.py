@@ -104,6 +104,10 @@ class LiveDetail(BaseModel):
     dropped: int
     overwritten: int
     timed_out: int
+    video_viewers: int
+    video_sent: int
+    video_dropped: int
+    video_skips: int
     listeners: int = Field(description='Clients of /api/events')
 
 

@@ -19,9 +19,9 @@ from mmoment_api.mjpeg_hub import LiveHub, PictureSource
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
 from mmoment_api.session_control import SessionControl
+from mmoment_api.stream_control import StreamControl
 from mmoment_api.video_hub import VideoHub, VideoSource
 from mmoment_api.viewer_seats import ViewerSeats
-from mmoment_api.stream_control import StreamControl
 
 
 def description() -> dict[str, Any]:

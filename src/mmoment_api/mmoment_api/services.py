@@ -23,8 +23,8 @@ from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.media_control import MediaControl
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
-from mmoment_api.video_hub import VideoHub
 from mmoment_api.stream_control import StreamControl
+from mmoment_api.video_hub import VideoHub
 
 VERSION = '0.1.0'
 

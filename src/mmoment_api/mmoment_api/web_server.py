@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from mmoment_api.mjpeg_response import end_stalled, end_unwelcome
 from mmoment_api.services import Services
 from mmoment_api.web_protocol import ConnectionLimits, LimitedProtocol
+from mmoment_api.web_socket import LineProtocol
 from mmoment_node.errors import ConfigurationError
 
 # Connections inherit it. More than this would hold seconds of video for a slow viewer: at 10 Mb/s,
@@ -95,8 +96,8 @@ class WebServer:
             uvicorn.Config(
                 app,
                 http=protocol,
-                ws='websockets-sansio',
-                # Text of some hundred bytes: deflating it would cost more than sending it.
+                ws=LineProtocol,
+                # Text of some hundred bytes, or video: deflating it would cost more than sending it.
                 ws_per_message_deflate=False,
                 # Clients have nothing to say.
                 ws_max_size=MESSAGE_AT_MOST_BYTES,
@@ -136,6 +137,7 @@ class WebServer:
     def _begin_stop(self) -> None:
         self._services.events.close()
         self._services.live.close()
+        self._services.video.close()
         self._server.should_exit = True
 
     def _run(self) -> None:
@@ -166,8 +168,10 @@ class WebServer:
         services = self._services
         while True:
             await asyncio.sleep(WATCH_PERIOD_S)
-            end_stalled(services.live, services.clock(), self._stalled_s)
-            end_unwelcome(services.live)
+            for hub in (services.live, services.video):
+                end_stalled(hub, services.clock(), self._stalled_s)
+                end_unwelcome(hub)
+            services.video.look_after()
             services.events.end_unwelcome()
 
 

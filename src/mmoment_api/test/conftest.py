@@ -13,6 +13,7 @@ from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.services import Services, Settings
+from mmoment_api.video_hub import VideoHub
 
 # Tests of this package share the helpers beside them.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,6 +24,7 @@ from fake_media import FakeMedia
 from fake_pictures import FakePicture, FakeSources
 from fake_sessions import FakeSessionControl
 from fake_stream import FakeStream
+from fake_video import FakeVideo
 from people import ANN
 from served_app import UNLIMITED, Served
 
@@ -73,15 +75,22 @@ def sources():
 
 
 @pytest.fixture
-def make_services(clock, sources, session_control):
+def video_source():
+    return FakeVideo()
+
+
+@pytest.fixture
+def make_services(clock, sources, session_control, video_source):
     def make(viewers_at_most=4, secret_file='', **settings):
+        live = LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0)
         return Services(
             settings=Settings(**settings),
             state=GraphState(clock),
             control=FakeControl(),
             sign_in=SignIn(clock, 1800.0, 3600.0),
             events=EventHub(listeners_at_most=2),
-            live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),
+            live=live,
+            video=VideoHub(video_source, live.seats, lambda: ('part', 'why'), 0.0, clock),
             sessions=PersonSessions(session_control, clock, lambda: session_control.utc_ms),
             media=FakeMedia(),
             stream=FakeStream(),

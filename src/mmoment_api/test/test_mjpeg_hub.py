@@ -10,9 +10,9 @@ from mmoment_api.mjpeg_hub import (
     SILENT_AFTER_S,
     STAND_IN_PERIOD_S,
     LiveHub,
-    TooManyViewers,
 )
 from mmoment_api.mjpeg_rungs import Rung, snap
+from mmoment_api.viewer_seats import TooManyViewers
 
 FRAME_NS = 33_333_333
 

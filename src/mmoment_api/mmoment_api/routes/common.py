@@ -24,6 +24,7 @@ from mmoment_api.web_origin import source_of
 JSON = 'application/json'
 # What is offered instead is a secret, so it is never the protocol that is chosen.
 EVENTS_PROTOCOL = 'mmoment.events'
+LIVE_PROTOCOL = 'mmoment.live'
 TOKEN_PROTOCOL = 'mmoment.token.'
 
 PASSIVE_METHODS = frozenset({'GET', 'HEAD', 'WEBSOCKET'})

@@ -79,7 +79,7 @@ async def websocket_events(
             asyncio.ensure_future(_send_all(websocket, listener)),
             asyncio.ensure_future(_read_to_end(websocket)),
         ]
-        await _first_of(tasks)
+        await first_of(tasks)
     finally:
         services.events.leave(listener)
 
@@ -102,7 +102,7 @@ class EventStream(Response):
                 asyncio.ensure_future(_keep_alive(send)),
                 asyncio.ensure_future(_receive_to_end(receive)),
             ]
-            await _first_of(tasks)
+            await first_of(tasks)
         finally:
             self._hub.leave(self._listener)
 
@@ -159,7 +159,7 @@ async def _receive_to_end(receive: Receive) -> None:
         pass
 
 
-async def _first_of(tasks: Sequence[asyncio.Future[None]]) -> None:
+async def first_of(tasks: Sequence[asyncio.Future[None]]) -> None:
     """Wait until one of them ends, and end the others."""
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -67,19 +67,23 @@ def _session(services: Services, is_owner: bool) -> SessionHealth:
 
 
 def _detail(services: Services, health: Health, camera: CameraState | None) -> HealthDetail:
-    figures = services.live.figures
+    figures, video = services.live.figures, services.video.figures
     return HealthDetail(
         message=health.message,
         parts={name: _part(services, name, part) for name, part in health.parts.items()},
         source=_source(services.clock(), camera) if camera else None,
         live_view=LiveDetail(
-            viewers=figures.viewers,
+            viewers=figures.viewers + video.viewers,
+            video_viewers=video.viewers,
+            video_sent=video.sent,
+            video_dropped=video.dropped,
+            video_skips=video.skips,
             pictures=figures.pictures,
             encodes=figures.encodes,
             sent=figures.sent,
             dropped=figures.dropped,
             overwritten=figures.overwritten,
-            timed_out=figures.timed_out,
+            timed_out=figures.timed_out + video.timed_out,
             listeners=services.events.listeners,
         ),
     )

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from mmoment_api.errors import ApiError
 from mmoment_api.mjpeg_encoder import CONTENT_TYPE
-from mmoment_api.mjpeg_hub import TooManyViewers
 from mmoment_api.mjpeg_response import MjpegResponse
 from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
 from mmoment_api.routes.common import LiveWelcomeOf, PrincipalOf, ServicesOf
+from mmoment_api.viewer_seats import TooManyViewers
 
 router = APIRouter(tags=['live'])
 
@@ -44,11 +44,16 @@ async def get_live(
     try:
         viewer = services.live.enter(snap(is_drawn, width, fps))
     except TooManyViewers:
-        raise ApiError(
-            503,
-            'too_many_viewers',
-            'As many people look as the camera can serve; try again later',
-            {'Retry-After': str(RETRY_AFTER_S)},
-        ) from None
+        raise too_many_viewers() from None
     viewer.is_welcome = is_welcome
     return MjpegResponse(services.live, viewer, services.clock)
+
+
+def too_many_viewers() -> ApiError:
+    """The answer to whoever finds no seat."""
+    return ApiError(
+        503,
+        'too_many_viewers',
+        'As many people look as the camera can serve; try again later',
+        {'Retry-After': str(RETRY_AFTER_S)},
+    )

@@ -1,0 +1,346 @@
+"""Hands the packets of the encoder to any number of viewers; nothing is encoded for any of them.
+
+Each viewer has a short queue of its own. Who cannot keep up goes on at the next keyframe, which is
+asked for, and holds up nobody. A new viewer gets what came since the last keyframe if that is
+little, else the encoder is asked for a keyframe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mmoment_api.live_wire import VideoPacket, silent, video_message, video_start
+from mmoment_api.viewer_seats import ViewerSeats
+
+# A page that is reloaded finds the channel still open.
+LINGER_S = 2.0
+# Longer than any camera of ours needs from one picture to the next.
+SILENT_AFTER_S = 2.0
+# What waits longer for a viewer is old, and its link has no room for it.
+QUEUE_S = 0.3
+# From then on, a keyframe that comes anyway is a chance to be in time again.
+LATE_S = 0.1
+# Decoding so much to catch up takes less than a keyframe takes to come.
+CATCH_UP_PACKETS = 15
+CATCH_UP_BYTES = 256 * 1024
+# An encoder that makes no keyframe when asked would otherwise keep a new viewer for seconds.
+KEYFRAME_WAIT_S = 0.2
+# A keyframe takes the room of several other packets, from all viewers.
+ASK_PERIOD_S = 0.5
+GROUP_AT_MOST_BYTES = 4 * 1024 * 1024
+
+
+class VideoSource(Protocol):
+    """Where the packets of a channel, annotated or not, come from; nothing waits."""
+
+    def open(self, annotated: bool) -> None:
+        """Let them come."""
+
+    def close(self, annotated: bool) -> None:
+        """Let them come no more."""
+
+    def request_keyframe(self, annotated: bool) -> None:
+        """Ask for one, to come soon."""
+
+
+@dataclass(slots=True)
+class VideoFigures:
+    """What the video view does, since the start; counted in the event loop's thread only.
+
+    skips: how often a viewer was too slow. asked: for keyframes.
+    """
+
+    viewers: int = 0
+    packets: int = 0
+    sent: int = 0
+    dropped: int = 0
+    skips: int = 0
+    asked: int = 0
+    timed_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A packet with the message that is made of it once for all."""
+
+    packet: VideoPacket
+    data: bytes
+
+
+class VideoViewer:
+    """One viewer; all methods belong to the event loop's thread.
+
+    sending_since_s is for the watchdog: since when the transport takes nothing.
+    """
+
+    def __init__(
+        self,
+        annotated: bool,
+        figures: VideoFigures,
+        clock: Callable[[], float],
+        ask: Callable[[], None],
+    ) -> None:
+        self.annotated = annotated
+        self.sending_since_s: float | None = None
+        # How to end a connection that takes nothing any more; whoever serves the viewer knows.
+        self.abandon: Callable[[], object] = self.close
+        # Asked now and then: a session may end while its stream runs.
+        self.is_welcome: Callable[[], bool] = lambda: True
+        self.is_closed = False
+        self.needs_keyframe = True
+        self._figures = figures
+        self._clock = clock
+        self._ask = ask
+        self._queue: deque[tuple[float, _Message]] = deque()
+        self._notice: str | None = None
+        self._epoch: int | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def offer(self, message: _Message) -> None:
+        """Take the next packet of the channel, or skip it until there is a keyframe."""
+        now_s = self._clock()
+        waited_s = now_s - self._queue[0][0] if self._queue else 0.0
+        if message.packet.keyframe:
+            if waited_s > LATE_S:
+                self._skip()
+            self.needs_keyframe = False
+        elif self.needs_keyframe:
+            self._figures.dropped += 1
+            return
+        elif waited_s > QUEUE_S:
+            self._figures.dropped += 1
+            self.lose()
+            return
+        self._queue.append((now_s, message))
+        self._wake()
+
+    def catch_up(self, group: list[_Message]) -> None:
+        """Take everything since a keyframe."""
+        now_s = self._clock()
+        self.needs_keyframe = False
+        self._queue.extend((now_s, message) for message in group)
+        self._wake()
+
+    def lose(self) -> None:
+        """Nothing can be decoded until the next keyframe, which is asked for."""
+        self._skip()
+        self.needs_keyframe = True
+        self._ask()
+
+    def notice(self, text: str) -> None:
+        """Say this as soon as possible; only the newest counts."""
+        self._notice = text
+        self._wake()
+
+    def close(self) -> None:
+        """Let `next` return None from now on."""
+        self.is_closed = True
+        self._wake()
+
+    async def next(self) -> bytes | str | None:
+        """The next message: text, or a picture; None after `close`."""
+        while not self.is_closed:
+            if self._queue:
+                return self._next_of_queue()
+            if self._notice is not None:
+                text, self._notice = self._notice, None
+                return text
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return None
+
+    def _next_of_queue(self) -> bytes | str:
+        message = self._queue[0][1]
+        if message.packet.epoch != self._epoch:
+            self._epoch = message.packet.epoch
+            return video_start(message.packet)
+        self._queue.popleft()
+        self._notice = None
+        self._figures.sent += 1
+        return message.data
+
+    def _skip(self) -> None:
+        self._figures.dropped += len(self._queue)
+        self._figures.skips += 1
+        self._queue.clear()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class VideoHub:
+    """The viewers and their channels; but for `hear`, all belongs to the event loop's thread.
+
+    explain: the part to blame while a channel delivers nothing, and why, in a sentence.
+    """
+
+    def __init__(
+        self,
+        source: VideoSource,
+        seats: ViewerSeats,
+        explain: Callable[[], tuple[str, str]],
+        linger_s: float = LINGER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source = source
+        self.clock = clock
+        self.figures = VideoFigures()
+        self._seats = seats
+        self._explain = explain
+        self._linger_s = linger_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._viewers: set[VideoViewer] = set()
+        self._channels: dict[bool, _Channel] = {}
+
+    @property
+    def viewers(self) -> frozenset[VideoViewer]:
+        """Who looks at the moment."""
+        return frozenset(self._viewers)
+
+    def enter(self, annotated: bool) -> VideoViewer:
+        """A new viewer; raises `TooManyViewers`."""
+        self._seats.take()
+        self._loop = asyncio.get_running_loop()
+        channel = self._channels.get(annotated)
+        if channel is None:
+            channel = self._channels[annotated] = _Channel(self, annotated)
+            self.source.open(annotated)
+        viewer = VideoViewer(annotated, self.figures, self.clock, channel.ask)
+        self._viewers.add(viewer)
+        self.figures.viewers = len(self._viewers)
+        channel.enter(viewer)
+        return viewer
+
+    def leave(self, viewer: VideoViewer) -> None:
+        """Forget a viewer; its channel ends a little later if nobody else looks."""
+        if viewer not in self._viewers:
+            return
+        viewer.close()
+        self._viewers.discard(viewer)
+        self._seats.give_back()
+        self.figures.viewers = len(self._viewers)
+        channel = self._channels.get(viewer.annotated)
+        if channel is not None:
+            channel.viewers.discard(viewer)
+            if not channel.viewers:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._linger_s, self._end_unwatched, channel)
+
+    def hear(self, annotated: bool, packet: VideoPacket) -> None:
+        """Take a packet of a channel; from any thread."""
+        loop = self._loop
+        if loop is not None:
+            message = _Message(packet, video_message(packet))
+            # The loop may have closed just now, and then nobody waits for anything.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._take, annotated, message)
+
+    def look_after(self) -> None:
+        """Tell viewers that nothing comes, ask again for keyframes; to be called once a second."""
+        for channel in self._channels.values():
+            channel.look_after(self._explain)
+
+    def close(self) -> None:
+        """End all viewers and channels."""
+        for viewer in self._viewers:
+            viewer.close()
+        for annotated in self._channels:
+            self.source.close(annotated)
+        self._channels.clear()
+
+    def _take(self, annotated: bool, message: _Message) -> None:
+        channel = self._channels.get(annotated)
+        if channel is not None:
+            self.figures.packets += 1
+            channel.take(message)
+
+    def _end_unwatched(self, channel: _Channel) -> None:
+        if not channel.viewers and self._channels.get(channel.annotated) is channel:
+            del self._channels[channel.annotated]
+            self.source.close(channel.annotated)
+
+
+class _Channel:
+    """What came since the last keyframe, and who looks."""
+
+    def __init__(self, hub: VideoHub, annotated: bool) -> None:
+        self.annotated = annotated
+        self.viewers: set[VideoViewer] = set()
+        self._hub = hub
+        self._group: list[_Message] = []
+        self._group_bytes = 0
+        self._heard_s = hub.clock()
+        self._asked_s = float('-inf')
+
+    def enter(self, viewer: VideoViewer) -> None:
+        self.viewers.add(viewer)
+        if not self._group:
+            # A source that was just opened begins with a keyframe by itself.
+            return
+        if len(self._group) <= CATCH_UP_PACKETS and self._group_bytes <= CATCH_UP_BYTES:
+            viewer.catch_up(self._group)
+            return
+        self.ask()
+        asyncio.get_running_loop().call_later(KEYFRAME_WAIT_S, self._serve, viewer)
+
+    def take(self, message: _Message) -> None:
+        self._heard_s = self._hub.clock()
+        packet = message.packet
+        if packet.keyframe:
+            self._group, self._group_bytes = [], 0
+        elif not self._follows(packet):
+            self._group, self._group_bytes = [], 0
+            for viewer in self.viewers:
+                if not viewer.needs_keyframe:
+                    viewer.lose()
+            self.ask()
+            return
+        self._group.append(message)
+        self._group_bytes += len(message.data)
+        for viewer in self.viewers:
+            viewer.offer(message)
+        if self._group_bytes > GROUP_AT_MOST_BYTES:
+            # Nobody could catch up with it; the sequence goes on for those who have it.
+            self._group = [message]
+
+    def ask(self) -> None:
+        """Ask for a keyframe, unless that has just been done."""
+        now_s = self._hub.clock()
+        if now_s - self._asked_s >= ASK_PERIOD_S:
+            self._asked_s = now_s
+            self._hub.figures.asked += 1
+            self._hub.source.request_keyframe(self.annotated)
+
+    def look_after(self, explain: Callable[[], tuple[str, str]]) -> None:
+        if not self.viewers:
+            return
+        if self._hub.clock() - self._heard_s > SILENT_AFTER_S:
+            # What was last seen must not greet a new viewer as if it were now.
+            self._group, self._group_bytes = [], 0
+            text = silent(*explain())
+            for viewer in self.viewers:
+                viewer.notice(text)
+        if any(viewer.needs_keyframe for viewer in self.viewers):
+            self.ask()
+
+    def _follows(self, packet: VideoPacket) -> bool:
+        if not self._group:
+            return False
+        last = self._group[-1].packet
+        return packet.epoch == last.epoch and packet.sequence == last.sequence + 1
+
+    def _serve(self, viewer: VideoViewer) -> None:
+        """Let a viewer begin at the last keyframe after all."""
+        is_whole = bool(self._group) and self._group[0].packet.keyframe
+        if viewer in self.viewers and viewer.needs_keyframe and is_whole:
+            viewer.catch_up(self._group)

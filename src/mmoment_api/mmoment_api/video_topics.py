@@ -1,0 +1,101 @@
+"""Takes the encoder's packets, of each channel only while somebody looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_srvs.srv import Trigger
+
+from mmoment_api.live_wire import VideoPacket
+from mmoment_interfaces.msg import VideoPacket as VideoMessage
+
+# A packet that is missing makes those after it worthless. A second of them, for a busy moment.
+VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
+TOPICS = {True: 'overlay/video', False: 'video'}
+SERVICES = {True: 'overlay/request_keyframe', False: 'request_keyframe'}
+
+Hear = Callable[[bool, VideoPacket], None]
+Gate = Callable[[int], bool]
+
+
+class VideoTopics:
+    """The subscriptions, see `video_hub.VideoSource`; made and ended in the executor's thread.
+
+    later: runs work in the executor's thread soon. gates: whether a packet of a picture that was
+    taken then may be shown, by channel. `hear` is to be set before the first `open`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        later: Callable[[Callable[[], None]], None],
+        gates: dict[bool, Gate],
+    ) -> None:
+        self._node = node
+        self._later = later
+        self._gates = gates
+        self.hear: Hear = lambda annotated, packet: None
+        self._subscriptions: dict[bool, Any] = {}
+        self._clients = {
+            annotated: node.create_client(Trigger, service)
+            for annotated, service in SERVICES.items()
+        }
+
+    def open(self, annotated: bool) -> None:
+        """See `VideoSource`."""
+        self._later(partial(self._subscribe, annotated))
+
+    def close(self, annotated: bool) -> None:
+        """See `VideoSource`."""
+        self._later(partial(self._unsubscribe, annotated))
+
+    def request_keyframe(self, annotated: bool) -> None:
+        """See `VideoSource`."""
+        self._later(partial(self._request, annotated))
+
+    def end(self) -> None:
+        """Remove everything; belongs to the executor's thread."""
+        for annotated in list(self._subscriptions):
+            self._unsubscribe(annotated)
+        for client in self._clients.values():
+            self._node.destroy_client(client)
+        self._clients = {}
+
+    def _subscribe(self, annotated: bool) -> None:
+        if annotated not in self._subscriptions and self._clients:
+            self._subscriptions[annotated] = self._node.create_subscription(
+                VideoMessage, TOPICS[annotated], partial(self._on_packet, annotated), VIDEO_QOS
+            )
+
+    def _unsubscribe(self, annotated: bool) -> None:
+        subscription = self._subscriptions.pop(annotated, None)
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
+
+    def _request(self, annotated: bool) -> None:
+        client = self._clients.get(annotated)
+        # Nobody waits for the answer: the keyframe is the answer.
+        if client is not None and client.service_is_ready():
+            client.call_async(Trigger.Request())
+
+    def _on_packet(self, annotated: bool, message: VideoMessage) -> None:
+        if not self._gates[annotated](message.monotonic_ns):
+            return
+        self.hear(
+            annotated,
+            VideoPacket(
+                data=message.data.tobytes(),
+                keyframe=message.keyframe,
+                live=message.live,
+                sequence=message.sequence,
+                frame_sequence=message.frame_sequence,
+                monotonic_ns=message.monotonic_ns,
+                epoch=message.epoch,
+                width=message.width,
+                height=message.height,
+            ),
+        )
