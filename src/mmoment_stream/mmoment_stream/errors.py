@@ -13,6 +13,7 @@ REFUSALS = {
     'no_recording': 'Nothing is being recorded',
     'no_media': 'There is no such photo or clip',
     'bad_cursor': 'This is no cursor of this list: begin with the newest',
+    'no_target': 'There is nowhere to push to: configure a target, and enable it',
     'malformed': 'This is not what was asked for',
 }
 """Stable codes with the sentence a person is told. Codes never change once published."""

@@ -1,0 +1,155 @@
+"""What was asked of the push is kept, or refused, whatever happens meanwhile."""
+
+import json
+
+import pytest
+
+from mmoment_node.errors import ConfigurationError
+from mmoment_stream import durable
+from mmoment_stream.errors import Refused
+from mmoment_stream.push_target import PushTarget
+from mmoment_stream.stream_memory import StreamMemory
+from mmoment_stream.stream_settings import StreamSettings
+from tests.killed_child import killed_at_line
+
+MAIN = PushTarget('main', url='rtmp://host/live', key_file='/etc/main.key')
+SECOND = PushTarget('second', url='rtmp://other/live', key_file='second.key', silent_audio=True)
+PARAMETERS = StreamSettings(bitrate_kbps=2000, targets=(MAIN,))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / 'settings.json'
+
+
+def memory_at(path, parameters=PARAMETERS, at_start=False):
+    return StreamMemory(path, parameters, is_wanted_at_start=at_start)
+
+
+def test_parameters_count_until_somebody_says_otherwise(path):
+    memory = memory_at(path, at_start=True)
+    assert (memory.wish.is_wanted, memory.wish.settings) == (True, PARAMETERS)
+    memory.take_parameters(StreamSettings(bitrate_kbps=500))
+    assert memory.wish.settings == StreamSettings(bitrate_kbps=500)
+    # Nothing was asked for, so there is nothing to keep.
+    assert not path.exists()
+
+
+def test_what_was_asked_is_there_after_a_restart_and_private(path):
+    memory = memory_at(path)
+    memory.set_wanted(True)
+    memory.configure(('targets', 'schedule'), StreamSettings('annotated', 'while_checked_in', 7))
+    memory.configure(('targets',), StreamSettings(targets=(MAIN, SECOND)))
+    wish = memory_at(path).wish
+    assert wish.is_wanted
+    # Of the first change the fields that were named, and no others.
+    assert wish.settings == StreamSettings('public', 'while_checked_in', 2000, (MAIN, SECOND))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert memory_at(path).given == ('schedule', 'targets')
+
+
+def test_stopped_stays_stopped_though_the_parameter_says_otherwise(path):
+    memory_at(path, at_start=True).set_wanted(False)
+    assert not memory_at(path, at_start=True).wish.is_wanted
+
+
+def test_forgetting_goes_back_to_the_parameters_and_leaves_the_stream_wanted(path):
+    memory = memory_at(path)
+    memory.set_wanted(True)
+    memory.configure(('channel',), StreamSettings('annotated'))
+    memory.forget()
+    for each in (memory, memory_at(path)):
+        assert (each.wish.is_wanted, each.wish.settings, each.given) == (True, PARAMETERS, ())
+
+
+@pytest.mark.parametrize(
+    ('fields', 'settings'),
+    [
+        (('channel',), StreamSettings('raw')),
+        (('targets', 'everything'), PARAMETERS),
+        (('targets',), StreamSettings(targets=(PushTarget('x', url='rtmp://h/a', key_file='/b'),))),
+    ],
+)
+def test_what_is_refused_changes_nothing(path, fields, settings):
+    memory = memory_at(path)
+    memory.configure(('bitrate_kbps',), StreamSettings(bitrate_kbps=800))
+    before = path.read_bytes()
+    with pytest.raises(Refused) as caught:
+        memory.configure(fields, settings)
+    assert caught.value.code == 'malformed'
+    assert memory.wish.settings == StreamSettings(bitrate_kbps=800, targets=(MAIN,))
+    assert path.read_bytes() == before
+
+
+def test_what_cannot_be_kept_is_not_done(path):
+    memory = memory_at(path)
+    path.parent.chmod(0o500)
+    path.mkdir()  # also where the user of the test may write everywhere
+    try:
+        for change in (
+            lambda: memory.set_wanted(True),
+            lambda: memory.configure(('targets',), StreamSettings()),
+        ):
+            with pytest.raises(Refused) as caught:
+                change()
+            assert caught.value.code == 'not_kept'
+    finally:
+        path.parent.chmod(0o700)
+    assert (memory.wish.is_wanted, memory.wish.settings) == (False, PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'',
+        b'{"version": 1, "wanted": true, "sett',
+        b'[]',
+        b'\xff',
+        b'{"version": 2, "wanted": true, "settings": {}}',
+        b'{"version": 1, "wanted": "yes", "settings": {}}',
+        b'{"version": 1, "wanted": true, "settings": {"volume": 3}}',
+        b'{"version": 1, "wanted": true, "settings": {"bitrate_kbps": 500.5}}',
+        b'{"version": 1, "wanted": true, "settings": {"channel": "raw"}}',
+        b'{"version": 1, "wanted": true, "settings": {"targets": 3}}',
+        b'{"version": 1, "wanted": true, "settings": {"targets": [{"name": "a"}]}}',
+        b'{"version": 1, "wanted": true, "settings": {"targets": [{"name": 3}]}}',
+    ],
+)
+def test_a_file_that_is_not_ours_is_told_of_and_left_as_it_is(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        memory_at(path)
+    assert str(path) in str(caught.value)
+    assert 'move it away' in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_kill_at_any_line_leaves_the_old_or_the_new(path):
+    memory_at(path).configure(('bitrate_kbps',), StreamSettings(bitrate_kbps=800))
+
+    def change():
+        memory = memory_at(path)
+        memory.configure(('bitrate_kbps',), StreamSettings(bitrate_kbps=900))
+        path.with_name('told').touch()
+
+    lines, seen = 0, set()
+    modules = (durable.__name__.rpartition('.')[2],)
+    while killed_at_line(lines, modules, change):
+        is_told = path.with_name('told').exists()
+        found = memory_at(path).wish.settings.bitrate_kbps
+        assert found in ((900,) if is_told else (800, 900))
+        seen.add(found)
+        # As the file was, for the next round.
+        memory_at(path).configure(('bitrate_kbps',), StreamSettings(bitrate_kbps=800))
+        lines += 1
+    assert seen == {800, 900}
+    assert lines > 10
+
+
+def test_keys_are_no_part_of_it(path):
+    memory = memory_at(path)
+    memory.configure(('targets',), StreamSettings(targets=(SECOND,)))
+    (kept,) = json.loads(path.read_text())['settings']['targets']
+    assert set(kept) == {
+        'name', 'provider', 'url', 'key_file', 'stream_id', 'silent_audio', 'enabled',
+    }  # fmt: skip
