@@ -21,11 +21,16 @@ class StageReporter:
     """Counts results and publishes `StageStatus` once a second until `close`. Thread-safe.
 
     `frames` is what the stage takes its pictures from: anything with the counters `received`,
-    `dropped` and `overwritten`, such as a `FrameSubscriber`.
+    `dropped` and `overwritten`, such as a `FrameSubscriber`. `part`: of a node with several stages,
+    names all but the first.
     """
 
-    def __init__(self, node: ManagedNode[Any], frames: Any, backend: str) -> None:
+    def __init__(
+        self, node: ManagedNode[Any], frames: Any, backend: str, *, part: str = ''
+    ) -> None:
         self.backend = backend
+        self._stage = f'{node.get_name()}/{part}' if part else node.get_name()
+        self._concern = f'{part}/pictures' if part else 'pictures'
         self._node = node
         self._frames = frames
         self._lock = threading.Lock()
@@ -53,7 +58,7 @@ class StageReporter:
         """The present figures."""
         with self._lock:
             message = StageStatus(
-                stage=self._node.get_name(),
+                stage=self._stage,
                 backend=self.backend,
                 fps=self._rate.hz(time.monotonic()),
                 latency_p50_ms=self._latency_ms.quantile(0.5),
@@ -73,7 +78,7 @@ class StageReporter:
             level = DiagnosticStatus.ERROR
             message = f'no result for {stalled_s:.0f} s while pictures arrive'
         return self._node.diagnostic(
-            'pictures',
+            self._concern,
             level,
             message,
             backend=status.backend,

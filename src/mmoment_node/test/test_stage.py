@@ -112,3 +112,11 @@ def test_a_stage_without_pictures_is_well(clock, frames):
     reporter = StageReporter(Node(), frames, 'model')
     clock.now_ns += 60_000 * MS
     assert reporter.diagnostic().level == DiagnosticStatus.OK
+
+
+def test_of_a_node_with_several_stages_each_has_its_name(clock, frames):
+    node = Node()
+    reporter = StageReporter(node, frames, 'model', part='second')
+    node.tick()
+    assert [status.stage for status in node.published] == ['probe/second']
+    assert reporter.diagnostic().name == 'cam/probe: second/pictures'

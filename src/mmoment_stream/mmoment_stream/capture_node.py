@@ -21,7 +21,7 @@ from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureP
 from mmoment_stream.capture_people import CapturePeople
 from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts, CaptureRequests
 from mmoment_stream.capture_topics import LATCHED_QOS, CaptureAnnouncer, VideoTap
-from mmoment_stream.encoder_parameters import ANNOTATED
+from mmoment_stream.video_channel import ANNOTATED
 from mmoment_stream.media_keeper import (
     ORDER_PERIOD_S,
     MediaKeeper,

@@ -56,7 +56,8 @@ class EncoderChooser:
             try:
                 backend = self._openers[name](settings)
             except EncoderUnusable as error:
-                faults[name] = error.fault
+                # Such as one that another video has, and that makes one at a time.
+                faults[name] = f'{error.fault}, though it has passed its trial'
             else:
                 return Choice(backend, _why_hardware(name, wanted, faults), bool(self._given_up))
         backend = self._openers[SOFTWARE](settings)
@@ -105,7 +106,7 @@ def _why_software(wanted: str, faults: Mapping[str, str]) -> str:
     if wanted == SOFTWARE:
         return 'asked for'
     if wanted == AUTO:
-        return f'no hardware encoder works here{_listed(faults)}'
+        return f'no hardware encoder is to be had{_listed(faults)}'
     return f'in place of the one that was asked for{_listed(faults)}'
 
 

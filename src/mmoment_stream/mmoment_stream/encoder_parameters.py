@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from mmoment_node.parameters import parameter
 from mmoment_stream.encoder_choice import AUTO, CHOICES
 
-PUBLIC, ANNOTATED = 'public', 'annotated'
 PRESETS = ('ultrafast', 'superfast', 'veryfast', 'faster')
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderParameters:
-    """What is encoded and how. Only channel, size, encoder, preset and threads begin a new epoch."""
+    """How both channels are encoded. Only size, encoder, preset and threads begin a new epoch."""
 
-    channel: str = parameter(
-        PUBLIC,
-        'Pictures to encode: public has no drawings, annotated has; in both, strangers are blurred '
-        'if overlay_node is told to',
-        choices=(PUBLIC, ANNOTATED),
-    )
     encoder: str = parameter(
         AUTO,
         'H.264 encoder; auto: the first hardware encoder that passes a trial, else libx264. Another '
@@ -39,7 +32,8 @@ class EncoderParameters:
     )
     bitrate_kbps: int = parameter(
         0,
-        'Kilobits a second on average; 0: what suits size and rate, 2500 for 1280x720 at 30 Hz',
+        'Kilobits a second on average; 0: what suits size and rate, 2500 for 1280x720 at 30 Hz. '
+        'Fewer are made while somebody asks for fewer, such as a push to a slow network',
         unit='kbit/s',
         minimum=0,
         maximum=100_000,

@@ -27,14 +27,19 @@ Size = tuple[int, int]
 
 
 class EncoderProber:
-    """Results are kept as long as this object: a failure for every size, a success for its own."""
+    """Results are kept as long as this object: a success for its size, a failure for every size.
+
+    Where another size has worked, a failure is of its size too: an encoder may have no room left
+    for another video. For several threads; one waits while another finds out.
+    """
 
     def __init__(self, command: Sequence[str] = COMMAND, limit_s: float = LIMIT_S) -> None:
         """command: is given names, width, height and rate. limit_s: for each encoder."""
         self._command = command
         self._limit_s = limit_s
         self._failed: dict[str, ProbeResult] = {}
-        self._worked: dict[tuple[str, Size], ProbeResult] = {}
+        self._known_at: dict[tuple[str, Size], ProbeResult] = {}
+        self._trying = threading.Lock()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_cancelled = False
@@ -44,32 +49,40 @@ class EncoderProber:
 
         size: width and height of the video, in pixels. Those are not tried that nobody waits for.
         """
-        left = list(names)
-        while left:
-            if known := self._known(left[0], size):
-                left.pop(0)
-                yield known
-            elif self._is_cancelled:
-                yield ProbeResult(left.pop(0), False, 'was not tried')
-            else:
-                yield from self._found_out(left, size, fps)
+        for number, name in enumerate(names):
+            known = self._known(name, size)
+            while known is None and not self._is_cancelled:
+                with self._trying:
+                    # Another thread may have found out meanwhile.
+                    if self._known(name, size) is None:
+                        self._find_out(names[number:], size, fps)
+                known = self._known(name, size)
+            yield known or ProbeResult(name, False, 'was not tried')
 
-    def _found_out(self, left: list[str], size: Size, fps: float) -> Iterator[ProbeResult]:
-        """Results of one process, and known ones in between; takes their names from `left`."""
-        unknown = [name for name in left if self._known(name, size) is None]
+    def _find_out(self, names: Sequence[str], size: Size, fps: float) -> None:
+        """Have one process try these, as long as none works; what is known is not tried."""
+        unknown = [name for name in names if self._known(name, size) is None]
         with contextlib.closing(self._run(unknown, size, fps)) as run:
             for result in run:
+                self._note(result, size)
                 if result.usable:
-                    self._worked[result.name, size] = result
-                else:
-                    self._failed[result.name] = result
-                while left and (known := self._known(left[0], size)):
-                    left.pop(0)
-                    yield known
+                    return
+
+    def _note(self, result: ProbeResult, size: Size) -> None:
+        with self._lock:
+            others = [known for (name, _), known in self._known_at.items() if name == result.name]
+            if result.usable or any(known.usable for known in others):
+                self._known_at[result.name, size] = result
+            else:
+                self._failed[result.name] = result
 
     def forget(self, name: str) -> None:
-        """Try this encoder anew the next time."""
-        self._failed.pop(name, None)
+        """Try this encoder anew the next time, if it has failed."""
+        with self._lock:
+            self._failed.pop(name, None)
+            for key, known in list(self._known_at.items()):
+                if key[0] == name and not known.usable:
+                    del self._known_at[key]
 
     def resume(self) -> None:
         """Try encoders again after `cancel`."""
@@ -83,7 +96,7 @@ class EncoderProber:
                 self._process.kill()
 
     def _known(self, name: str, size: Size) -> ProbeResult | None:
-        return self._failed.get(name) or self._worked.get((name, size))
+        return self._failed.get(name) or self._known_at.get((name, size))
 
     def _run(
         self, names: Sequence[str], size: Size, fps: float

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
-from mmoment_stream.encoder_backends import EncoderError, EncoderFault, EncoderSettings
+from mmoment_stream.encoder_backends import (
+    RAISED_AT_MOST,
+    EncoderError,
+    EncoderFault,
+    EncoderSettings,
+)
 from mmoment_stream.encoder_choice import Choice, EncoderChooser
 from mmoment_stream.encoder_figures import EncoderFigures, EncoderReport
 from mmoment_stream.encoder_parameters import EncoderParameters
@@ -61,11 +68,14 @@ class VideoEncoder:
         chooser: EncoderChooser,
         *,
         tell: Tell = lambda text, is_warning: None,
+        limit_kbps: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """limit_kbps: the bitrate that is not to be exceeded for now; see `BitrateLimits`."""
         self.parameters = parameters
         self._chooser = chooser
         self._tell = tell
+        self._limit_kbps = limit_kbps
         self._clock = clock
         self._figures = EncoderFigures()
         self._run: EncoderRun | None = None
@@ -149,7 +159,7 @@ class VideoEncoder:
         except EncoderFault as fault:
             if not run.backend.is_hardware:
                 raise
-            return self._through(self._replace(run, fault), planes, origin)
+            return self._through(self._replace(fault, settings), planes, origin)
 
     def _through(self, run: EncoderRun, planes: Planes, origin: Origin) -> list[VideoPacket]:
         self._busy_since_s = self._clock()
@@ -164,26 +174,53 @@ class VideoEncoder:
         if wanted != self._asked_for:
             self._chooser.reconsider(wanted)
             self._asked_for = wanted
-        elif run is not None and run.adopt(settings):
-            self._figures.aims_at(settings.bitrate_kbps)
+        elif run is not None and run.adopt(self._limited(settings, run)):
+            self._figures.aims_at(run.settings.bitrate_kbps)
             return run
         self.release()
-        return self._begin(self._chooser.open(wanted, settings), settings)
+        return self._begin(lambda opened: self._chooser.open(wanted, opened), settings)
 
-    def _replace(self, run: EncoderRun, fault: EncoderFault) -> EncoderRun:
+    def _replace(self, fault: EncoderFault, settings: EncoderSettings) -> EncoderRun:
         """Go on with x264, because of this fault."""
         self._figures.failed(str(fault))
         self.release()
-        choice = self._chooser.substitute(fault, run.settings)
-        return self._begin(choice, run.settings)
+        return self._begin(lambda opened: self._chooser.substitute(fault, opened), settings)
 
-    def _begin(self, choice: Choice, settings: EncoderSettings) -> EncoderRun:
-        run = self._run = EncoderRun(choice.backend, settings)
+    def _begin(
+        self, choose: Callable[[EncoderSettings], Choice], settings: EncoderSettings
+    ) -> EncoderRun:
+        """Open one that need not be opened anew when the limit there may be lapses."""
+        kbps, limit_kbps = settings.bitrate_kbps, self._limit_kbps()
+        if limit_kbps is not None:
+            # Opened for more, it would spend at once what its buffer then has.
+            kbps = min(kbps, max(limit_kbps, math.ceil(kbps / RAISED_AT_MOST)))
+        opened = replace(settings, bitrate_kbps=kbps)
+        choice = choose(opened)
+        run = EncoderRun(choice.backend, opened)
+        limited = self._limited(settings, run)
+        if not run.adopt(limited):
+            run.close()
+            choice = choose(limited)
+            run = EncoderRun(choice.backend, limited)
+        self._run = run
         self._maker = PlaneMaker(settings.width, settings.height, choice.backend.pictures_held)
-        self._figures.chosen(choice, settings)
+        self._figures.chosen(choice, run.settings)
         size = f'{settings.width}x{settings.height}'
         self._tell(f'{choice.backend.name} for {size}: {choice.reason}', choice.is_substitute)
         return run
+
+    def _limited(self, settings: EncoderSettings, run: EncoderRun) -> EncoderSettings:
+        """These settings, with a bitrate that this encoder may have for now."""
+        kbps, limit_kbps = settings.bitrate_kbps, self._limit_kbps()
+        if limit_kbps is None:
+            return settings
+        limit_kbps = max(limit_kbps, LOWEST_KBPS)
+        if run.backend.follows_changes:
+            return replace(settings, bitrate_kbps=min(kbps, limit_kbps))
+        # In steps of a half: each is another encoder, and the end of all clips.
+        while kbps > limit_kbps:
+            kbps = max(kbps // 2, LOWEST_KBPS)
+        return replace(settings, bitrate_kbps=kbps)
 
 
 def settings_for(parameters: EncoderParameters, width: int, height: int) -> EncoderSettings:

@@ -12,15 +12,36 @@ from encoder_world import scene
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
 
 from mmoment_camera.frame_topic import FramePublisher
 from mmoment_interfaces.msg import EncoderStatus, VideoPacket
 from mmoment_node.spare_domain import spare_domain
+from mmoment_stream.encoder_backends import SOFTWARE, PyavEncoder
+from mmoment_stream.encoder_probe import ProbeResult
+from mmoment_stream.encoder_prober import EncoderProber
 
 PERIOD_S = 1 / 30
 PATIENCE_S = 30.0
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PICTURES = [scene(number) for number in range(30)]
+
+
+class TrustingProber(EncoderProber):
+    """A fake: every encoder passes."""
+
+    def results(self, names, size, fps):
+        return (ProbeResult(name, True) for name in names)
+
+
+def software(wanted):
+    """Opens x264."""
+    return PyavEncoder(SOFTWARE, wanted)
+
+
+def keyframes(packets):
+    """Where they are."""
+    return [number for number, packet in enumerate(packets) if packet.keyframe]
 
 
 class EncoderGraph:
@@ -35,10 +56,11 @@ class EncoderGraph:
         self._executor.add_node(self.tester)
         self.public = FramePublisher(self.tester, 'public/frames', channel='public')
         self.annotated = FramePublisher(self.tester, 'overlay/frames', channel='annotated')
-        self.status = []
-        self.tester.create_subscription(
-            EncoderStatus, 'encoder_status', self.status.append, LATCHED_QOS
-        )
+        self.status, self.overlay_status = [], []
+        for prefix, told in (('', self.status), ('overlay/', self.overlay_status)):
+            self.tester.create_subscription(
+                EncoderStatus, f'{prefix}encoder_status', told.append, LATCHED_QOS
+            )
         self.shown = 0
         self.number_at = {}  # of PICTURES, by capture time
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
@@ -50,11 +72,17 @@ class EncoderGraph:
         self._thread.start()
         self.node.bring_up(lambda: None)
 
-    def take(self):
+    def take(self, topic='video'):
         """Packets from now on, and the subscription."""
         arrived = []
-        subscription = self.tester.create_subscription(VideoPacket, 'video', arrived.append, 100)
+        subscription = self.tester.create_subscription(VideoPacket, topic, arrived.append, 100)
         return arrived, subscription
+
+    def request_keyframe(self, name='request_keyframe'):
+        """Call the service; its answer comes later."""
+        client = self.tester.create_client(Trigger, name)
+        assert client.wait_for_service(PATIENCE_S)
+        return client.call_async(Trigger.Request())
 
     def leave(self, subscription):
         """Take packets no more."""

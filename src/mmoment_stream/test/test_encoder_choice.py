@@ -48,7 +48,7 @@ def test_without_hardware_it_is_x264_and_every_reason_is_told():
     chooser, _ = world('fake_a', 'fake_b', fake_a='is broken', fake_b='hangs')
     choice = chooser.open(AUTO, settings())
     assert choice.backend.name == SOFTWARE
-    assert choice.reason == 'no hardware encoder works here (fake_a: is broken; fake_b: hangs)'
+    assert choice.reason == 'no hardware encoder is to be had (fake_a: is broken; fake_b: hangs)'
     # Nobody has to do anything about a machine without such hardware.
     assert not choice.is_substitute
 

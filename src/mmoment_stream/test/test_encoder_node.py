@@ -9,16 +9,14 @@ import pytest
 pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from encoder_graph import PICTURES, EncoderGraph
+from encoder_graph import PICTURES, EncoderGraph, TrustingProber, keyframes, software
 from encoder_world import FakeEncoder, decoded, likeness_db, planes_of
 from rclpy.parameter import Parameter
-from std_srvs.srv import Trigger
 
-from mmoment_stream import encoder_node
-from mmoment_stream.encoder_backends import SOFTWARE, PyavEncoder
+from mmoment_stream import encoder_channel_topics, encoder_node
+from mmoment_stream.encoder_backends import SOFTWARE
 from mmoment_stream.encoder_messages import packet_of
 from mmoment_stream.encoder_node import EncoderNode
-from mmoment_stream.encoder_probe import ProbeResult
 from mmoment_stream.encoder_prober import EncoderProber
 from mmoment_stream.h264 import parameter_sets
 from mmoment_stream.picture_planes import PlaneMaker
@@ -26,21 +24,10 @@ from mmoment_stream.picture_planes import PlaneMaker
 pytestmark = pytest.mark.graph
 
 
-def software(wanted):
-    return PyavEncoder(SOFTWARE, wanted)
-
-
 class SoftwareNode(EncoderNode):
     """Without trials of hardware, which take a while."""
 
     OPENERS = {SOFTWARE: software}
-
-
-class TrustingProber(EncoderProber):
-    """A fake: every encoder passes."""
-
-    def results(self, names, size, fps):
-        return (ProbeResult(name, True) for name in names)
 
 
 @pytest.fixture
@@ -54,17 +41,6 @@ def graph():
     yield start
     for each in graphs:
         each.close()
-
-
-def keyframes(packets):
-    return [number for number, packet in enumerate(packets) if packet.keyframe]
-
-
-def call(graph):
-    client = graph.tester.create_client(Trigger, 'request_keyframe')
-    assert client.wait_for_service(20)
-    answer = client.call_async(Trigger.Request())
-    return answer
 
 
 def test_packets_show_the_pictures_with_their_times(graph):
@@ -106,7 +82,7 @@ def test_it_takes_pictures_only_while_somebody_takes_packets(graph):
     world.show(until=lambda: world.public.subscriber_count == 0)
     world.show(until=lambda: not world.status[-1].encoding)
     count = world.status[-1].packets
-    world.wait(lambda: world.node._encoder._run is None)
+    world.wait(lambda: world.node._channels[0]._encoder._run is None)
 
     more, _ = world.take()
     world.show(until=lambda: len(more) > 3)
@@ -132,29 +108,11 @@ def test_a_keyframe_comes_on_request(graph):
     world = graph(keyframe_interval_s=10.0)
     packets, _ = world.take()
     world.show(until=lambda: len(packets) > 15)
-    answer = call(world)
+    answer = world.request_keyframe()
     world.show(until=lambda: answer.done() and len(keyframes(packets)) > 1)
     assert answer.result().success
     assert answer.result().message == 'The next picture is a keyframe'
     assert len(set(packet.epoch for packet in packets)) == 1
-
-
-def test_the_other_channel_begins_another_epoch(graph):
-    world = graph(keyframe_interval_s=10.0)
-    packets, _ = world.take()
-    world.show(until=lambda: len(packets) > 15)
-    world.node.set_parameters([Parameter('channel', value='annotated')])
-    world.show(until=lambda: world.annotated.subscriber_count == 1)
-    world.show(until=lambda: world.public.subscriber_count == 0)
-    count = len(packets)
-    world.show(until=lambda: len(packets) > count + 5)
-    # A clip has pictures of one channel only.
-    epochs = [packet.epoch for packet in packets]
-    assert len(set(epochs)) == 2
-    first = epochs.index(epochs[-1])
-    assert set(epochs[first:]) == {epochs[-1]}
-    assert packets[first].keyframe
-    world.show(until=lambda: world.status[-1].channel == 'annotated')
 
 
 def test_rate_and_bitrate_change_while_it_runs(graph):
@@ -228,6 +186,8 @@ def test_diagnostics_tell_rate_and_losses(graph):
     world = graph()
     assert levels(world.node)['encoder'].message == 'not used yet'
     assert levels(world.node)['video'].message == 'nobody takes packets'
+    assert levels(world.node)['overlay/encoder'].message == 'not used yet'
+    assert levels(world.node)['overlay/video'].message == 'nobody takes packets'
     packets, _ = world.take()
     world.wait(lambda: world.public.subscriber_count)
     silent = levels(world.node)['video']
@@ -238,14 +198,14 @@ def test_diagnostics_tell_rate_and_losses(graph):
     assert (values['size'], int(values['packets']) > 30) == ('320x180', True)
     assert float(values['fps']) > 5
     for _ in range(50):
-        world.node._encoder._figures.lost()
+        world.node._channels[0]._encoder._figures.lost()
     video = levels(world.node)['video']
     assert video.level == DiagnosticStatus.WARN
     assert 'were not encoded' in video.message
 
 
 def test_an_encoder_that_hangs_ends_the_process(graph, monkeypatch):
-    monkeypatch.setattr(encoder_node, 'HANG_S', 0.3)
+    monkeypatch.setattr(encoder_channel_topics, 'HANG_S', 0.3)
     monkeypatch.setattr(encoder_node, 'END_S', 0.1)
     leave = threading.Event()
 
@@ -272,9 +232,9 @@ def test_an_inactive_node_makes_nothing_and_an_active_one_goes_on(graph):
     packets, _ = world.take()
     world.show(until=lambda: len(packets) > 3)
     world.node.trigger_deactivate()
-    assert world.node._feed.topic == ''
+    assert world.node._channels[0]._feed.topic == ''
     count = len(packets)
-    answer = call(world)
+    answer = world.request_keyframe()
     world.show(until=lambda: answer.done())
     assert not answer.result().success
     world.show(seconds=0.3)

@@ -20,7 +20,6 @@ def test_every_encoder_can_be_asked_for(name):
     'wrong',
     [
         {'encoder': 'h264_magic'},
-        {'channel': 'frames'},
         {'preset': 'placebo'},
         {'fps': 0.0},
         {'keyframe_interval_s': 60.0},

@@ -65,8 +65,11 @@ def is_there(pid):
 
 
 def test_what_is_found_out_comes_in_order_from_one_process(probe):
-    assert probe('bad_1', 'works_1', 'bad_2') == ['is broken', True, 'is broken']
+    assert probe('bad_1', 'bad_2', 'works_1') == ['is broken', 'is broken', True]
     assert len(set(probe.pids)) == 1
+    # Whoever cannot use that one goes on.
+    assert probe('works_1', 'bad_3') == [True, 'is broken']
+    assert probe.tried == ['bad_1', 'bad_2', 'works_1', 'bad_3']
 
 
 def test_a_trial_that_hangs_is_killed_and_the_others_are_still_tried(probe):
@@ -101,6 +104,33 @@ def test_a_failure_can_be_forgotten(probe):
     probe.prober.forget('bad_1')
     probe('bad_1')
     assert probe.tried == ['bad_1', 'bad_1']
+
+
+def test_what_fails_at_one_size_and_worked_at_another_may_go_on_there(probe):
+    # Such as one that has no room left for another video.
+    small, large = (16, 16), (1920, 1080)
+    assert probe('works_1', size=small) == [True]
+    probe.prober._command = (*probe.prober._command[:2], 'import sys; sys.exit(3)')
+    (reason,) = probe('works_1', size=large)
+    assert 'ended with code 3' in reason
+    assert probe('works_1', size=small) == [True]
+    assert probe('works_1', size=large) == [reason]
+    probe.prober._command = probe.patient._command
+    probe.prober.forget('works_1')
+    assert probe('works_1', size=large) == [True]
+
+
+def test_two_who_want_to_know_ask_once(probe):
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(probe('bad_1', 'works_1'))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [['is broken', True]] * 3
+    assert probe.tried == ['bad_1', 'works_1']
 
 
 def test_what_nobody_waits_for_is_not_tried(probe):
