@@ -1,0 +1,84 @@
+import threading
+
+import pytest
+
+from mmoment_stream.livepeer_provider import LivepeerProvider
+from mmoment_stream.push_target import LIVEPEER, NONE, RTMP, Cancelled, PushError, PushTarget
+from mmoment_stream.stream_provider import open_provider
+
+GO_ON = threading.Event()
+KEY = 'abcd-1234'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / 'main.key'
+    path.write_text(f'{KEY}\n')
+    path.chmod(0o600)
+    return tmp_path
+
+
+def provider(folder, url, key_file='main.key', kind=RTMP):
+    return open_provider(PushTarget('main', kind, url, key_file), folder)
+
+
+def refusal(asked):
+    with pytest.raises(PushError) as caught:
+        asked.ingest(GO_ON)
+    assert KEY not in caught.value.text
+    return caught.value.code
+
+
+def test_the_key_of_a_server_comes_from_its_file_each_time(folder):
+    asked = provider(folder, 'rtmps://host.test/app')
+    ingest = asked.ingest(GO_ON)
+    assert (ingest.url, ingest.key) == ('rtmps://host.test/app', KEY)
+    assert KEY not in repr(ingest)
+    (folder / 'main.key').write_text('other')
+    assert asked.ingest(GO_ON).key == 'other'
+    assert asked.health(GO_ON) is None
+    asked.close()
+
+
+@pytest.mark.parametrize(
+    ('url', 'address', 'key'),
+    [
+        ('rtmp://host.test/app/name', 'rtmp://host.test/app', 'name'),
+        ('rtmp://[::1]:1936/app/more/name', 'rtmp://[::1]:1936/app/more', 'name'),
+        ('srt://host.test:9000', 'srt://host.test:9000', ''),
+    ],
+)
+def test_without_a_file_the_address_names_the_stream(folder, url, address, key):
+    ingest = provider(folder, url, '').ingest(GO_ON)
+    assert (ingest.url, ingest.key) == (address, key)
+
+
+def test_says_what_is_wrong(folder):
+    assert refusal(provider(folder, 'rtmp://host.test/app', 'none.key')) == 'no_key'
+    assert refusal(provider(folder, f'rtmp://user:{KEY}@host.test/app')) == 'bad_address'
+    assert refusal(provider(folder, 'rtmp://host.test/app', '')) == 'bad_address'
+    assert refusal(provider(folder, '', kind=NONE)) == 'bad_address'
+    assert provider(folder, '', kind=NONE).health(GO_ON) is None
+
+
+def test_who_was_told_to_end_gets_no_key(folder):
+    over = threading.Event()
+    over.set()
+    with pytest.raises(Cancelled):
+        provider(folder, 'rtmp://host.test/app').ingest(over)
+
+
+def test_livepeer_is_opened_without_asking_it(folder):
+    target = PushTarget('studio', LIVEPEER, key_file='main.key')
+    asked = open_provider(target, folder, stream_name='gym')
+    assert isinstance(asked, LivepeerProvider)
+    asked.close()
+    with pytest.raises(PushError) as caught:
+        open_provider(target, folder)
+    assert caught.value.code == 'bad_address'
+
+
+def test_another_provider_is_refused(folder):
+    with pytest.raises(PushError) as caught:
+        provider(folder, 'rtmp://host.test/app', kind='unknown')
+    assert caught.value.code == 'bad_address'
