@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bench.stream_scores import (
-    LIVE,
     PAUSED,
     Limits,
     Moment,
@@ -30,6 +29,7 @@ from bench.stream_world import (
     WRONG_KEY,
     World,
 )
+from mmoment_node.recovery import RecoveryState
 
 # Of being live before a fault, so that media flows.
 SETTLE_S = 1.5
@@ -229,4 +229,4 @@ def _is_unwell(moment: Moment) -> bool:
 
 
 def _is_well(moment: Moment) -> bool:
-    return moment.state == LIVE and not moment.slate
+    return moment.state == RecoveryState.LIVE and not moment.slate

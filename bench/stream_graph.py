@@ -18,11 +18,12 @@ from rclpy.serialization import deserialize_message
 from bench.api_process import Started, started
 from bench.capture_clips import stamp_us
 from bench.stream_names import Names
-from bench.stream_scores import LIVE, Moment
+from bench.stream_scores import Moment
 from bench.whole_graph import ALL_READY, NODE_STARTED, cpu_s
 from mmoment_interfaces.msg import StreamStatus, StreamTarget, StreamTargetStatus, VideoPacket
 from mmoment_interfaces.srv import ConfigureStream, StartStream, StopStream
 from mmoment_node.managed_node import create_executor
+from mmoment_node.recovery import RecoveryState
 from mmoment_node.spare_domain import spare_domain
 
 NAMESPACE = f'bench_stream_{os.getpid()}'
@@ -137,7 +138,9 @@ class Camera:
 
     def await_live(self, name: str, since_s: float) -> float:
         """When it was live since then (CLOCK_MONOTONIC, s). Raises RuntimeError with what it says."""
-        moment = self.await_moment(name, lambda told: told.state == LIVE, since_s, PATIENCE_S)
+        moment = self.await_moment(
+            name, lambda told: told.state == RecoveryState.LIVE, since_s, PATIENCE_S
+        )
         if moment is None:
             push = self.status(name).push
             raise RuntimeError(f'{name} does not become live: {push.last_error or push.state}')

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from bench.stream_puller import PulledPicture
 from bench.whole_graph import quantile
+from mmoment_node.recovery import RecoveryState
 
-IDLE, CONNECTING, LIVE, WAITING, FAILED = range(5)
-"""States of mmoment_interfaces/ComponentState."""
-PAUSED = (WAITING, FAILED)
+# Of a wrong configuration, FAILED is a pause as well.
+PAUSED = (RecoveryState.WAITING_TO_RETRY, RecoveryState.FAILED)
 # Of the end of a time, to say how late pictures are when all has settled.
 SETTLED_S = 3.0
 NS_PER_S = 10**9
@@ -79,20 +79,11 @@ class Outcome:
         return [f'{self.name}: {text}' for text in told]
 
 
-def first(moments: Sequence[Moment], states: Collection[int], since_s: float) -> Moment | None:
-    """The first one since then in one of these states."""
-    for moment in moments:
-        if moment.at_s >= since_s and moment.state in states:
-            return moment
-    return None
-
-
 def waited_s(moments: Sequence[Moment], since_s: float, until_s: float) -> float:
     """How much of this time the push spent in pauses between attempts."""
     total = 0.0
     ends = [moment.at_s for moment in moments[1:]] + [math.inf]
     for moment, end_s in zip(moments, ends, strict=True):
-        # Of a wrong configuration, FAILED is a pause as well.
         if moment.state in PAUSED:
             total += max(0.0, min(end_s, until_s) - max(moment.at_s, since_s))
     return total
