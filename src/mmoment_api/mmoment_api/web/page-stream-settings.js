@@ -39,10 +39,8 @@ function addTarget(target) {
   const form = $('target-template').content.firstElementChild.cloneNode(true);
   for (const name of FIELDS) field(form, name).value = target[name];
   for (const name of SWITCHES) field(form, name).checked = target[name];
-  form.addEventListener('input', () => {
-    form.dataset.invalid = false;
-    showFields(form);
-  });
+  form.addEventListener('input', () => { form.dataset.invalid = false; });
+  for (const name of ['name', 'provider']) field(form, name).addEventListener('change', () => showFields(form));
   form.querySelector('.target-remove').addEventListener('click', () => {
     form.remove();
     showEmpty();
@@ -108,7 +106,7 @@ function blame({ message, answer }) {
 }
 
 async function change(work, done) {
-  const buttons = $('stream-form').querySelectorAll('button');
+  const buttons = [$('stream-save'), $('stream-forget')];
   for (const button of buttons) button.disabled = true;
   say('');
   try {
@@ -117,7 +115,6 @@ async function change(work, done) {
     changed();
   } catch (error) {
     say(error.message);
-    for (const button of buttons) button.disabled = false;
     blame(error);
   }
   for (const button of buttons) button.disabled = false;

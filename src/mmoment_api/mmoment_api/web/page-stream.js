@@ -1,7 +1,7 @@
 // What is pushed to the outside: whether it is on air, how each target is, start and stop.
 
 import {
-  $, askTwice, call, element, isOwner, may, post, setText, state, words,
+  $, askTwice, call, element, may, post, setText, state, words,
 } from './page-common.js';
 import { duration } from './page-media.js';
 import { startStreamSettings } from './page-stream-settings.js';
@@ -104,7 +104,7 @@ function providerText(target) {
   if (target.provider_error) return `${name} cannot be asked: ${target.provider_error}`;
   if (!target.provider_known) return '';
   const issues = target.provider_issues.length ? `: ${target.provider_issues.join(', ')}` : '';
-  const health = target.provider_healthy ? 'and finds nothing wrong with it' : `but not in order${issues}`;
+  const health = target.provider_healthy ? 'and finds nothing wrong with it' : `but finds something wrong${issues}`;
   const age = Math.max(0, Math.round((Date.now() + ahead - target.provider_checked) / 1000));
   return target.provider_active
     ? `${name} receives it ${health} (asked ${age} s ago)`
@@ -243,6 +243,6 @@ export function startStream() {
   startStreamSettings(() => { showStream().catch(() => {}); });
   setInterval(() => {
     showBadge();
-    if (status?.targets && !document.hidden && (isOwner() || may('stream'))) showTargets();
+    if (status?.targets && !document.hidden) showTargets();
   }, TICK_MS);
 }

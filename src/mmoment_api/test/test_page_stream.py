@@ -1,0 +1,402 @@
+"""The card of the live stream, in a real browser against the real api_node and session_node; the
+part that pushes is played."""
+
+import hashlib
+import hmac
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import ExitStack, suppress
+from functools import partial
+
+import pytest
+import rclpy
+from played_stream_node import KEY_FOLDER, PlayedStreamNode, stamp, state
+from rclpy.executors import MultiThreadedExecutor
+from std_srvs.srv import Trigger
+
+from bench.api_process import LINK, Signed, started
+from mmoment_interfaces.msg import ComponentState, StreamTargetStatus
+from mmoment_node.spare_domain import spare_domain
+from tests.browser import CHROMIUM, DRIVER, Select, exceptions, open_browser, wait_for_page
+
+pytestmark = pytest.mark.graph
+if not CHROMIUM or not DRIVER:
+    pytest.skip('there is no Chromium with its driver', allow_module_level=True)
+
+WAIT_S = 40.0
+SECRET = b'known to both sides'
+PHONE_PX = 390
+until = partial(wait_for_page, timeout_s=WAIT_S)
+
+
+def two_targets():
+    """One that receives it, at a provider, and one that waits after an error."""
+    studio = StreamTargetStatus(
+        name='studio',
+        provider='livepeer',
+        address='rtmp://rtmp.example.org/live',
+        enabled=True,
+        push=state(ComponentState.LIVE),
+        bytes_sent=3 * 2**20,
+        dropped=4,
+        reconnects=2,
+        fps=29.97,
+        kbps=2387.0,
+        target_kbps=2500.0,
+        playback_id='abcd1234efgh5678',
+        hls_url='https://play.example.org/hls/abcd1234efgh5678/index.m3u8',
+        webrtc_url='https://play.example.org/webrtc/abcd1234efgh5678',
+        provider_known=True,
+        provider_active=True,
+        provider_issues=['low bitrate'],
+        provider_checked=stamp(time.time()),
+        slate=True,
+    )
+    main = StreamTargetStatus(
+        name='main',
+        provider='rtmp',
+        address='rtmps://media.example.org/live',
+        enabled=True,
+        push=state(
+            ComponentState.WAITING_TO_RETRY,
+            last_error='The server does not answer: media.example.org',
+            retries=3,
+            next_try_s=25.0,
+        ),
+        error_code='timed_out',
+        hls_url='javascript:alert(1)',
+    )
+    spare = StreamTargetStatus(name='spare', provider='rtmp', push=state(ComponentState.IDLE))
+    return [main, studio, spare]
+
+
+class Camera:
+    """Two real nodes, a played one, and a browser."""
+
+    def __init__(self, folder, driver, stack):
+        self.driver = driver
+        namespace, domain = f'test_page_stream_{os.getpid()}', spare_domain()
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        self.url = f'http://127.0.0.1:{port}'
+        secret = folder / 'webhook.secret'
+        secret.write_bytes(SECRET)
+        secret.chmod(0o600)
+        self.processes = {}
+        for name, module, parameters in (
+            (
+                'api_node',
+                'mmoment_api.api_node',
+                (f'port:={port}', f'livepeer_webhook_secret_file:={secret}'),
+            ),
+            (
+                'session_node',
+                'mmoment_chain.session_node',
+                (f'data_folder:={folder / "data"}', f"domains:=['127.0.0.1:{port}']"),
+            ),
+        ):
+            arguments = [word for parameter in parameters for word in ('-p', parameter)]
+            program = f'from {module} import main; main()'
+            ros = ['--ros-args', '-r', f'__ns:=/{namespace}', *arguments]
+            command = [sys.executable, '-c', program, *ros]
+            self.processes[name] = stack.enter_context(started(command, ROS_DOMAIN_ID=str(domain)))
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context, domain_id=domain)
+        stack.callback(self.context.try_shutdown)
+        self.stream = PlayedStreamNode(self.context, namespace)
+        executor = MultiThreadedExecutor(4, context=self.context)
+        executor.add_node(self.stream.node)
+        thread = threading.Thread(target=executor.spin, daemon=True)
+        thread.start()
+        stack.callback(self.stream.close)
+        stack.callback(thread.join, 10)
+        stack.callback(executor.shutdown)
+        self.link = self.processes['api_node'].wait_for(LINK, WAIT_S).group(1)
+
+    def new_link(self):
+        """Ask for one, as the command does."""
+        output = self.processes['api_node']
+        before = len(output.lines)
+        client = self.stream.node.create_client(Trigger, 'sign_in_link')
+        assert client.wait_for_service(WAIT_S)
+        client.call_async(Trigger.Request())
+        return until(lambda: LINK.search(''.join(output.lines[before:]))).group(1)
+
+    def find(self, name):
+        return self.driver.find_element('id', name)
+
+    def shows(self, name):
+        return self.find(name).is_displayed()
+
+    def text(self, name):
+        return self.find(name).text
+
+    def click(self, name):
+        until(self.find(name).is_enabled)
+        self.find(name).click()
+
+    def target(self, name):
+        """A row, as it is read."""
+        rows = self.driver.find_elements('css selector', f'[data-target="{name}"]')
+        return rows[0].text if rows else ''
+
+    def forms(self):
+        return self.driver.find_elements('css selector', '.target-form')
+
+    def signed(self):
+        """The session of the browser, for calls beside it."""
+        cookies = [f'{item["name"]}={item["value"]}' for item in self.driver.get_cookies()]
+        return Signed(int(self.url.rpartition(':')[2]), '; '.join(cookies))
+
+    def check_in(self):
+        """As somebody without the owner's link."""
+        self.driver.delete_all_cookies()
+
+        def gone_on():
+            with suppress(exceptions.WebDriverException):
+                if not self.driver.current_url.startswith(self.url):
+                    self.driver.get(f'{self.url}/check-in')
+                if 'Demo key' in self.find('wallet-choice').text:
+                    self.find('check-in-button').click()
+            return self.driver.current_url == f'{self.url}/test-page'
+
+        self.driver.get(f'{self.url}/check-in')
+        until(gone_on)
+        until(lambda: self.shows('session'))
+        until(lambda: 'Connected' in self.text('log'))
+
+
+@pytest.fixture(scope='module')
+def camera(tmp_path_factory):
+    profile = tmp_path_factory.mktemp('browser')
+    with ExitStack() as stack:
+        driver = stack.enter_context(open_browser(profile, window='1360,1500'))
+        yield Camera(tmp_path_factory.mktemp('camera'), driver, stack)
+
+
+def picture(camera, name):
+    if folder := os.environ.get('MMOMENT_TEST_PICTURES'):
+        camera.driver.save_screenshot(f'{folder}/stream-{name}.png')
+
+
+def test_nothing_leaves_the_camera_before_somebody_starts_it(camera):
+    camera.driver.get(camera.link)
+    until(lambda: camera.text('stream-state') == 'off')
+    assert 'nothing leaves the camera' in camera.text('stream-summary')
+    assert not camera.shows('air-badge')
+    assert not camera.shows('stream-stop')
+    assert 'idle' in camera.target('main')
+    picture(camera, 'off')
+
+
+def test_it_starts_and_a_second_click_stops_it(camera):
+    camera.click('stream-start')
+    until(lambda: camera.text('stream-state') == 'on air')
+    until(lambda: camera.shows('air-badge'))
+    assert camera.text('stream-summary') == 'The target receives it'
+    assert 'libx264' in until(lambda: camera.text('stream-facts'))
+    assert camera.signed().get('/api/status')['isStreaming'] is True
+    camera.click('stream-stop')
+    assert camera.text('stream-stop') == 'Really stop?'
+    assert camera.stream.wanted
+    camera.click('stream-stop')
+    until(lambda: camera.text('stream-state') == 'off')
+    until(lambda: not camera.shows('air-badge'))
+    assert camera.stream.names_asked() == ['start_stream', 'stop_stream']
+
+
+def test_each_target_tells_how_it_is(camera):
+    camera.stream.targets, camera.stream.wanted = two_targets(), True
+    until(lambda: 'waiting to retry' in camera.target('main'))
+    assert camera.text('stream-summary') == '1 of 2 targets receive it'
+    main, studio = camera.target('main'), camera.target('studio')
+    assert 'The server does not answer: media.example.org. Next try in' in main
+    assert '(attempt 4)' in main
+    for words in (
+        'Livepeer',
+        'rtmp://rtmp.example.org/live',
+        '30.0 fps',
+        '2387 of 2500 kbit/s',
+        '3.0 MiB',
+        'The camera is away',
+        'Livepeer receives it but finds something wrong: low bitrate',
+        'Playback id abcd1234efgh5678',
+    ):
+        assert words in studio
+    assert 'left out' in camera.target('spare')
+    before = main
+    until(lambda: camera.target('main') != before)
+    picture(camera, 'targets')
+
+
+def test_only_addresses_of_the_web_become_links(camera):
+    links = camera.driver.find_elements('css selector', '#stream-targets a')
+    assert [link.get_attribute('href') for link in links] == [
+        'https://play.example.org/hls/abcd1234efgh5678/index.m3u8',
+        'https://play.example.org/webrtc/abcd1234efgh5678',
+    ]
+    assert {link.get_attribute('rel') for link in links} == {'noopener noreferrer'}
+
+
+def test_page_and_rest_and_message_say_the_same(camera):
+    answer = camera.signed().get('/api/stream/status')
+    assert [item['name'] for item in answer['targets']] == ['main', 'studio', 'spare']
+    for item, target in zip(answer['targets'], camera.stream.targets, strict=True):
+        assert item['bytes_sent'] == target.bytes_sent
+        assert item['last_error'] == (target.push.last_error or None)
+        assert item['error_code'] == (target.error_code or None)
+        shown = item['state'].replace('_', ' ') if target.enabled else 'left out'
+        assert shown in camera.target(target.name)
+
+
+def test_what_a_person_must_change_is_said(camera):
+    target = camera.stream.targets[0]
+    target.push = state(ComponentState.FAILED, last_error='The key file cannot be read')
+    camera.stream.targets = [target]
+    until(lambda: 'This needs you' in camera.target('main'))
+    assert camera.driver.find_elements('css selector', '[data-target="studio"]') == []
+    assert camera.text('stream-state') == 'failed'
+    assert not camera.shows('air-badge')
+    camera.stream.held_back = 'nobody_checked_in'
+    until(lambda: camera.text('stream-state') == 'on hold')
+    assert 'until somebody is checked in' in camera.text('stream-summary')
+    camera.stream.held_back, camera.stream.targets = '', None
+
+
+def test_targets_are_added_and_what_is_wrong_is_said_beside_them(camera):
+    camera.driver.find_element('css selector', '#stream-setup summary').click()
+    until(lambda: camera.shows('stream-form'))
+    assert KEY_FOLDER in camera.find('stream-form').text
+    assert len(camera.forms()) == 1
+    camera.click('target-add')
+    form = camera.forms()[1]
+
+    def field(name):
+        return form.find_element('name', name)
+
+    field('name').send_keys('studio')
+    Select(field('provider')).select_by_value('livepeer')
+    until(lambda: not field('url').is_displayed())
+    assert field('stream_id').is_displayed()
+    field('key_file').send_keys('/etc/passwd')
+    Select(camera.find('stream-channel')).select_by_value('annotated')
+    until(lambda: camera.shows('stream-names-warning'))
+    Select(camera.find('stream-schedule')).select_by_value('while_checked_in')
+    camera.find('stream-bitrate').send_keys('1800')
+    picture(camera, 'settings')
+    camera.click('stream-save')
+    until(lambda: 'target studio: key_file has to be' in camera.text('stream-setup-message'))
+    assert form.get_attribute('data-invalid') == 'true'
+    assert camera.driver.switch_to.active_element == field('name')
+    field('key_file').clear()
+    field('key_file').send_keys('livepeer.key')
+    camera.click('stream-save')
+    until(lambda: camera.text('stream-setup-message').startswith('Saved'))
+    settings = camera.stream.settings
+    assert (settings.channel, settings.schedule) == ('annotated', 'while_checked_in')
+    assert settings.bitrate_kbps == 1800
+    kept = [(item.name, item.provider, item.key_file) for item in settings.targets]
+    assert kept == [('main', 'rtmp', 'main.key'), ('studio', 'livepeer', 'livepeer.key')]
+    until(lambda: 'with drawings and names' in camera.text('stream-facts'))
+
+
+def test_targets_are_removed_and_the_parameters_come_back(camera):
+    for form in camera.forms():
+        form.find_element('css selector', '.target-remove').click()
+    assert camera.shows('stream-no-targets')
+    camera.click('stream-save')
+    until(lambda: not camera.stream.settings.targets)
+    until(lambda: camera.find('stream-forget').is_enabled())
+    camera.click('stream-forget')
+    assert camera.text('stream-forget') == 'Really discard these?'
+    camera.click('stream-forget')
+    until(lambda: 'parameters' in camera.text('stream-setup-message'))
+    assert [item.name for item in camera.stream.settings.targets] == ['main']
+    assert len(camera.forms()) == 1
+
+
+def test_it_fits_a_phone(camera):
+    size = camera.driver.get_window_size()
+    camera.stream.targets = two_targets()
+    metrics = {'width': PHONE_PX, 'height': 2600, 'deviceScaleFactor': 1, 'mobile': True}
+    camera.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+    try:
+        until(lambda: 'waiting to retry' in camera.target('main'))
+        picture(camera, 'phone')
+        width = camera.driver.execute_script('return document.documentElement.scrollWidth')
+        assert width <= PHONE_PX
+    finally:
+        camera.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+        camera.driver.set_window_size(size['width'], size['height'])
+        camera.stream.targets = None
+
+
+def test_a_refusal_is_said(camera):
+    camera.stream.wanted, camera.stream.refusal = False, 'no_target'
+    try:
+        until(lambda: camera.shows('stream-start'))
+        camera.click('stream-start')
+        until(lambda: camera.text('stream-message') == 'Because of no_target')
+    finally:
+        camera.stream.refusal = ''
+
+
+def test_a_genuine_webhook_has_the_provider_asked(camera):
+    now_ms = time.time_ns() // 1_000_000
+    body = json.dumps(
+        {'id': 'e1', 'event': 'stream.started', 'timestamp': now_ms, 'stream': {'streamKey': 'k'}}
+    ).encode()
+    signature = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    request = urllib.request.Request(
+        f'{camera.url}/api/stream/livepeer/webhook',
+        body,
+        {'Content-Type': 'application/json', 'Livepeer-Signature': f't={now_ms},v1={signature}'},
+    )
+    del camera.stream.asked[:]
+    for is_known in (False, True):
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+            assert json.load(answer)['duplicate'] is is_known
+    assert camera.stream.names_asked() == ['refresh_stream']
+    until(lambda: 'stream.started' in camera.text('stream-facts'))
+
+
+def test_a_silent_part_is_not_on_air(camera):
+    camera.click('stream-start')
+    until(lambda: camera.shows('air-badge'))
+    camera.stream.is_silent = True
+    until(lambda: camera.text('stream-state') == 'silent')
+    assert not camera.shows('air-badge')
+    assert not camera.find('stream-stop').is_enabled()
+    answer = camera.signed().get('/api/stream/status')
+    assert (answer['running'], answer['state'], answer['live']) == (False, 'silent', False)
+    picture(camera, 'silent')
+    camera.stream.is_silent = False
+    until(lambda: camera.text('stream-state') == 'on air')
+
+
+def test_somebody_without_the_right_sees_that_it_is_on_air_and_no_more(camera):
+    camera.check_in()
+    until(lambda: camera.shows('air-badge'))
+    has_right = 'stream' in camera.text('session-rights')
+    assert camera.shows('stream-start') or camera.shows('stream-stop') or not has_right
+    assert not camera.shows('stream-setup')
+    own = camera.signed()
+    answer = own.get('/api/stream/status')
+    assert answer['live'] is True
+    assert (answer['targets'] is not None) is has_right
+    assert own.send('PATCH', '/api/stream/settings', {'targets': []})[0] == 403
+    picture(camera, 'person')
+
+
+def test_nothing_was_refused_by_the_policy_and_nothing_thrown(camera):
+    complaints = [entry['message'] for entry in camera.driver.get_log('browser')]
+    assert not [text for text in complaints if 'Content Security Policy' in text]
+    assert not [text for text in complaints if 'Uncaught' in text]
+    for process in camera.processes.values():
+        assert 'Traceback' not in ''.join(process.lines)
