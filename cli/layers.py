@@ -23,6 +23,7 @@ EDGE_MODULES = (
     'src/mmoment_stream/mmoment_stream/capture_requests.py',
     'src/mmoment_stream/mmoment_stream/capture_gestures.py',
     'src/mmoment_stream/mmoment_stream/capture_people.py',
+    'src/mmoment_stream/mmoment_stream/stream_requests.py',
     # Calls the services of another node.
     'src/mmoment_chain/mmoment_chain/face_client.py',
     'src/mmoment_chain/mmoment_chain/media_client.py',

@@ -66,6 +66,7 @@ def test_every_node_of_the_launch_file_is_there(tables):
         'overlay_node',
         'encoder_node',
         'capture_node',
+        'stream_node',
         'session_node',
         'api_node',
     ]

@@ -17,7 +17,7 @@ LAUNCH_FILE = Path(__file__).resolve().parents[1] / 'launch' / 'mmoment.launch.y
 NODES = {
     'mmoment_camera': ('camera_node',),
     'mmoment_vision': ('face_node', 'gesture_node', 'overlay_node'),
-    'mmoment_stream': ('encoder_node', 'capture_node'),
+    'mmoment_stream': ('encoder_node', 'capture_node', 'stream_node'),
     'mmoment_chain': ('session_node',),
     'mmoment_api': ('api_node',),
 }

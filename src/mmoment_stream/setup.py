@@ -1,4 +1,4 @@
-"""Package mmoment_stream: one encode, photos, clips and the media library."""
+"""Package mmoment_stream: one encode, photos, clips, the media library and the live stream."""
 
 from setuptools import find_packages, setup
 
@@ -23,6 +23,7 @@ setup(
         'console_scripts': [
             f'encoder_node = {PACKAGE}.encoder_node:main',
             f'capture_node = {PACKAGE}.capture_node:main',
+            f'stream_node = {PACKAGE}.stream_node:main',
         ],
     },
 )
