@@ -234,8 +234,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {'Content-Type': JSON, **headers}.items():
+        self.send_response_only(status)
+        for name, value in {
+            'Content-Type': JSON,
+            'Date': self.date_time_string(),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
 

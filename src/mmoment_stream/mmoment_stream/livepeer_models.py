@@ -191,9 +191,13 @@ def read_target(answer: Any) -> MultistreamTarget:
 
 def read_webhook(answer: Any) -> Webhook:
     """A webhook."""
-    events = tuple(_of_kind(event, '') for event in _value_of(answer, dict).get('events') or ())
-    name, url = _value(answer, 'name', ''), _value(answer, 'url', '')
-    return Webhook(_id(answer, 'id'), name, url, events)
+    events = _value_of(_value_of(answer, dict).get('events'), list)
+    return Webhook(
+        id=_id(answer, 'id'),
+        name=_value(answer, 'name', ''),
+        url=_value(answer, 'url', ''),
+        events=tuple(_of_kind(event, '') for event in events),
+    )
 
 
 def written_profiles(profiles: Sequence[Profile]) -> list[dict[str, object]]:
