@@ -102,18 +102,23 @@ def read_secret(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise NoSecret(f'{path} cannot be read: {error.strerror}') from None
-    with open(descriptor, 'rb') as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise NoSecret(f'{path} is no file')
-        if found.st_mode & OTHERS:
-            raise NoSecret(f'{path} can be read by others: chmod 600 {path}')
-        if found.st_uid not in (os.geteuid(), 0):
-            raise NoSecret(f'{path} belongs to somebody else: chown it to the user of the camera')
-        content = file.read(SECRET_AT_MOST_BYTES + 1).strip()
+    try:
+        _check(os.fstat(descriptor), path)
+        content = os.read(descriptor, SECRET_AT_MOST_BYTES + 1).strip()
+    finally:
+        os.close(descriptor)
     if not content or len(content) > SECRET_AT_MOST_BYTES:
         raise NoSecret(f'{path} holds no secret: write the one of the webhook into it')
     return content
+
+
+def _check(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise NoSecret(f'{path} is no file')
+    if found.st_mode & OTHERS:
+        raise NoSecret(f'{path} can be read by others: chmod 600 {path}')
+    if found.st_uid not in (os.geteuid(), 0):
+        raise NoSecret(f'{path} belongs to somebody else: chown it to the user of the camera')
 
 
 def _parts(header: str) -> tuple[int, list[str]]:

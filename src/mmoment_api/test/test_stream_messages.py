@@ -1,0 +1,340 @@
+"""Calls of stream_node and what it publishes, between two real nodes of one process."""
+
+import asyncio
+import json
+import os
+import threading
+import time
+
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from mmoment_api.bridge import Bridge
+from mmoment_api.errors import ApiError
+from mmoment_api.event_models import EVENT_MODELS
+from mmoment_api.events import EventHub
+from mmoment_api.graph_state import GraphState
+from mmoment_api.media_control import CAMERA_OWNER, Asker
+from mmoment_api.pushed_stream import SILENT_AFTER_S
+from mmoment_api.stream_control import (
+    PushState,
+    SettingsChange,
+    StreamSettings,
+    StreamStatus,
+    TargetSettings,
+    TargetStatus,
+)
+from mmoment_api.stream_messages import SERVICES
+from mmoment_api.stream_topics import StreamTopics
+from mmoment_interfaces import msg
+from mmoment_interfaces.msg import ComponentState, EncoderStatus, StageStatus
+from mmoment_node.spare_domain import spare_domain
+
+pytestmark = pytest.mark.graph
+
+WAIT_S = 10.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+ASKER = Asker('s1', 'So11111111111111111111111111111111111111112')
+NOW_S = 1_700_000_000
+
+
+def push_message(state=ComponentState.WAITING_TO_RETRY):
+    return ComponentState(
+        state=state,
+        since=Time(sec=NOW_S, nanosec=250_000_000),
+        last_error='The server does not answer',
+        retries=3,
+        next_try_s=4.5,
+    )
+
+
+TARGET = msg.StreamTargetStatus(
+    name='studio',
+    provider='livepeer',
+    address='rtmp://rtmp.example.org/live',
+    enabled=True,
+    push=push_message(),
+    error_code='timed_out',
+    bytes_sent=2**40,
+    packets_sent=900,
+    dropped=5,
+    reconnects=2,
+    fps=29.5,
+    kbps=2480.0,
+    target_kbps=float('inf'),
+    queued_bytes=512,
+    slate=True,
+    playback_id='abcd',
+    hls_url='https://play.example.org/a.m3u8',
+    webrtc_url='https://play.example.org/webrtc',
+    provider_known=True,
+    provider_active=True,
+    provider_healthy=True,
+    provider_issues=['low bitrate'],
+    provider_error='The provider asks to wait',
+    provider_checked=Time(sec=NOW_S + 9),
+)
+STATUS = msg.StreamStatus(
+    wanted=True,
+    live=True,
+    held_back='nobody_checked_in',
+    push=push_message(ComponentState.LIVE),
+    channel='annotated',
+    schedule='while_checked_in',
+    bitrate_kbps=1800,
+    targets=[TARGET],
+)
+PUSH = PushState(
+    'waiting_to_retry', NOW_S * 1000 + 250, 'The server does not answer', 3, pytest.approx(4.5)
+)
+KNOWN = StreamStatus(
+    wanted=True,
+    live=True,
+    held_back='nobody_checked_in',
+    push=PushState('live', PUSH.since_ms, PUSH.last_error, 3, PUSH.next_try_s),
+    channel='annotated',
+    schedule='while_checked_in',
+    bitrate_kbps=1800,
+    targets=(
+        TargetStatus(
+            name='studio',
+            provider='livepeer',
+            address='rtmp://rtmp.example.org/live',
+            enabled=True,
+            push=PUSH,
+            error_code='timed_out',
+            bytes_sent=2**40,
+            packets_sent=900,
+            dropped=5,
+            reconnects=2,
+            fps=29.5,
+            kbps=2480.0,
+            target_kbps=0.0,
+            queued_bytes=512,
+            slate=True,
+            playback_id='abcd',
+            hls_url='https://play.example.org/a.m3u8',
+            webrtc_url='https://play.example.org/webrtc',
+            provider_known=True,
+            provider_active=True,
+            provider_healthy=True,
+            provider_issues=('low bitrate',),
+            provider_error='The provider asks to wait',
+            provider_checked_ms=(NOW_S + 9) * 1000,
+        ),
+    ),
+)
+SETTINGS = msg.StreamSettings(
+    channel='public',
+    schedule='always',
+    bitrate_kbps=2500,
+    targets=[
+        msg.StreamTarget(
+            name='studio',
+            provider='livepeer',
+            url='u',
+            key_file='livepeer.key',
+            stream_id='id',
+            silent_audio=True,
+            enabled=False,
+        )
+    ],
+)
+TARGET_SETTINGS = TargetSettings('studio', 'livepeer', 'u', 'livepeer.key', 'id', True, False)
+KNOWN_SETTINGS = StreamSettings('public', 'always', 2500, (TARGET_SETTINGS,), '/keys')
+
+
+class Clock:
+    """Time that goes on, and can be put forward."""
+
+    def __init__(self):
+        self.ahead_s = 0.0
+
+    def __call__(self):
+        return time.monotonic() + self.ahead_s
+
+
+class TwoNodes:
+    """The web node's side, and a stream_node that answers as it is told."""
+
+    def __init__(self):
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context, domain_id=spare_domain())
+        namespace = f'test_stream_messages_{os.getpid()}'
+        self.own, self.other = (
+            rclpy.create_node(name, namespace=namespace, context=self.context)
+            for name in ('api_node', 'stream_node')
+        )
+        self.asked, self.answers = {}, {}
+        for name, kind in SERVICES.items():
+            self.other.create_service(kind, name, self._answering(name))
+        self.stage = self.other.create_publisher(StageStatus, 'stage_status', 5)
+        self.other.create_timer(0.2, lambda: self.stage.publish(StageStatus(stage='stream_node')))
+        self.status = self.other.create_publisher(msg.StreamStatus, 'stream_status', LATCHED)
+        self.encoders = {
+            channel: self.other.create_publisher(EncoderStatus, topic, LATCHED)
+            for channel, topic in (
+                ('public', 'encoder_status'),
+                ('annotated', 'overlay/encoder_status'),
+            )
+        }
+        # Said before anybody listens.
+        self.status.publish(STATUS)
+        self.clock = Clock()
+        self.state, self.hub = GraphState(self.clock), EventHub()
+        self.bridge = Bridge(self.own, self.state, self.hub)
+        self.bridge.open()
+        self.topics = StreamTopics(self.own, self.state.pushed, self.hub)
+        self.topics.open()
+        self._is_over = threading.Event()
+        self._threads = []
+        for executor, node in (
+            (SingleThreadedExecutor(context=self.context), self.own),
+            (MultiThreadedExecutor(2, context=self.context), self.other),
+        ):
+            executor.add_node(node)
+            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self.bridge.resume()
+        until(lambda: self.state.is_heard('stream_node'))
+
+    def _spin(self, executor):
+        while not self._is_over.is_set():
+            executor.spin_once(timeout_sec=0.05)
+
+    def _answering(self, name):
+        def answer_to(request, answer):
+            self.asked[name] = request
+            for field, value in self.answers.items():
+                setattr(answer, field, value)
+            return answer
+
+        return answer_to
+
+    def call(self, method, *arguments, **answer):
+        """Await a call that is answered like this."""
+        self.answers = {'success': True, **answer}
+
+        async def body():
+            return await getattr(self.bridge.stream_calls, method)(*arguments)
+
+        return asyncio.run(body())
+
+    def events_of(self, cause, count):
+        """The next events of type stream, as an owner's page gets them."""
+
+        async def body():
+            self.hub.bind(asyncio.get_running_loop())
+            listener = self.hub.listen({'stream'})
+            try:
+                cause()
+                texts = [await asyncio.wait_for(listener.next(), WAIT_S) for _ in range(count)]
+            finally:
+                self.hub.leave(listener)
+                self.hub.bind(None)
+            return [json.loads(text)['data'] for text in texts]
+
+        return asyncio.run(body())
+
+    def close(self):
+        self.bridge.pause()
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+        self.topics.close()
+        self.bridge.close()
+        for node in (self.own, self.other):
+            node.destroy_node()
+        self.context.try_shutdown()
+
+
+def until(condition):
+    deadline_s = time.monotonic() + WAIT_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline_s, 'it never came true'
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture(scope='module')
+def graph():
+    nodes = TwoNodes()
+    yield nodes
+    nodes.close()
+
+
+def test_what_was_said_before_is_known(graph):
+    assert until(graph.state.pushed.now) == KNOWN
+
+
+def test_starting_and_stopping(graph):
+    assert graph.call('start_stream', ASKER, status=STATUS) == KNOWN
+    assert graph.asked['start_stream'].session_id == 's1'
+    assert graph.call('stop_stream', CAMERA_OWNER) == StreamStatus()
+    assert graph.asked['stop_stream'].session_id == ''
+
+
+def test_settings(graph):
+    answer = {'settings': SETTINGS, 'key_folder': '/keys'}
+    assert graph.call('stream_settings', **answer) == KNOWN_SETTINGS
+    asked = graph.asked['configure_stream']
+    assert (asked.session_id, list(asked.fields), asked.forget) == ('', [], False)
+    change = SettingsChange(bitrate_kbps=0, targets=(TARGET_SETTINGS,))
+    assert graph.call('change_stream', change, **answer) == KNOWN_SETTINGS
+    asked = graph.asked['configure_stream']
+    assert list(asked.fields) == ['bitrate_kbps', 'targets']
+    assert (list(asked.settings.targets), asked.forget) == (SETTINGS.targets, False)
+    # No target at all is something to say as well.
+    graph.call('change_stream', SettingsChange('annotated', 'always', None, ()), **answer)
+    asked = graph.asked['configure_stream']
+    assert list(asked.fields) == ['channel', 'schedule', 'targets']
+    assert (asked.settings.channel, list(asked.settings.targets)) == ('annotated', [])
+    graph.call('forget_stream_settings', **answer)
+    assert graph.asked['configure_stream'].forget is True
+
+
+def test_the_provider_is_asked_again(graph):
+    graph.call('refresh_stream')
+    with pytest.raises(ApiError) as refusal:
+        graph.call('refresh_stream', success=False, message='Still starting')
+    assert (refusal.value.status, refusal.value.message) == (503, 'Still starting')
+
+
+@pytest.mark.parametrize(
+    ('method', 'arguments', 'code', 'status'),
+    [
+        ('start_stream', (ASKER,), 'no_target', 409),
+        ('stop_stream', (ASKER,), 'missing_right', 403),
+        ('change_stream', (SettingsChange(),), 'malformed', 422),
+        ('stream_settings', (), 'not_ready', 503),
+    ],
+)
+def test_refusals(graph, method, arguments, code, status):
+    with pytest.raises(ApiError) as refusal:
+        graph.call(method, *arguments, success=False, error_code=code, message='Why')
+    assert (refusal.value.status, refusal.value.code) == (status, code)
+    assert refusal.value.message == 'Why'
+
+
+def test_each_status_is_an_event_and_silence_is_one(graph):
+    graph.encoders['public'].publish(EncoderStatus(encoder='libx264'))
+    graph.encoders['annotated'].publish(EncoderStatus(encoder='h264_nvenc'))
+    graph.status.publish(STATUS)
+    until(lambda: graph.state.pushed.encoder() == 'h264_nvenc')
+    (data,) = graph.events_of(lambda: graph.status.publish(STATUS), 1)
+    EVENT_MODELS['stream'].model_validate(data, strict=True)
+    assert EVENT_MODELS['stream'].model_fields.keys() == data.keys()
+    assert (data['live'], data['state'], data['playback_id']) == (True, 'live', 'abcd')
+    # Where targets are is not for everybody who looks.
+    assert 'rtmp.example.org' not in json.dumps(data)
+    try:
+        (_, data) = graph.events_of(lambda: setattr(graph.clock, 'ahead_s', SILENT_AFTER_S), 2)
+        assert (data['running'], data['live'], data['state']) == (False, False, 'silent')
+    finally:
+        graph.clock.ahead_s = 0.0
+    (_, data) = graph.events_of(lambda: graph.status.publish(STATUS), 2)
+    assert data['running'] is True
