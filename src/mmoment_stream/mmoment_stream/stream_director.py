@@ -120,13 +120,15 @@ class StreamDirector:
         """Push from now on, over restarts. Raises Refused: no_target, disk_full, not_kept."""
         if not self._memory.wish.settings.pushed:
             raise Refused('no_target')
-        self._memory.set_wanted(True)
+        self._memory.want()
         self.settle()
 
     def stop(self) -> None:
-        """Push nothing any more, over restarts. Raises Refused: disk_full, not_kept."""
-        self._memory.set_wanted(False)
-        self.settle()
+        """Push nothing any more, over restarts. Raises Refused: see `StreamMemory.unwant`."""
+        try:
+            self._memory.unwant()
+        finally:
+            self.settle()
 
     def close(self) -> None:
         """End all pushes, for good; what is wanted stays wanted."""

@@ -19,6 +19,9 @@ from mmoment_stream.push_target import PushTarget
 from mmoment_stream.stream_settings import FIELDS, StreamSettings, checked
 
 VERSION = 1
+STOPPED_FOR_NOW = (
+    'The stream is stopped, but that could not be kept: it goes on when the camera starts again'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,22 @@ class StreamMemory:
         with self._lock:
             return tuple(name for name in FIELDS if name in self._given)
 
-    def set_wanted(self, is_wanted: bool) -> None:
-        """Remember it. Raises Refused: disk_full, not_kept; then nothing has changed."""
+    def want(self) -> None:
+        """Remember that it is wanted. Raises Refused: disk_full, not_kept; then nothing has changed."""
         with self._lock:
-            self._keep(is_wanted, self._given)
+            self._keep(True, self._given)
+
+    def unwant(self) -> None:
+        """Remember that it is not wanted. It holds for now, even where it cannot be kept.
+
+        Raises Refused: disk_full, not_kept; then a restart brings the stream back.
+        """
+        with self._lock:
+            try:
+                self._keep(False, self._given)
+            except Refused as refusal:
+                self._is_wanted = False
+                raise Refused(refusal.code, STOPPED_FOR_NOW) from refusal.__cause__
 
     def configure(self, names: tuple[str, ...], settings: StreamSettings) -> None:
         """Have these of the settings take the place of parameters.

@@ -124,6 +124,16 @@ def test_nothing_runs_until_it_is_wanted_and_nothing_after(world):
     assert not here.memory.wish.is_wanted
 
 
+def test_pushes_end_even_if_that_cannot_be_kept(world, tmp_path):
+    here = world(MAIN)
+    here.director.start()
+    (tmp_path / 'settings.json').unlink()
+    (tmp_path / 'settings.json').mkdir()
+    with pytest.raises(Refused):
+        here.director.stop()
+    assert here.running == {}
+
+
 def test_without_a_target_nothing_can_be_wanted(world):
     here = world(target('off', enabled=False), PushTarget('later', 'none'))
     with pytest.raises(Refused) as caught:

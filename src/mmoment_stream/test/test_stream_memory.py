@@ -37,7 +37,7 @@ def test_parameters_count_until_somebody_says_otherwise(path):
 
 def test_what_was_asked_is_there_after_a_restart_and_private(path):
     memory = memory_at(path)
-    memory.set_wanted(True)
+    memory.want()
     memory.configure(('targets', 'schedule'), StreamSettings('annotated', 'while_checked_in', 7))
     memory.configure(('targets',), StreamSettings(targets=(MAIN, SECOND)))
     wish = memory_at(path).wish
@@ -49,13 +49,13 @@ def test_what_was_asked_is_there_after_a_restart_and_private(path):
 
 
 def test_stopped_stays_stopped_though_the_parameter_says_otherwise(path):
-    memory_at(path, at_start=True).set_wanted(False)
+    memory_at(path, at_start=True).unwant()
     assert not memory_at(path, at_start=True).wish.is_wanted
 
 
 def test_forgetting_goes_back_to_the_parameters_and_leaves_the_stream_wanted(path):
     memory = memory_at(path)
-    memory.set_wanted(True)
+    memory.want()
     memory.configure(('channel',), StreamSettings('annotated'))
     memory.forget()
     for each in (memory, memory_at(path)):
@@ -83,19 +83,23 @@ def test_what_is_refused_changes_nothing(path, fields, settings):
 
 def test_what_cannot_be_kept_is_not_done(path):
     memory = memory_at(path)
-    path.parent.chmod(0o500)
-    path.mkdir()  # also where the user of the test may write everywhere
-    try:
-        for change in (
-            lambda: memory.set_wanted(True),
-            lambda: memory.configure(('targets',), StreamSettings()),
-        ):
-            with pytest.raises(Refused) as caught:
-                change()
-            assert caught.value.code == 'not_kept'
-    finally:
-        path.parent.chmod(0o700)
+    # In the way, whatever the user of the test may do.
+    path.mkdir()
+    for change in (memory.want, lambda: memory.configure(('targets',), StreamSettings())):
+        with pytest.raises(Refused) as caught:
+            change()
+        assert caught.value.code == 'not_kept'
     assert (memory.wish.is_wanted, memory.wish.settings) == (False, PARAMETERS)
+
+
+def test_it_stops_even_if_that_cannot_be_kept(path):
+    memory = memory_at(path, at_start=True)
+    path.mkdir()
+    with pytest.raises(Refused) as caught:
+        memory.unwant()
+    assert caught.value.code == 'not_kept'
+    assert 'it goes on when the camera starts again' in caught.value.text
+    assert not memory.wish.is_wanted
 
 
 @pytest.mark.parametrize(
