@@ -9,7 +9,8 @@ from mmoment_stream.async_thread import AsyncThread
 from mmoment_stream.push_target import Cancelled
 
 GO_ON = threading.Event()
-SOON_S = 0.2
+# The work would take a minute.
+SOON_S = 5.0
 
 
 @pytest.fixture
