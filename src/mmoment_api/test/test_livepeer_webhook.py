@@ -1,11 +1,9 @@
-"""What is taken for genuine. A signature made by hand, as the documentation says it."""
+"""What is taken for genuine."""
 
-import hashlib
-import hmac
-import json
 import os
 
 import pytest
+from signed_hooks import NOW_MS, SECRET, body_of, signed
 
 from mmoment_api.errors import ApiError
 from mmoment_api.livepeer_webhook import (
@@ -16,26 +14,6 @@ from mmoment_api.livepeer_webhook import (
     NoSecret,
     read_secret,
 )
-
-SECRET = b'known to both sides'
-NOW_MS = 1_700_000_000_000
-
-
-def body_of(**changes):
-    said = {
-        'id': 'event-1',
-        'webhookId': 'hook-1',
-        'createdAt': NOW_MS - 5,
-        'timestamp': NOW_MS,
-        'event': 'stream.started',
-        'stream': {'streamKey': 'never-to-be-seen'},
-    }
-    said.update(changes)
-    return json.dumps({name: value for name, value in said.items() if value is not None}).encode()
-
-
-def signed(body, secret=SECRET, at_ms=NOW_MS):
-    return f't={at_ms},v1={hmac.new(secret, body, hashlib.sha256).hexdigest()}'
 
 
 @pytest.fixture

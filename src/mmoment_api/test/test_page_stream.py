@@ -1,8 +1,6 @@
 """The card of the live stream, in a real browser against the real api_node and session_node; the
 part that pushes is played."""
 
-import hashlib
-import hmac
 import json
 import os
 import socket
@@ -17,6 +15,7 @@ import pytest
 import rclpy
 from played_stream_node import KEY_FOLDER, PlayedStreamNode, stamp, state
 from rclpy.executors import MultiThreadedExecutor
+from signed_hooks import SECRET, body_of, signed
 from std_srvs.srv import Trigger
 
 from bench.api_process import LINK, Signed, started
@@ -29,7 +28,6 @@ if not CHROMIUM or not DRIVER:
     pytest.skip('there is no Chromium with its driver', allow_module_level=True)
 
 WAIT_S = 40.0
-SECRET = b'known to both sides'
 PHONE_PX = 390
 until = partial(wait_for_page, timeout_s=WAIT_S)
 
@@ -349,14 +347,11 @@ def test_a_refusal_is_said(camera):
 
 def test_a_genuine_webhook_has_the_provider_asked(camera):
     now_ms = time.time_ns() // 1_000_000
-    body = json.dumps(
-        {'id': 'e1', 'event': 'stream.started', 'timestamp': now_ms, 'stream': {'streamKey': 'k'}}
-    ).encode()
-    signature = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    body = body_of(timestamp=now_ms)
     request = urllib.request.Request(
         f'{camera.url}/api/stream/livepeer/webhook',
         body,
-        {'Content-Type': 'application/json', 'Livepeer-Signature': f't={now_ms},v1={signature}'},
+        {'Content-Type': 'application/json', 'Livepeer-Signature': signed(body, at_ms=now_ms)},
     )
     del camera.stream.asked[:]
     for is_known in (False, True):
@@ -381,17 +376,36 @@ def test_a_silent_part_is_not_on_air(camera):
 
 
 def test_somebody_without_the_right_sees_that_it_is_on_air_and_no_more(camera):
+    owner = camera.signed()
     camera.check_in()
     until(lambda: camera.shows('air-badge'))
-    has_right = 'stream' in camera.text('session-rights')
-    assert camera.shows('stream-start') or camera.shows('stream-stop') or not has_right
-    assert not camera.shows('stream-setup')
+    assert 'stream' not in camera.text('session-rights')
+    for name in ('stream-start', 'stream-stop', 'stream-targets', 'stream-setup'):
+        assert not camera.shows(name)
     own = camera.signed()
     answer = own.get('/api/stream/status')
-    assert answer['live'] is True
-    assert (answer['targets'] is not None) is has_right
-    assert own.send('PATCH', '/api/stream/settings', {'targets': []})[0] == 403
+    assert (answer['live'], answer['targets']) == (True, None)
+    assert own.send('POST', '/api/stream/stop', {})[0] == 403
     picture(camera, 'person')
+    wallet = own.get('/api/session')['wallet_address']
+    grant = {'wallet_address': wallet, 'rights': ['stream'], 'hours': 1}
+    assert owner.send('POST', '/api/grants', grant)[0] == 200
+
+
+def test_somebody_with_the_right_stops_it_and_sets_nothing_up(camera):
+    camera.driver.refresh()
+    until(lambda: camera.shows('stream-stop'))
+    until(lambda: 'live' in camera.target('main'))
+    assert not camera.shows('stream-setup')
+    own = camera.signed()
+    assert own.send('PATCH', '/api/stream/settings', {'targets': []})[0] == 403
+    del camera.stream.asked[:]
+    camera.click('stream-stop')
+    camera.click('stream-stop')
+    until(lambda: camera.text('stream-state') == 'off')
+    ((_, request),) = camera.stream.asked
+    assert request.session_id
+    picture(camera, 'person-with-right')
 
 
 def test_nothing_was_refused_by_the_policy_and_nothing_thrown(camera):

@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_stream import IDLE, ON_AIR, SETTINGS
 from people import ANN
-from test_livepeer_webhook import SECRET, body_of, signed
+from signed_hooks import SECRET, body_of, signed
 
 from mmoment_api.media_control import CAMERA_OWNER, Asker
 from mmoment_api.stream_control import SettingsChange, TargetSettings, refused_by_stream
