@@ -30,6 +30,7 @@ PARTS = (
     'overlay_node',
     'encoder_node',
     'capture_node',
+    'stream_node',
     'session_node',
 )
 WORKING = ('ok', 'degraded')
