@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote
 
 from tests.standins.livepeer_events import (
     ApiError,
@@ -164,7 +165,7 @@ class Account:
     def _list(self, query: Mapping[str, str], body: Json) -> tuple[int, Json]:
         words = [
             part['value'].lower()
-            for part in json.loads(query.get('filters', '[]'))
+            for part in json.loads(unquote(query.get('filters', '[]')))
             if part['id'] == 'name'
         ]
         # A search of words, as there: longer names are found too.
