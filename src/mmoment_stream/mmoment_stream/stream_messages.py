@@ -94,7 +94,7 @@ def words_of_target(status: msg.StreamTargetStatus) -> Words:
     if not status.enabled:
         return Words('left out')
     if status.push.state in BAD_STATES:
-        return Words(f'{_name(status.push)}: {status.push.last_error}', is_problem=True)
+        return Words(news_of_target(status), is_problem=True)
     if status.push.state != RecoveryState.LIVE:
         return Words(_name(status.push))
     if status.slate:
@@ -102,6 +102,15 @@ def words_of_target(status: msg.StreamTargetStatus) -> Words:
     if status.provider_issues:
         return Words(f'live; the provider finds: {"; ".join(status.provider_issues)}', True)
     return Words(f'live: {status.fps:.1f} pictures per second, {status.kbps:.0f} kbit/s')
+
+
+def news_of_target(status: msg.StreamTargetStatus) -> str:
+    """What belongs into a log when it changes; empty: nothing, it is on its way."""
+    if status.push.state == RecoveryState.CONNECTING:
+        return ''
+    if status.push.state in BAD_STATES:
+        return f'{_name(status.push)}: {status.push.last_error}'
+    return _name(status.push)
 
 
 def stream_values(status: msg.StreamStatus) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import threading
 from collections.abc import Iterable
@@ -14,17 +15,18 @@ from mmoment_chain import camera_home
 from mmoment_interfaces.msg import StreamStatus
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
-from mmoment_node.recovery import BackOff
+from mmoment_node.recovery import BackOff, RecoveryState
 from mmoment_stream.durable import keep, sweep_drafts
 from mmoment_stream.errors import Refused
 from mmoment_stream.livepeer_models import LivepeerOptions
 from mmoment_stream.push_figures import PushFigures
+from mmoment_stream.push_sinks import make_sink
 from mmoment_stream.push_target import PushTarget
-from mmoment_stream.rtmp_sink import RtmpLimits, RtmpSink
 from mmoment_stream.stream_director import Ask, StreamDirector
 from mmoment_stream.stream_memory import StreamMemory
 from mmoment_stream.stream_messages import (
     Words,
+    news_of_target,
     status_message,
     stream_values,
     target_values,
@@ -41,6 +43,7 @@ from mmoment_stream.stream_topics import LATCHED_QOS, StreamSessions, StreamVide
 
 FOLDER_NAME, TAG_NAME = 'stream', '.camera'
 STATUS_PERIOD_S = 1.0
+IDLE = RecoveryState.IDLE.name.lower()
 # A worker that hangs in the disk must not keep the process from its end.
 END_S = 1.0
 
@@ -72,6 +75,7 @@ class StreamNode(ManagedNode[StreamParameters]):
         self._ending = threading.Event()
         self._news = threading.Event()
         self._presence = Presence()
+        self._said: dict[str, str] = {}
         self._director = StreamDirector(
             self._memory, lambda: self._presence.is_anybody_here, self._make_push, self.spawn
         )
@@ -139,8 +143,25 @@ class StreamNode(ManagedNode[StreamParameters]):
             self._director.settle()
             channel = self._memory.wish.settings.channel if self._director.needs_video else ''
             video.settle(channel, self._director.limit_kbps)
-            status.publish(self._message())
+            message = self._message()
+            status.publish(message)
+            self._log(message)
             self._news.wait(STATUS_PERIOD_S)
+
+    def _log(self, status: StreamStatus) -> None:
+        """Say what has become of each push, once."""
+        for each in status.targets:
+            news = news_of_target(each)
+            if not news or self._said.get(each.name, IDLE) == news:
+                continue
+            self._said[each.name] = news
+            text = f'push to {each.name}: {news}'
+            if each.push.state == RecoveryState.FAILED:
+                self.get_logger().error(text)
+            elif each.push.state == RecoveryState.WAITING_TO_RETRY:
+                self.get_logger().warning(text)
+            else:
+                self.get_logger().info(text)
 
     def _on_sessions(self, ends_s: Iterable[float]) -> None:
         self._presence.hear(ends_s)
@@ -156,6 +177,7 @@ class StreamNode(ManagedNode[StreamParameters]):
             memory=self._folder / f'.livepeer-{target.name}',
             livepeer=_livepeer_options(parameters),
         )
+        ca_file = Path(parameters.ca_file) if parameters.ca_file else None
 
         def limit(kbps: int) -> None:
             ask(kbps)
@@ -164,22 +186,13 @@ class StreamNode(ManagedNode[StreamParameters]):
         return StreamPush(
             target,
             provider,
-            self._make_sink,
+            functools.partial(make_sink, ca_file=ca_file),
             request_keyframe=self._video.request_keyframe,
             limit=limit,
             on_change=self._news.set,
             figures=figures,
             back_off=BackOff(parameters.retry_first_s, parameters.retry_at_most_s),
         )
-
-    def _make_sink(self, ingest):
-        parameters = self.parameters
-        limits = RtmpLimits(
-            connect_s=parameters.connect_timeout_s,
-            answer_s=parameters.connect_timeout_s,
-            stall_s=parameters.stall_timeout_s,
-        )
-        return RtmpSink(limits, Path(parameters.ca_file) if parameters.ca_file else None)
 
     def _message(self) -> StreamStatus:
         header = Header(stamp=self.get_clock().now().to_msg())

@@ -66,22 +66,6 @@ class StreamParameters:
         'them for livepeer_url; empty: only those of the system do',
         read_only=True,
     )
-    connect_timeout_s: float = parameter(
-        5.0,
-        'Longest wait for a connection, and for each answer while it is made',
-        unit='s',
-        minimum=0.5,
-        maximum=60.0,
-        read_only=True,
-    )
-    stall_timeout_s: float = parameter(
-        4.0,
-        'A server that takes no data for so long is given up, and tried anew',
-        unit='s',
-        minimum=1.0,
-        maximum=60.0,
-        read_only=True,
-    )
     retry_first_s: float = parameter(
         0.5,
         'Pause after the first failure; it doubles with each further one',

@@ -14,6 +14,7 @@ from mmoment_stream.push_target import Playback, PushTarget
 from mmoment_stream.stream_director import StreamReport
 from mmoment_stream.stream_memory import StreamWish
 from mmoment_stream.stream_messages import (
+    news_of_target,
     settings_message,
     settings_of_message,
     status_message,
@@ -119,6 +120,21 @@ def test_words_of_a_target(report, text, is_problem):
     words = words_of_target(status)
     assert (words.text, words.is_problem) == (text, is_problem)
     assert text.startswith(str(target_values(status)['state'])) or not status.enabled
+
+
+def test_a_log_has_what_became_of_a_push_without_figures():
+    states = [RecoverySnapshot(), RecoverySnapshot(RecoveryState.CONNECTING), LIVE, LOST, BAD]
+    news = [
+        news_of_target(message(dataclasses.replace(MAIN, push=state, fps=29.9)).targets[0])
+        for state in states
+    ]
+    assert news == [
+        'idle',
+        '',
+        'live',
+        'waiting_to_retry: The server does not answer',
+        'failed: The key file cannot be read',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,9 @@ def test_one_that_fails_does_not_disturb_another(world, server, main, closed_por
     wait_until(lambda: world.diagnosed('target lost')[0] == DiagnosticStatus.WARN)
     words = f'waiting_to_retry: {lost.push.last_error}'
     wait_until(lambda: world.diagnosed('target lost')[1] == words)
+    # Once, though it fails again and again.
+    logged = [log.msg for log in world.logs if 'push to lost' in log.msg]
+    assert logged == [f'push to lost: {words}']
 
 
 def test_a_key_that_is_missing_is_told_and_found_when_it_comes(world, server, main):
