@@ -133,7 +133,16 @@ def child_of(sink):
 
 
 def is_running(pid):
-    return Path(f'/proc/{pid}').exists()
+    stat = Path(f'/proc/{pid}/stat')
+    # Dead ones may still wait for whoever is their parent now.
+    return stat.exists() and stat.read_text().rpartition(')')[2].split()[0] != 'Z'
+
+
+def flood(sink, times, pause_s=0.0):
+    for number in range(times):
+        sink.poll()
+        sink.send(PACKETS[0], number)
+        time.sleep(pause_s)
 
 
 def test_pictures_arrive_with_their_times_and_the_key_is_for_the_server_alone(listening):
@@ -227,10 +236,7 @@ def test_a_listener_that_ends_is_noticed(listening):
     # In good order; of one that is killed SRT takes five seconds to be sure.
     listener.process.terminate()
     with pytest.raises(PushError) as lost:
-        for _ in range(500):
-            sink.poll()
-            sink.send(PACKETS[10], 400)
-            time.sleep(0.01)
+        flood(sink, 500, 0.01)
     assert lost.value.code == 'closed'
     sink.close()
     assert not is_running(pid)
@@ -243,8 +249,7 @@ def test_a_program_that_takes_nothing_is_noticed_and_ended(listening):
     pid = child_of(sink)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(PushError) as stalled:
-        for number in range(1000):
-            sink.send(PACKETS[0], number)
+        flood(sink, 1000)
     assert stalled.value.code == 'stalled'
     sink.close()
     assert not is_running(pid)
@@ -259,8 +264,7 @@ def test_cancel_ends_what_blocks_at_once(listening, when):
         try:
             sink.open(ingest, FORMAT, silent_audio=False)
             os.kill(child_of(sink), signal.SIGSTOP)
-            for number in range(1000):
-                sink.send(PACKETS[0], number)
+            flood(sink, 1000)
         except Cancelled:
             ended.append(time.monotonic())
         finally:
