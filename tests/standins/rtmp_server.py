@@ -43,8 +43,6 @@ rtmp {{
     listen 127.0.0.1:{port};
     chunk_size 4096;
     max_message 8M;
-    ping {ping_s}s;
-    ping_timeout {ping_s}s;
     notify_method get;
     application {app} {{
       live on;
@@ -112,7 +110,7 @@ class RtmpServer:
     on_publish_url, on_publish_done_url: of a web server on 127.0.0.1 that is asked before a key may
     publish (an answer of 2xx allows it; arguments app, name, addr, call), and told of the end.
     drop_idle_publisher: as '10s'; a publisher that went silent is dropped after that long; empty:
-    never, as is the server's own default. ping_s: how often the server asks whether a client lives.
+    never, as is the server's own default.
     Raises NotInstalled.
     """
 
@@ -123,7 +121,6 @@ class RtmpServer:
         on_publish_url: str = '',
         on_publish_done_url: str = '',
         drop_idle_publisher: str = '10s',
-        ping_s: int = 60,
     ) -> None:
         self._program = _program()
         self.app = app
@@ -134,7 +131,6 @@ class RtmpServer:
             'drop_idle_publisher': drop_idle_publisher,
         }
         self._options = ' '.join(f'{name} {value};' for name, value in named.items() if value)
-        self._ping_s = ping_s
         self._process: subprocess.Popen[bytes] | None = None
         for attempt in range(TRIES):
             self.port, self.http_port = free_port(), free_port()
@@ -177,7 +173,6 @@ class RtmpServer:
                 http_port=self.http_port,
                 app=self.app,
                 options=self._options,
-                ping_s=self._ping_s,
             )
         )
         log = self._folder / 'start.log'

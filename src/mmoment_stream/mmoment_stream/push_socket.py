@@ -26,9 +26,11 @@ from mmoment_stream.push_target import PushError
 # Less than half a second of video: more would be sent late, and hide that the network is slow.
 SEND_BUFFER_BYTES = 128 * 1024
 RECEIVE_BYTES = 64 * 1024
-# A silent connection is asked for a sign of life; TCP_USER_TIMEOUT says when that is given up.
+# A silent connection is asked for a sign of life. TCP_USER_TIMEOUT would not do while it is used:
+# Linux counts it through every full window, also where the peer takes bytes all the time, slowly.
 KEEPALIVE_IDLE_S = 5
 KEEPALIVE_EVERY_S = 2
+KEEPALIVE_TIMES = 3
 # Ends a connection without waiting for what it has not taken.
 LINGER_NOT = struct.pack('ii', 1, 0)
 # tcpi_bytes_acked of struct tcp_info, linux/tcp.h.
@@ -38,7 +40,10 @@ NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class StallWatch:
-    """Notices that the other side takes nothing any more, though something waits for it."""
+    """Notices that the other side takes nothing any more, though something waits for it.
+
+    It must be told at least before anything more is sent.
+    """
 
     def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit_s = limit_s
@@ -76,6 +81,7 @@ class PushSocket:
         Raises PushError (name_unknown, refused, unreachable, timed_out, untrusted, protocol).
         """
         self._switch.arm()
+        self._switch.check()
         found = endpoints(host, port, self._switch, deadline_s, self._ask)
         for left, endpoint in zip(range(len(found), 0, -1), found, strict=True):
             # Each address has its share, so that a dead one does not use up the time of the others.
@@ -92,6 +98,8 @@ class PushSocket:
 
     def send(self, data: bytes | bytearray) -> None:
         """Hand all of it to the kernel. Raises PushError (stalled, closed)."""
+        # Before there is more: what was just sent cannot have been taken yet.
+        self.check_progress()
         waiting = memoryview(data)
         end_s = time.monotonic() + self._whole_s
         while waiting:
@@ -112,7 +120,6 @@ class PushSocket:
                 if not self._switch.wait(self._connected.fileno(), events, until_s):
                     raise PushError('stalled')
         self._switch.check()
-        self.check_progress()
 
     def check_progress(self) -> None:
         """Notice that what was sent is not taken. Raises PushError (stalled)."""
@@ -138,6 +145,8 @@ class PushSocket:
     def await_data(self, deadline_s: float) -> bytes:
         """What has arrived, as soon as something has. Raises PushError (timed_out, closed)."""
         while not (data := self.receive()):
+            # Servers answer in small pieces, and hold the next back until one is acknowledged.
+            self._connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             if not self._switch.wait(self._connected.fileno(), select.POLLIN, deadline_s):
                 raise PushError('timed_out')
         return data
@@ -158,6 +167,10 @@ class PushSocket:
             is_said = False
             with contextlib.suppress(OSError):
                 is_said = bool(last_words) and self._socket.send(last_words) == len(last_words)
+                # From here on the kernel is alone with it.
+                self._socket.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._stall_s * 1000)
+                )
                 if is_said and isinstance(self._socket, ssl.SSLSocket):
                     self._socket.unwrap()
             if not is_said:
@@ -176,7 +189,7 @@ class PushSocket:
         family, address = endpoint
         try:
             self._socket = socket.socket(family, socket.SOCK_STREAM)
-            _set_options(self._socket, self._stall_s)
+            _set_options(self._socket)
             code = self._socket.connect_ex(address)
         except OSError as error:
             raise PushError('unreachable', error.strerror or '') from error
@@ -239,7 +252,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _set_options(connection: socket.socket, stall_s: float) -> None:
+def _set_options(connection: socket.socket) -> None:
     connection.setblocking(False)
     for level, option, value in (
         (socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES),
@@ -247,7 +260,7 @@ def _set_options(connection: socket.socket, stall_s: float) -> None:
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S),
         (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_EVERY_S),
-        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_s * 1000)),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TIMES),
     ):
         connection.setsockopt(level, option, value)
 

@@ -1,0 +1,413 @@
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from mmoment_stream.push_socket import PushSocket, StallWatch, trust
+from mmoment_stream.push_target import Cancelled, PushError
+from tests.standins.certificates import self_signed, server_context
+from tests.standins.faulty_peers import FullBacklog, Relay, Tarpit
+
+MEGABYTE = bytes(1_000_000)
+
+
+@pytest.fixture
+def line():
+    connection = PushSocket(stall_s=0.3, whole_s=1.0)
+    yield connection
+    connection.close()
+
+
+class Echo:
+    """Sends back what comes, from a thread."""
+
+    def __init__(self):
+        self._listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            try:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+            except OSError:
+                pass
+            connection.close()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._listener.close()
+
+
+@pytest.fixture(scope='module')
+def echo():
+    server = Echo()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope='module')
+def certificate(tmp_path_factory):
+    return self_signed(tmp_path_factory.mktemp('tls'), 'localhost', '127.0.0.1')
+
+
+@pytest.fixture(scope='module')
+def tls_echo(echo, certificate):
+    with Relay(echo.port, tls=server_context(certificate)) as relay:
+        yield relay
+
+
+def soon(seconds=5.0):
+    return time.monotonic() + seconds
+
+
+def back(line, count):
+    data = b''
+    while len(data) < count:
+        data += line.await_data(soon())
+    return data
+
+
+def refusal(action, *words):
+    began_s = time.monotonic()
+    with pytest.raises(PushError) as caught:
+        action(*words)
+    assert time.monotonic() - began_s < 3
+    return caught.value
+
+
+def cancelled_within_s(line, action, *words):
+    """How long after `cancel` from another thread an action that blocks has ended."""
+    moments = []
+
+    def cancel():
+        moments.append(time.monotonic())
+        line.cancel()
+
+    timer = threading.Timer(0.1, cancel)
+    timer.start()
+    with pytest.raises(Cancelled):
+        action(*words)
+    ended_s = time.monotonic()
+    timer.join()
+    return ended_s - moments[0]
+
+
+def test_bytes_go_and_come(line, echo):
+    line.connect('127.0.0.1', echo.port, None, soon())
+    line.send(b'hello')
+    assert back(line, 5) == b'hello'
+    assert line.receive() == b''
+
+
+def test_a_name_is_looked_up_and_each_address_tried(echo):
+    def ask(host, port):
+        # Nobody listens at the first.
+        return [(socket.AF_INET, ('127.0.0.2', port)), (socket.AF_INET, ('127.0.0.1', port))]
+
+    line = PushSocket(stall_s=1, whole_s=1, ask=ask)
+    line.connect('a.example', echo.port, None, soon())
+    line.send(b'x')
+    assert back(line, 1) == b'x'
+    line.close()
+
+
+def test_nobody_listens(line, echo):
+    assert refusal(line.connect, '127.0.0.2', echo.port, None, soon()).code == 'refused'
+
+
+def test_there_is_no_way(line):
+    # A broadcast address takes no connections.
+    assert refusal(line.connect, '255.255.255.255', 1, None, soon()).code == 'unreachable'
+
+
+def test_a_server_that_takes_no_connection_is_given_up(line):
+    with FullBacklog() as peer:
+        error = refusal(line.connect, '127.0.0.1', peer.port, None, soon(0.2))
+    assert error.code == 'timed_out'
+
+
+def test_an_answer_that_does_not_come_is_given_up(line):
+    with Tarpit() as peer:
+        line.connect('127.0.0.1', peer.port, None, soon())
+        assert refusal(line.await_data, soon(0.1)).code == 'timed_out'
+
+
+def test_a_peer_that_does_not_read_is_noticed(line):
+    with Tarpit() as peer:
+        line.connect('127.0.0.1', peer.port, None, soon())
+        assert refusal(line.send, 4 * MEGABYTE).code == 'stalled'
+
+
+def test_that_nothing_is_taken_is_noticed_before_the_buffers_are_full(line):
+    with Tarpit() as peer:
+        line.connect('127.0.0.1', peer.port, None, soon())
+
+        def drip():
+            for _ in range(1000):
+                line.send(bytes(1000))
+                time.sleep(0.01)
+
+        assert refusal(drip).code == 'stalled'
+        assert line.queued_bytes() < 128 * 1024
+
+
+def test_that_nothing_is_taken_is_noticed_without_sending(line):
+    with Tarpit() as peer:
+        line.connect('127.0.0.1', peer.port, None, soon())
+        line.send(bytes(100_000))
+
+        def watch():
+            for _ in range(1000):
+                line.check_progress()
+                time.sleep(0.01)
+
+        assert refusal(watch).code == 'stalled'
+
+
+def test_a_pause_of_ours_is_no_stall(line, echo):
+    line.connect('127.0.0.1', echo.port, None, soon())
+    for _ in range(2):
+        line.send(b'x')
+        assert back(line, 1) == b'x'
+        line.check_progress()
+        # Longer than anything may wait.
+        time.sleep(0.4)
+    line.send(b'x')
+    line.check_progress()
+
+
+def test_a_trickle_is_not_waited_for_without_end(echo):
+    line = PushSocket(stall_s=10, whole_s=0.3)
+    with Relay(echo.port) as relay:
+        relay.limit_kbps(4000)
+        line.connect('127.0.0.1', relay.port, None, soon())
+        assert refusal(line.send, 4 * MEGABYTE).code == 'stalled'
+        line.close()
+
+
+def test_a_slow_network_is_waited_for(echo):
+    line = PushSocket(stall_s=1, whole_s=20)
+    with Relay(echo.port) as relay:
+        relay.limit_kbps(8000)
+        line.connect('127.0.0.1', relay.port, None, soon())
+        line.send(bytes(600_000))
+        assert relay.upstream_bytes > 200_000
+        line.close()
+
+
+def test_a_peer_that_reads_slower_than_we_send_is_no_stall(echo):
+    line = PushSocket(stall_s=0.7, whole_s=10)
+    with Relay(echo.port) as relay:
+        relay.limit_kbps(300)
+        line.connect('127.0.0.1', relay.port, None, soon())
+        end_s = time.monotonic() + 2.5
+        while time.monotonic() < end_s:
+            # Its window is full most of the time, and something is taken all the time.
+            if line.queued_bytes() < 60_000:
+                line.send(bytes(5_000))
+            line.check_progress()
+            time.sleep(0.03)
+        assert relay.upstream_bytes > 50_000
+        line.close()
+
+
+@pytest.mark.parametrize('is_encrypted', [False, True])
+def test_a_reset_is_an_end(line, echo, certificate, is_encrypted):
+    tls = server_context(certificate) if is_encrypted else None
+    with Relay(echo.port, tls=tls) as relay:
+        line.connect('localhost', relay.port, tls and trust(certificate), soon())
+        line.send(b'x')
+        assert back(line, 1) == b'x'
+        relay.reset_all()
+        assert refusal(line.await_data, soon()).code == 'closed'
+        assert refusal(line.send, MEGABYTE).code == 'closed'
+
+
+def test_an_orderly_end_is_an_end(line):
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        line.connect('127.0.0.1', listener.getsockname()[1], None, soon())
+        listener.accept()[0].close()
+        assert refusal(line.await_data, soon()).code == 'closed'
+
+
+def test_last_words_arrive_and_then_the_end(echo):
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        line = PushSocket(stall_s=1, whole_s=1)
+        line.connect('127.0.0.1', listener.getsockname()[1], None, soon())
+        peer, _ = listener.accept()
+        line.close(b'bye')
+        with peer:
+            assert peer.recv(10) == b'bye'
+            assert peer.recv(10) == b''
+        line.close(b'again')
+
+
+def test_without_last_words_the_other_side_learns_of_it_at_once(line):
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        line.connect('127.0.0.1', listener.getsockname()[1], None, soon())
+        peer, _ = listener.accept()
+        line.close()
+        with peer, pytest.raises(ConnectionResetError):
+            peer.recv(10)
+
+
+def test_cancel_ends_a_connect(line):
+    with FullBacklog() as peer:
+        words = ('127.0.0.1', peer.port, None, soon(10))
+        assert cancelled_within_s(line, line.connect, *words) < 0.2
+
+
+def test_cancel_ends_a_look_up():
+    released = threading.Event()
+
+    def ask(host, port):
+        released.wait(10)
+        return []
+
+    line = PushSocket(stall_s=1, whole_s=1, ask=ask)
+    words = ('a.example', 1, None, soon(10))
+    assert cancelled_within_s(line, line.connect, *words) < 0.2
+    released.set()
+    line.close()
+
+
+def test_cancel_ends_a_tls_handshake(line, certificate):
+    with Tarpit() as peer:
+        words = ('127.0.0.1', peer.port, trust(certificate), soon(10))
+        assert cancelled_within_s(line, line.connect, *words) < 0.2
+
+
+def test_cancel_ends_a_write_and_a_read():
+    for name in ('send', 'await_data'):
+        line = PushSocket(stall_s=10, whole_s=10)
+        with Tarpit() as peer:
+            line.connect('127.0.0.1', peer.port, None, soon())
+            word = 8 * MEGABYTE if name == 'send' else soon(10)
+            assert cancelled_within_s(line, getattr(line, name), word) < 0.2
+            line.close()
+
+
+def test_cancelled_before_it_began(line, echo):
+    line.cancel()
+    with pytest.raises(Cancelled):
+        line.connect('127.0.0.1', echo.port, None, soon())
+
+
+def test_before_a_connection_and_after_it_there_is_none(line):
+    assert line.queued_bytes() == 0
+    assert refusal(line.send, b'x').code == 'closed'
+    assert refusal(line.receive).code == 'closed'
+    line.close()
+    line.close(b'bye')
+
+
+def test_tls_carries_the_bytes(line, tls_echo, certificate):
+    line.connect('localhost', tls_echo.port, trust(certificate), soon())
+    line.send(MEGABYTE[:300_000])
+    assert len(back(line, 300_000)) == 300_000
+    assert line.receive() == b''
+
+
+def test_an_address_can_prove_itself_too(line, tls_echo, certificate):
+    line.connect('127.0.0.1', tls_echo.port, trust(certificate), soon())
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(line, tls_echo):
+    error = refusal(line.connect, 'localhost', tls_echo.port, trust(None), soon())
+    assert error.code == 'untrusted'
+    assert 'self-signed' in error.text
+
+
+def test_a_certificate_of_somebody_else_is_refused(line, echo, tmp_path):
+    other = self_signed(tmp_path, 'other.example')
+    with Relay(echo.port, tls=server_context(other)) as relay:
+        error = refusal(line.connect, 'localhost', relay.port, trust(other), soon())
+    assert error.code == 'untrusted'
+    assert 'localhost' in error.text
+
+
+def test_tls_is_verified_always():
+    context = trust(None)
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_authorities_that_cannot_be_read_are_said(tmp_path):
+    assert refusal(trust, tmp_path / 'none.pem').code == 'untrusted'
+    (tmp_path / 'empty.pem').write_text('nothing')
+    assert refusal(trust, tmp_path / 'empty.pem').code == 'untrusted'
+
+
+def test_a_server_without_tls_is_not_spoken_to(line, echo, certificate):
+    # It sends back what it gets, which is no answer to that.
+    words = ('localhost', echo.port, trust(certificate), soon())
+    assert refusal(line.connect, *words).code == 'protocol'
+
+
+def test_a_server_that_is_silent_about_tls_is_given_up(line, certificate):
+    with Tarpit() as peer:
+        words = ('localhost', peer.port, trust(certificate), soon(0.2))
+        assert refusal(line.connect, *words).code == 'timed_out'
+
+
+def test_a_peer_behind_tls_that_does_not_read_is_noticed(line, echo, certificate):
+    with Relay(echo.port, tls=server_context(certificate)) as relay:
+        line.connect('localhost', relay.port, trust(certificate), soon())
+        relay.freeze()
+
+        def drip():
+            for _ in range(1000):
+                line.send(bytes(3000))
+                time.sleep(0.01)
+
+        assert refusal(drip).code == 'stalled'
+
+
+class TestStallWatch:
+    def watch(self):
+        self.now_s = 100.0
+        return StallWatch(4.0, lambda: self.now_s)
+
+    def test_progress_is_no_stall(self):
+        watch = self.watch()
+        for taken in range(50):
+            watch.note(taken, 1000)
+            self.now_s += 3.9
+
+    def test_nothing_to_take_is_no_stall(self):
+        watch = self.watch()
+        watch.note(5, 1000)
+        for _ in range(5):
+            self.now_s += 3.9
+            watch.note(5, 0)
+        self.now_s += 3.9
+        watch.note(5, 1000)
+
+    def test_nothing_taken_for_long_is_one(self):
+        watch = self.watch()
+        watch.note(5, 1000)
+        self.now_s += 4.0
+        watch.note(5, 2000)
+        self.now_s += 0.1
+        with pytest.raises(PushError) as caught:
+            watch.note(5, 3000)
+        assert caught.value.code == 'stalled'
+
+    def test_a_look_after_long_is_no_stall_if_something_was_taken(self):
+        watch = self.watch()
+        watch.note(5, 1000)
+        self.now_s += 60
+        watch.note(6, 1000)
