@@ -10,6 +10,8 @@ pytest.importorskip('rclpy')
 
 from clip_world import wait_until
 from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 from stream_world import CONNECTING, FAILED, IDLE, LIVE, WAITING, StreamWorld
@@ -249,6 +251,19 @@ def test_a_parameter_that_is_wrong_is_refused_and_a_right_one_taken(world, serve
 
 def test_providers_are_asked_when_somebody_has_news(world):
     assert world.call(Trigger, 'refresh_stream').success
+
+
+def test_it_can_be_put_to_rest_and_goes_on_where_it_was(world, server, main):
+    world.push_to(main)
+    world.await_state(LIVE, 'main')
+    for step, is_publishing in (
+        (Transition.TRANSITION_DEACTIVATE, False),
+        (Transition.TRANSITION_ACTIVATE, True),
+    ):
+        answer = world.call(ChangeState, 'stream_node/change_state', transition=Transition(id=step))
+        assert answer.success
+        assert server.await_stream(KEY, publishing=is_publishing)
+    world.await_state(LIVE, 'main')
 
 
 def test_a_kill_forgets_nothing(world, server, main):
