@@ -72,7 +72,6 @@ class StudioHttp:
         *,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        needs_key: bool = True,
     ) -> Any:
         """The JSON of the answer, None where it has no content. path: after the base, '/stream'.
 
@@ -81,9 +80,11 @@ class StudioHttp:
         pause_s = self._quiet_until - self._monotonic()
         if pause_s > 0:
             raise PushError('provider_busy', retry_after_s=pause_s)
-        headers = {'Accept': 'application/json', 'Accept-Encoding': 'identity'}
-        if needs_key:
-            headers['Authorization'] = f'Bearer {self._api_key()}'
+        headers = {
+            'Accept': 'application/json',
+            'Accept-Encoding': 'identity',
+            'Authorization': f'Bearer {self._api_key()}',
+        }
         try:
             return await asyncio.wait_for(
                 self._answer(method, path, headers, query, body), self._call_s
@@ -116,14 +117,10 @@ class StudioHttp:
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
-            try:
-                context = ssl.create_default_context()
-                if self._ca_file:
-                    context.load_verify_locations(self._ca_file)
-            except OSError:
-                raise PushError('untrusted', 'the file of certificates cannot be read') from None
+            is_plain = self._base_url.startswith('http://')
             self._client = httpx.AsyncClient(
-                verify=context,
+                # What does not leave this machine has no certificate.
+                verify=False if is_plain else _trust(self._ca_file),
                 headers={'User-Agent': AGENT},
                 timeout=self._call_s,
                 # An answer that leads elsewhere would lead the key there.
@@ -150,6 +147,17 @@ class StudioHttp:
         return PushError('provider_fault', f'status {status}')
 
 
+def _trust(ca_file: str) -> ssl.SSLContext:
+    """Whose certificates are believed. Raises PushError: untrusted."""
+    try:
+        context = ssl.create_default_context()
+        if ca_file:
+            context.load_verify_locations(ca_file)
+    except OSError:
+        raise PushError('untrusted', 'the file of certificates cannot be read') from None
+    return context
+
+
 def _checked(base_url: str) -> str:
     """The address without a slash at its end. Raises PushError: bad_address."""
     try:
@@ -161,7 +169,7 @@ def _checked(base_url: str) -> str:
         raise PushError('bad_address', 'that of the provider is not like https://host/api')
     if parts.scheme != 'https' and not (parts.scheme == 'http' and _is_own(host)):
         raise PushError('bad_address', 'that of the provider has to begin with https://')
-    return base_url.rstrip('/')
+    return parts.geturl().rstrip('/')
 
 
 def _is_own(host: str) -> bool:
