@@ -55,25 +55,23 @@ class Announcer(Protocol):
 class CaptureJobs:
     """Each call does one job to its end, in the thread of its caller.
 
-    pictures: by whether they have what the overlay draws. video: keeps packets coming while it is
-    entered.
+    pictures and video: by whether they have what the overlay draws. video: keeps packets coming
+    while it is entered.
     """
 
     def __init__(
         self,
         maker: MediaMaker,
         pictures: Mapping[bool, Pictures],
-        video: Callable[[], AbstractContextManager[None]],
+        video: Mapping[bool, Callable[[], AbstractContextManager[None]]],
         announcer: Announcer,
         parameters: Callable[[], CaptureParameters],
-        is_video_annotated: Callable[[], bool] = lambda: False,
     ) -> None:
         self._maker = maker
         self._pictures = pictures
         self._video = video
         self._announcer = announcer
         self._parameters = parameters
-        self._is_video_annotated = is_video_annotated
 
     @property
     def running(self) -> tuple[RunningClip, ...]:
@@ -97,9 +95,9 @@ class CaptureJobs:
     ) -> MediaRecord:
         """Record a clip until it is over. duration_s: 0 for as long as clips may be; preroll_s: below
         0 for the usual. `look` is called now and then, and may end it. Raises Refused."""
-        origin = replace(origin, annotated=self._is_video_annotated())
+        origin = replace(origin, annotated=self._parameters().clips_are_annotated)
         with self._telling(CLIP, origin), ExitStack() as video:
-            video.enter_context(self._video())
+            video.enter_context(self._video[origin.annotated]())
             clip = self._begin(origin, asked_ns, duration_s, preroll_s)
             try:
                 self._announcer.started(clip)

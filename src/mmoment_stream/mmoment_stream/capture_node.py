@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_parameter_event
 
 from mmoment_chain import camera_home
 from mmoment_chain.errors import StoreError
-from mmoment_interfaces.msg import EncoderStatus, FaceArray
+from mmoment_interfaces.msg import FaceArray
 from mmoment_node.managed_node import ManagedNode, run_node
 from mmoment_node.recovery import RecoveryState
 from mmoment_stream.capture_gestures import CaptureGestures
@@ -20,8 +20,7 @@ from mmoment_stream.capture_jobs import CaptureJobs
 from mmoment_stream.capture_parameters import ALWAYS, WHILE_CHECKED_IN, CaptureParameters
 from mmoment_stream.capture_people import CapturePeople
 from mmoment_stream.capture_requests import CAPTURE, RECORD, CaptureParts, CaptureRequests
-from mmoment_stream.capture_topics import LATCHED_QOS, CaptureAnnouncer, VideoTap
-from mmoment_stream.video_channel import ANNOTATED
+from mmoment_stream.capture_topics import CaptureAnnouncer, VideoTap
 from mmoment_stream.media_keeper import (
     ORDER_PERIOD_S,
     MediaKeeper,
@@ -40,6 +39,7 @@ from mmoment_stream.photo_memory import PhotoMemory
 from mmoment_stream.picture_topic import PictureTap
 from mmoment_stream.recorder import Recorder
 from mmoment_stream.session_client import SessionClient
+from mmoment_stream.video_channel import ANNOTATED, VIDEO_CHANNELS
 
 NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 MIB = 1024 * 1024
@@ -47,6 +47,8 @@ MIB = 1024 * 1024
 RING_MIB = 80
 RING_MARGIN_S = 1.0
 OVERLAY, BLUR = 'overlay_node', 'blur_strangers'
+# Whoever listens has to find this node first.
+DISCOVERY_S = 1.0
 # A worker that hangs in the disk must not keep the process from its end.
 END_S = 2.0
 
@@ -76,23 +78,15 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         self._ending = threading.Event()
         self._order = threading.Event()
         self._seen = PeopleSeen(parameters.clip_at_most_s + parameters.preroll_s)
-        self._recorder = Recorder(
-            PacketRing(parameters.preroll_s + RING_MARGIN_S, RING_MIB * MIB),
-            lambda: self.parameters.recordings_at_most,
-        )
-        self._video = VideoTap(self, self._recorder)
+        self._video = {each == ANNOTATED: self._video_tap(each) for each in VIDEO_CHANNELS}
         self._taps = {
-            False: PictureTap(self, 'public/frames', self._memory()),
-            True: PictureTap(self, 'overlay/frames', self._memory()),
+            name == ANNOTATED: PictureTap(self, channel.frames, self._memory())
+            for name, channel in VIDEO_CHANNELS.items()
         }
         self._sessions = SessionClient(self)
         self._people = CapturePeople(self, self)
-        self._is_video_annotated = False
         self._subscriptions_made = [
             self.create_subscription(FaceArray, 'faces', self._on_faces, NEWEST_QOS),
-            self.create_subscription(
-                EncoderStatus, 'encoder_status', self._on_encoder, LATCHED_QOS
-            ),
             self.create_subscription(
                 ParameterEvent,
                 '/parameter_events',
@@ -120,10 +114,11 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             if event in self.__dict__:
                 self.__dict__[event].set()
         # First what others wait for, then those who wait.
-        taps = self.__dict__.get('_taps', {}).values()
-        for part in (*map(self.__dict__.get, ('_recorder', '_sessions', '_video')), *taps):
-            if part is not None:
-                part.close()
+        video = self.__dict__.get('_video', {}).values()
+        recorders = [tap.recorder for tap in video]
+        sessions = [self._sessions] if '_sessions' in self.__dict__ else []
+        for part in (*recorders, *sessions, *video, *self.__dict__.get('_taps', {}).values()):
+            part.close()
         for name in ('_people', '_gestures', '_requests'):
             if part := self.__dict__.pop(name, None):
                 part.close()
@@ -144,26 +139,20 @@ class CaptureNode(ManagedNode[CaptureParameters]):
             self._settle(new)
             self._order.set()
 
-    def _on_encoder(self, message: EncoderStatus) -> None:
-        self._is_video_annotated = message.channel == ANNOTATED
-
     def _on_parameters(self, event: ParameterEvent) -> None:
         """From the moment on that strangers are to be blurred, none is to be had from memory."""
         if event.node != f'{self.get_namespace().rstrip("/")}/{OVERLAY}':
             return
         for parameter in (*event.new_parameters, *event.changed_parameters):
             if parameter.name == BLUR and parameter.value.bool_value:
-                self._recorder.forget_packets()
+                for video in self._video.values():
+                    video.recorder.forget_packets()
                 for tap in self._taps.values():
                     tap.forget()
 
     def people_changed(self) -> None:
         """See `capture_people.Host`."""
         self._settle(self.parameters)
-
-    def person_came(self, identity: str) -> None:
-        """See `capture_people.Host`."""
-        self._seen.welcome(identity)
 
     def person_left(self, identity: str, *, is_forgotten: bool) -> None:
         """See `capture_people.Host`. Who has gone records no longer; what there is is kept."""
@@ -181,7 +170,7 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         if parts is None:
             problem = keeper.problem or 'finishing what the last end has left'
             return [self.diagnostic('library', warn, problem)]
-        free_bytes = keeper.free_bytes()
+        free_bytes, video = keeper.free_bytes(), self._video.values()
         return [
             *self._diagnose_copies(),
             self.diagnostic(
@@ -195,8 +184,8 @@ class CaptureNode(ManagedNode[CaptureParameters]):
                 'recordings',
                 ok,
                 f'{len(parts.jobs.running)} running',
-                video='taken' if self._video.is_open else 'not needed',
-                packets=self._video.received,
+                video='taken' if any(tap.is_open for tap in video) else 'not needed',
+                packets=sum(tap.received for tap in video),
             ),
         ]
 
@@ -224,6 +213,17 @@ class CaptureNode(ManagedNode[CaptureParameters]):
     def _memory(self) -> PhotoMemory:
         return PhotoMemory(self.parameters.photo_memory_s, self.parameters.photo_memory_mib * MIB)
 
+    def _video_tap(self, name: str) -> VideoTap:
+        """The packets of a channel, and what records them."""
+        ring = PacketRing(self.parameters.preroll_s + RING_MARGIN_S, RING_MIB * MIB)
+
+        def at_most() -> int:
+            # A clip of the other channel may go on after a change of `clip_channel`.
+            other = self._video[name != ANNOTATED].recorder
+            return self.parameters.recordings_at_most - other.count
+
+        return VideoTap(self, VIDEO_CHANNELS[name].video, Recorder(ring, at_most))
+
     def _given_parts(self) -> CaptureParts | None:
         return self._parts
 
@@ -234,7 +234,8 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         if keeper is None:
             return
         self._keeper = keeper
-        maker = MediaMaker(keeper.library, self._recorder, self._seen, keeper.camera_id)
+        recorders = {annotated: tap.recorder for annotated, tap in self._video.items()}
+        maker = MediaMaker(keeper.library, recorders, self._seen, keeper.camera_id)
         found = await_recovery(keeper, maker.salvage, ending)
         if found is None:
             return
@@ -243,25 +244,22 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         for problem in found.problems:
             self.get_logger().error(problem)
         announcer = CaptureAnnouncer(self, keeper.library, maker, order.set)
-        jobs = CaptureJobs(
-            maker,
-            self._taps,
-            self._video.needed,
-            announcer,
-            lambda: self.parameters,
-            lambda: self._is_video_annotated,
-        )
+        needed = {annotated: tap.needed for annotated, tap in self._video.items()}
+        jobs = CaptureJobs(maker, self._taps, needed, announcer, lambda: self.parameters)
         if ending.is_set():
             # Told to end meanwhile, and perhaps not waited for.
             announcer.close()
             return
         self._parts = CaptureParts(keeper.library, jobs, announcer, self._sessions, self._seen)
+        if found.kept and not ending.wait(DISCOVERY_S):
+            announcer.salvaged(found.kept)
         with self._copying(keeper) as wake:
             while not ending.is_set():
                 for record in keeper.put_in_order(self._limits):
                     announcer.deleted(record, RETENTION)
                 jobs.keep_left()
                 found = keeper.recover_left(found, maker.salvage)
+                announcer.salvaged(found.kept)
                 wake()
                 order.wait(ORDER_PERIOD_S)
                 order.clear()
@@ -286,11 +284,13 @@ class CaptureNode(ManagedNode[CaptureParameters]):
         people = self.__dict__.get('_people')
         if people is None:
             return
-        self._recorder.keep(parameters.preroll_s + RING_MARGIN_S)
         self._seen.keep(parameters.clip_at_most_s + parameters.preroll_s)
         self._taps[False].keep(people.anybody_may(CAPTURE))
         is_recorder_here = parameters.preroll == WHILE_CHECKED_IN and people.anybody_may(RECORD)
-        self._video.keep(parameters.preroll == ALWAYS or is_recorder_here)
+        is_wanted = parameters.preroll == ALWAYS or is_recorder_here
+        for annotated, video in self._video.items():
+            video.recorder.keep(parameters.preroll_s + RING_MARGIN_S)
+            video.keep(is_wanted and annotated == parameters.clips_are_annotated)
 
     def _on_faces(self, message: FaceArray) -> None:
         self._seen.note(message.monotonic_ns, [face.identity for face in message.faces])

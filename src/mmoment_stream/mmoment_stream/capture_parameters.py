@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmoment_node.parameters import parameter
+from mmoment_stream.video_channel import ANNOTATED, PUBLIC
 
 PHOTO_FORMATS = ('jpeg', 'webp')
 WHILE_CHECKED_IN, ALWAYS, NEVER = 'while_checked_in', 'always', 'never'
@@ -39,6 +40,13 @@ class CaptureParameters:
         minimum=8,
         maximum=4096,
         read_only=True,
+    )
+    clip_channel: str = parameter(
+        PUBLIC,
+        'Pictures of which clips are made, from the next one on: public has no drawings, annotated '
+        'has, and so shows whoever has a clip the names of others; in both, strangers are blurred if '
+        'overlay_node is told to',
+        choices=(PUBLIC, ANNOTATED),
     )
     preroll_s: float = parameter(
         5.0,
@@ -109,3 +117,8 @@ class CaptureParameters:
         'empty: what the environment has',
         read_only=True,
     )
+
+    @property
+    def clips_are_annotated(self) -> bool:
+        """Whether clips have what the overlay draws."""
+        return self.clip_channel == ANNOTATED

@@ -20,9 +20,6 @@ class Host(Protocol):
     def people_changed(self) -> None:
         """Somebody came, left, or has other rights."""
 
-    def person_came(self, identity: str) -> None:
-        """Somebody has a session."""
-
     def person_left(self, identity: str, *, is_forgotten: bool) -> None:
         """Somebody may not record any more, or has no session; may be told twice."""
 
@@ -67,12 +64,8 @@ class CapturePeople:
         self._host.people_changed()
 
     def _on_event(self, event: SessionEvent) -> None:
-        if event.kind == SessionEvent.CHECKED_IN and event.identity:
-            self._host.person_came(event.identity)
-        elif event.kind in (SessionEvent.CHECKED_OUT, SessionEvent.REVOKED):
-            self._on_end(event)
-
-    def _on_end(self, event: SessionEvent) -> None:
+        if event.kind not in (SessionEvent.CHECKED_OUT, SessionEvent.REVOKED):
+            return
         with self._lock:
             self._sessions = [
                 each for each in self._sessions if each.session_id != event.session_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -38,7 +38,7 @@ LATCHED_QOS = QoSProfile(
 EVENTS_QOS = QoSProfile(depth=1000)
 VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 TELL_PERIOD_S = 1.0
-DISK_FULL = 'disk_full'
+DISK_FULL, CUT_SHORT = 'disk_full', 'cut_short'
 
 
 class CaptureAnnouncer:
@@ -78,6 +78,11 @@ class CaptureAnnouncer:
         kind = MediaEvent.RECORDED if record.facts.kind == CLIP else MediaEvent.TAKEN
         self._tell(kind, media_item(record, self._library), reason)
         self._changed()
+
+    def salvaged(self, records: Iterable[MediaRecord]) -> None:
+        """Clips are there that a killed process, or a full disk, had cut short."""
+        for record in records:
+            self.kept(record, CUT_SHORT)
 
     def started(self, clip: RunningClip) -> None:
         """A recording began."""
@@ -120,14 +125,12 @@ class CaptureAnnouncer:
 
 
 class VideoTap:
-    """Takes `video` while somebody needs it: the encoder works only then.
+    """Takes the packets of a channel while somebody needs them: the encoder works only then."""
 
-    wanted: whether the seconds before are to be there if somebody asks for a clip.
-    """
-
-    def __init__(self, node: ManagedNode[Any], recorder: Recorder) -> None:
+    def __init__(self, node: ManagedNode[Any], topic: str, recorder: Recorder) -> None:
+        self.recorder = recorder
         self._node = node
-        self._recorder = recorder
+        self._topic = topic
         self._subscription: Any = None
         self._is_wanted = False
         self._needed_by = 0
@@ -136,7 +139,7 @@ class VideoTap:
         self.received = 0
 
     def keep(self, is_wanted: bool) -> None:
-        """Whether packets are to come though nobody records."""
+        """Whether packets are to come though nobody records: for the seconds before a clip."""
         with self._lock:
             self._is_wanted = is_wanted
             self._settle()
@@ -170,13 +173,13 @@ class VideoTap:
         is_needed = not self._is_closed and (self._is_wanted or self._needed_by > 0)
         if is_needed and self._subscription is None:
             self._subscription = self._node.create_subscription(
-                VideoMessage, 'video', self._on_packet, VIDEO_QOS
+                VideoMessage, self._topic, self._on_packet, VIDEO_QOS
             )
         elif not is_needed and self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
             # Of a scene that nobody may record any more, nothing stays.
-            self._recorder.forget_packets()
+            self.recorder.forget_packets()
 
     def _on_packet(self, message: VideoMessage) -> None:
         packet = packet_of(message)
@@ -184,4 +187,4 @@ class VideoTap:
             # One may have been on its way when they were let go of.
             if self._subscription is not None:
                 self.received += 1
-                self._recorder.take(packet)
+                self.recorder.take(packet)

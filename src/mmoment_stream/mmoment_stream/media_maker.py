@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -78,14 +79,19 @@ class _Left:
 class MediaMaker:
     """Takes photos and records clips. Safe to use from several threads.
 
-    seen: whose faces were named. camera_id: as the device signs itself.
+    recorders: by whether their video has what the overlay draws. seen: whose faces were named.
+    camera_id: as the device signs itself.
     """
 
     def __init__(
-        self, library: MediaLibrary, recorder: Recorder, seen: PeopleSeen, camera_id: str
+        self,
+        library: MediaLibrary,
+        recorders: Mapping[bool, Recorder],
+        seen: PeopleSeen,
+        camera_id: str,
     ) -> None:
         self._library = library
-        self._recorder = recorder
+        self._recorders = recorders
         self._seen = seen
         self._camera_id = camera_id
         self._lock = threading.Lock()
@@ -129,7 +135,8 @@ class MediaMaker:
         with self._lock:
             self._beginning[draft.media_id] = origin.wallet
         try:
-            clip = RunningClip(draft, self._recorder.begin(wish, VIDEO_PATIENCE_S))
+            recorder = self._recorders[origin.annotated]
+            clip = RunningClip(draft, recorder.begin(wish, VIDEO_PATIENCE_S))
         except BaseException:
             with self._lock:
                 self._beginning.pop(draft.media_id, None)
@@ -253,7 +260,7 @@ class MediaMaker:
     def _let_go(self, clip: RunningClip) -> None:
         with self._lock:
             self._running.pop(clip.media_id, None)
-        self._recorder.let_go(clip.media_id)
+        self._recorders[clip.origin.annotated].let_go(clip.media_id)
 
     def _look(self, draft: ClipDraft, summary: ClipSummary, people: tuple[str, ...]) -> ClipLook:
         try:

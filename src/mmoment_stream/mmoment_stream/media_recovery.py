@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from mmoment_chain.media_records import MediaRecord
 from mmoment_stream import durable
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_draft import ClipDraft, read_note
@@ -25,6 +26,7 @@ class Recovered:
     deleted: int = 0  # files that were to be deleted
     problems: tuple[str, ...] = ()  # for the log
     left: tuple[str, ...] = ()  # names of what they are about; see `recover_left`
+    kept: tuple[MediaRecord, ...] = field(default=(), repr=False, compare=False)  # the salvaged
 
 
 def recover(library: MediaLibrary, salvage: Salvage) -> Recovered:
@@ -48,18 +50,20 @@ def recover_left(library: MediaLibrary, names: Iterable[str], salvage: Salvage) 
     for the next start.
     """
     counts = {'placed': 0, 'salvaged': 0, 'dropped': 0}
+    kept: list[MediaRecord] = []
     problems, left = [], []
     for name in names:
         try:
-            counts[_recovered(library, name, salvage)] += 1
+            counts[_recovered(library, name, salvage, kept)] += 1
         except Exception as error:
             # One file that cannot be dealt with must not keep the camera from starting.
             problems.append(f'{name}: {error}')
             left.append(name)
-    return Recovered(**counts, problems=tuple(problems), left=tuple(left))
+    return Recovered(**counts, problems=tuple(problems), left=tuple(left), kept=tuple(kept))
 
 
-def _recovered(library: MediaLibrary, name: str, salvage: Salvage) -> str:
+def _recovered(library: MediaLibrary, name: str, salvage: Salvage, kept: list[MediaRecord]) -> str:
+    """What came of it; a clip that is salvaged is added to `kept`."""
     folder = library.folder
     if library.has(name):
         folder.place(name)
@@ -71,7 +75,7 @@ def _recovered(library: MediaLibrary, name: str, salvage: Salvage) -> str:
         folder.discard(name)
         return 'dropped'
     try:
-        library.keep_clip(draft, look)
+        kept.append(library.keep_clip(draft, look))
     except Refused:
         if read_note(folder, name) is None:
             # Of somebody who was forgotten.

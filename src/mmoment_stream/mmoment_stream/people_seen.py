@@ -12,7 +12,6 @@ class PeopleSeen:
 
     def __init__(self, keep_s: float) -> None:
         self._seen: deque[tuple[int, frozenset[str]]] = deque()
-        self._forgotten: set[str] = set()
         self._lock = threading.Lock()
         self.keep(keep_s)
 
@@ -23,7 +22,7 @@ class PeopleSeen:
     def note(self, monotonic_ns: int, identities: Iterable[str]) -> None:
         """These were named in the picture of that moment; unnamed ones are empty."""
         with self._lock:
-            named = frozenset(identities) - {''} - self._forgotten
+            named = frozenset(identities) - {''}
             while self._seen and self._seen[0][0] < monotonic_ns - self._keep_ns:
                 self._seen.popleft()
             if named:
@@ -36,18 +35,13 @@ class PeopleSeen:
         return tuple(sorted(frozenset().union(*found)))
 
     def forget(self, identity: str) -> None:
-        """Somebody is not to be known any more, until they are welcome again.
+        """Somebody was not there.
 
         Faces may be named for a moment longer: the part that knows them is told beside this one.
+        Whom the store does not know any more, the library leaves out of what it keeps.
         """
         with self._lock:
-            self._forgotten.add(identity)
             self._seen = deque((at_ns, named - {identity}) for at_ns, named in self._seen)
-
-    def welcome(self, identity: str) -> None:
-        """Somebody has come, and may be known."""
-        with self._lock:
-            self._forgotten.discard(identity)
 
     def clear(self) -> None:
         """Forget everybody."""

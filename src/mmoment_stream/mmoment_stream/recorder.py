@@ -138,7 +138,7 @@ class Recorder:
         from_ns = wish.asked_ns - round(wish.preroll_s * NS_PER_S)
         newest_ns = wish.asked_ns - FRESH_NS
         with self._changed:
-            if len(self._recordings) + self._beginning >= self._at_most():
+            if self.count >= self._at_most():
                 raise Refused('busy')
             self._beginning += 1
             try:
@@ -184,9 +184,14 @@ class Recorder:
             return tuple(self._recordings.values())
 
     @property
+    def count(self) -> int:
+        """Recordings that are not let go of, or about to begin; waits for nobody."""
+        return len(self._recordings) + self._beginning
+
+    @property
     def is_needed(self) -> bool:
         """Whether somebody records, or is about to."""
-        return bool(self._recordings or self._beginning)
+        return bool(self.count)
 
     def _fresh(self, from_ns: int, newest_ns: int) -> list[VideoPacket]:
         """Packets from that moment on, if the newest is of that moment or later and of the camera.

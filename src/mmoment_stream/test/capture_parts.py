@@ -51,7 +51,9 @@ class MakerWorld(LibraryWorld):
         self.recorder = Recorder(PacketRing(5.0, 64 * MIB), lambda: at_most)
         with self.key() as key:
             self.camera_id = key.camera_id
-        self.maker = MediaMaker(self.library, self.recorder, self.seen, self.camera_id)
+        self.drawn_recorder = Recorder(PacketRing(5.0, 64 * MIB), lambda: at_most)
+        recorders = {False: self.recorder, True: self.drawn_recorder}
+        self.maker = MediaMaker(self.library, recorders, self.seen, self.camera_id)
 
     def give(self, packets):
         for packet in packets:
@@ -65,6 +67,7 @@ class MakerWorld(LibraryWorld):
 
     def close(self):
         self.recorder.close()
+        self.drawn_recorder.close()
         for clip in self.maker.running:
             clip.recording.finish()
         super().close()
@@ -113,12 +116,12 @@ class JobsWorld(MakerWorld):
         self.parameters = parameters or CaptureParameters()
         self.clean = OnePicture(None)
         self.annotated = OnePicture(None)
-        self.video_needed_by = 0
+        self.video_needed_by = self.drawn_video_needed_by = 0
         self._pool = futures.ThreadPoolExecutor(8)
         self.jobs = CaptureJobs(
             self.maker,
             {False: self.clean, True: self.annotated},
-            self._video,
+            {False: self._video, True: self._drawn_video},
             self.told,
             lambda: self.parameters,
         )
@@ -131,6 +134,14 @@ class JobsWorld(MakerWorld):
         finally:
             self.video_needed_by -= 1
 
+    @contextlib.contextmanager
+    def _drawn_video(self):
+        self.drawn_video_needed_by += 1
+        try:
+            yield
+        finally:
+            self.drawn_video_needed_by -= 1
+
     def recording(self, wallet=ANNA, **wish):
         """A clip that somebody waits for in another thread, begun; a future of what comes of it."""
         begun = self.told.words().count('started')
@@ -140,5 +151,6 @@ class JobsWorld(MakerWorld):
 
     def close(self):
         self.recorder.close()
+        self.drawn_recorder.close()
         self._pool.shutdown()
         super().close()

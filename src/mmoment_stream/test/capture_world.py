@@ -25,7 +25,6 @@ from mmoment_chain.session_records import Session as StoredSession
 from mmoment_chain.store import Store
 from mmoment_interfaces.action import RecordClip
 from mmoment_interfaces.msg import (
-    EncoderStatus,
     Face,
     FaceArray,
     GestureAction,
@@ -169,20 +168,50 @@ class PlayedSessionNode:
         return answer
 
 
+class PlayedEncoder:
+    """Sends packets of one topic while somebody takes them."""
+
+    def __init__(self, node, topic, packets):
+        self.video = node.create_publisher(VideoPacket, topic, VIDEO_QOS)
+        self._packets = packets
+        self._next = self._sequence = 0
+        self._epoch = 1
+        self.has_restarted = False
+
+    def send(self, number, has_video):
+        if not has_video or not self.video.get_subscription_count():
+            self._next = 0
+            return
+        if self.has_restarted:
+            self.has_restarted = False
+            self._epoch += 1
+            self._next = 0
+        packet = self._packets[self._next]
+        self._next = (self._next + 1) % len(self._packets)
+        self._sequence += 1
+        sent = replace(
+            packet,
+            monotonic_ns=time.monotonic_ns(),
+            utc_ns=time.time_ns(),
+            sequence=self._sequence,
+            frame_sequence=number,
+            epoch=self._epoch,
+        )
+        self.video.publish(packet_message(sent, 'camera_optical_frame'))
+
+
 class Stage:
     """Shows numbered pictures on both channels and as video while somebody looks, as nodes do."""
 
     def __init__(self, node):
         self._public = FramePublisher(node, 'public/frames', channel='public')
         self._annotated = FramePublisher(node, 'overlay/frames', channel='annotated')
-        self._video = node.create_publisher(VideoPacket, 'video', VIDEO_QOS)
-        self._packets = coded(100, fps=FPS, gop=GOP)
+        packets = coded(100, fps=FPS, gop=GOP)
+        topics = ('video', 'overlay/video')
+        self._encoders = {topic: PlayedEncoder(node, topic, packets) for topic in topics}
         self._painter = PatternPainter(320, 180)
-        self._next = self._sequence = 0
-        self._epoch = 1
         self.is_live = True
         self.has_video = True
-        self._has_restarted = False
         self.is_paused = False
         self.taken = {}
         """When each picture was taken, by its number: CLOCK_MONOTONIC and the time on the wall."""
@@ -192,17 +221,18 @@ class Stage:
 
     @property
     def watched(self):
-        """Which of public, annotated and video somebody takes."""
+        """Which of public, annotated, video and overlay/video somebody takes."""
         counts = {
             'public': self._public.subscriber_count,
             'annotated': self._annotated.subscriber_count,
-            'video': self._video.get_subscription_count(),
         }
+        for topic, encoder in self._encoders.items():
+            counts[topic] = encoder.video.get_subscription_count()
         return {name for name, count in counts.items() if count}
 
     def restart_encoder(self):
         """The next packet is the first of another epoch."""
-        self._has_restarted = True
+        self._encoders['video'].has_restarted = True
 
     def close(self):
         """Show nothing any more; may be called again."""
@@ -240,25 +270,8 @@ class Stage:
                 )
 
     def _send(self, number):
-        if not self.has_video or not self._video.get_subscription_count():
-            self._next = 0
-            return
-        if self._has_restarted:
-            self._has_restarted = False
-            self._epoch += 1
-            self._next = 0
-        packet = self._packets[self._next]
-        self._next = (self._next + 1) % len(self._packets)
-        self._sequence += 1
-        sent = replace(
-            packet,
-            monotonic_ns=time.monotonic_ns(),
-            utc_ns=time.time_ns(),
-            sequence=self._sequence,
-            frame_sequence=number,
-            epoch=self._epoch,
-        )
-        self._video.publish(packet_message(sent, 'camera_optical_frame'))
+        for encoder in self._encoders.values():
+            encoder.send(number, self.has_video)
 
 
 class Goal:
@@ -319,7 +332,6 @@ class CaptureWorld:
         self.stage = Stage(self.tester)
         self.gestures = self.tester.create_publisher(GestureAction, 'gesture_actions', 10)
         self.faces = self.tester.create_publisher(FaceArray, 'faces', 1)
-        self.encoder = self.tester.create_publisher(EncoderStatus, 'encoder_status', LATCHED_QOS)
         self.parameter_events = self.tester.create_publisher(
             ParameterEvent, '/parameter_events', 10
         )
@@ -358,6 +370,11 @@ class CaptureWorld:
         visit = StoredSession(session_id, wallet, None, frozenset(), None, None, **times)
         with self.store.transaction() as tx:
             session_records.add(tx, visit)
+
+    def forget_in_store(self, wallet):
+        """Have the store name somebody no more, as it does once they are forgotten."""
+        with self.store.transaction() as tx:
+            session_records.erase(tx, wallet)
 
     def start(self):
         """A process with the node."""

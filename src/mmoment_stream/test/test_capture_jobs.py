@@ -266,6 +266,22 @@ def test_the_end_of_the_camera_ends_clips_and_what_is_about_to_begin(world):
     assert world.listed() == [record.media_id]
 
 
+def test_clips_are_of_the_channel_that_is_chosen_when_they_begin(world):
+    world.give(present(60))
+    for packet in present(30):
+        world.drawn_recorder.take(packet)
+    clean = world.recording()
+    world.parameters = CaptureParameters(clip_channel='annotated')
+    drawn = world.recording()
+    assert (world.video_needed_by, world.drawn_video_needed_by) == (1, 1)
+    assert (world.recorder.count, world.drawn_recorder.count) == (1, 1)
+    world.jobs.stop(world.jobs.running)
+    assert [job.result(20).facts.annotated for job in (clean, drawn)] == [False, True]
+    assert drawn.result().facts.duration_ms < clean.result().facts.duration_ms
+    assert (world.video_needed_by, world.drawn_video_needed_by) == (0, 0)
+    assert (world.recorder.count, world.drawn_recorder.count) == (0, 0)
+
+
 def test_those_who_leave_end_their_clips_through_the_jobs(world):
     world.give(present(60))
     job = world.recording(ANNA)

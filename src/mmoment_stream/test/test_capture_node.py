@@ -21,7 +21,7 @@ from rcl_interfaces.msg import ParameterEvent
 from rclpy.parameter import Parameter
 
 from mmoment_camera.pattern import read_number
-from mmoment_interfaces.msg import EncoderStatus, GestureAction, MediaEvent, MediaItem
+from mmoment_interfaces.msg import GestureAction, MediaEvent, MediaItem
 from mmoment_interfaces.srv import (
     CapturePhoto,
     ChangeMedia,
@@ -65,6 +65,16 @@ def person(world):
 @pytest.fixture
 def ann(person):
     return person()
+
+
+def is_seen(world, person):
+    return any(person.wallet in named for _, named in world.node._seen._seen)
+
+
+def show_face(world, person):
+    """Until the node has seen it."""
+    world.show_face(person.wallet)
+    wait_until(lambda: is_seen(world, person))
 
 
 def picture_in(item):
@@ -217,7 +227,7 @@ def test_nobody_sees_or_changes_what_is_somebody_elses(world, ann, person):
 
 
 def test_a_clip_begins_before_it_was_asked_for_and_tells_how_far_it_is(world, ann):
-    wait_until(lambda: len(world.node._recorder._ring.since(0)) > 1.5 * FPS)
+    wait_until(lambda: len(world.node._video[False].recorder._ring.since(0)) > 1.5 * FPS)
     asked_ns = time.time_ns()
     goal = ann.record(duration_s=0.6, preroll_s=0.8)
     status, result = goal.ended()
@@ -294,7 +304,7 @@ def test_a_camera_without_video_records_nothing(world, ann, monkeypatch):
     try:
         # For what is on its way.
         time.sleep(4 / FPS)
-        world.node._recorder.forget_packets()
+        world.node._video[False].recorder.forget_packets()
         assert ann.record().result().error_code == 'no_video'
         assert list((world.media / 'drafts').glob('*.mp4*')) == []
     finally:
@@ -313,15 +323,26 @@ def test_a_clip_that_nobody_may_have_is_refused(world, ann, wish):
     assert ann.record(**wish).result().error_code == 'malformed'
 
 
-def test_a_clip_says_whether_it_has_what_the_overlay_draws(world, ann):
-    world.encoder.publish(EncoderStatus(channel='annotated'))
-    wait_until(lambda: world.node._is_video_annotated)
+def test_clips_have_drawings_if_they_are_to_from_the_next_one_on(world, ann, person):
+    ben = person()
+    goal = ann.record().running()
+    assert 'overlay/video' not in world.stage.watched
+    world.set(clip_channel='annotated', recordings_at_most=2)
     try:
-        assert ann.record(duration_s=0.2).result().media.annotated
+        drawn = ben.record().running()
+        # Neither ends the other, and they count together.
+        assert ann.record().result().error_code == 'busy'
+        assert {'video', 'overlay/video'} <= world.stage.watched
+        for each, is_annotated in ((goal, False), (drawn, True)):
+            each.cancel()
+            media = each.result().media
+            assert media.annotated == is_annotated
+            assert media.duration_s > 0
+        wait_until(lambda: 'video' not in world.stage.watched)
     finally:
-        world.encoder.publish(EncoderStatus(channel='public'))
-    wait_until(lambda: not world.node._is_video_annotated)
+        world.set(clip_channel='public', recordings_at_most=4)
     assert not ann.record(duration_s=0.2).result().media.annotated
+    wait_until(lambda: 'overlay/video' not in world.stage.watched)
 
 
 @pytest.mark.parametrize('trigger', ['gesture', 'x'])
@@ -448,7 +469,7 @@ def test_once_strangers_are_to_be_blurred_none_is_left_in_memory(world, ann):
         event = ParameterEvent(node=f'/{world.namespace}/{node}', changed_parameters=[value])
         world.parameter_events.publish(event)
 
-    ring, memory = world.node._recorder._ring, world.node._taps[False]._memory
+    ring, memory = world.node._video[False].recorder._ring, world.node._taps[False]._memory
     wait_until(lambda: ring.bytes and len(memory) > 3)
     wait_until(lambda: world.parameter_events.get_subscription_count())
     world.stage.is_paused = True
@@ -477,11 +498,11 @@ def test_pictures_and_video_are_taken_only_while_somebody_may_want_them(world, p
     wait_until(lambda: world.stage.watched == {'video'})
     photographer = person('capture')
     wait_until(lambda: world.stage.watched == {'video', 'public'})
-    wait_until(lambda: world.node._recorder._ring.bytes)
+    wait_until(lambda: world.node._video[False].recorder._ring.bytes)
     recorder.leave()
     wait_until(lambda: world.stage.watched == {'public'})
     # Of whoever was to be seen nothing stays in memory.
-    assert world.node._recorder._ring.bytes == 0
+    assert world.node._video[False].recorder._ring.bytes == 0
     photographer.leave()
     wait_until(lambda: world.stage.watched == set())
     wait_until(lambda: len(world.node._taps[False]._memory) == 0)
@@ -506,8 +527,7 @@ def test_erasing_somebody_takes_photos_clips_and_what_is_being_recorded(world, a
     kept = ben.photo()
     items = [ann.photo(), ann.record(duration_s=0.2).result().media]
     goal, other = ann.record().running(), ben.record().running()
-    world.show_face(ann.wallet)
-    wait_until(lambda: any(ann.wallet in named for _, named in world.node._seen._seen))
+    show_face(world, ann)
     # Until both clips have a picture of that moment.
     time.sleep(3 / FPS)
     answer = world.call(EraseMedia, 'erase_media', identity=ann.wallet)
@@ -516,7 +536,8 @@ def test_erasing_somebody_takes_photos_clips_and_what_is_being_recorded(world, a
     assert (result.success, result.error_code) == (False, 'not_kept')
     assert not any(Path(item.path).exists() for item in items)
     assert list(world.media.rglob(f'*{goal.media_id}*')) == []
-    world.show_face(ann.wallet)
+    world.forget_in_store(ann.wallet)
+    show_face(world, ann)
     assert not other.is_over
     assert [each.people for each in ben.stop().media] == [[]]
     assert kept.media_id in ben.listed()
@@ -531,16 +552,19 @@ def test_erasing_somebody_takes_photos_clips_and_what_is_being_recorded(world, a
 def test_who_is_forgotten_is_not_named_in_clips_of_others(world, ann, person):
     ben = person()
     goal = ben.record().running()
-    world.show_face(ann.wallet)
-    wait_until(lambda: any(ann.wallet in named for _, named in world.node._seen._seen))
+    show_face(world, ann)
+    # As session_node does: the store first, then whoever else is to know.
+    world.forget_in_store(ann.wallet)
     ann.leave('forgotten')
-    wait_until(lambda: ann.wallet in world.node._seen._forgotten)
+    wait_until(lambda: not is_seen(world, ann))
     # The part that knows faces is told beside this one.
-    world.show_face(ann.wallet)
+    show_face(world, ann)
     ben.stop()
     assert goal.result().media.people == []
     ann.session = world.sessions.check_in(ann.wallet)
-    wait_until(lambda: ann.wallet not in world.node._seen._forgotten)
+    world.note_session(ann.session, ann.wallet)
+    show_face(world, ann)
+    assert ann.wallet in ben.record(duration_s=0.2).result().media.people
 
 
 def test_an_odd_request_is_answered_and_ends_nothing(world, ann, monkeypatch):

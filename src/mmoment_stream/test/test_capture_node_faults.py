@@ -122,7 +122,7 @@ def test_the_seconds_before_follow_their_parameter_at_once(camera, tmp_path):
     world = camera(tmp_path, preroll_s=0.0)
     Person(world)
     world.set(preroll_s=3.0)
-    wait_until(lambda: len(world.node._recorder._ring.since(0)) > 60)
+    wait_until(lambda: len(world.node._video[False].recorder._ring.since(0)) > 60)
 
 
 def test_a_full_disk_ends_a_clip_with_a_clear_reason_and_keeps_what_is_there(camera, disk):
@@ -180,6 +180,7 @@ def test_what_a_killed_node_has_left_is_kept_by_the_next(camera, tmp_path):
     (item,) = world.call(ListMedia, 'list_media').media
     assert (item.media_id, item.identity) == (drafts[0].media_id, 'ann')
     assert (item.gesture, item.duration_s) == ('thumbs_up', 3.0)
+    assert world.event(MediaEvent.RECORDED, media_id=item.media_id).reason == 'cut_short'
     assert shown(item.path) == list(range(90))
     assert {path.name for path in (world.media / 'drafts').iterdir()} <= {'.reserve'}
 
@@ -214,7 +215,11 @@ def test_whoever_waits_when_the_node_ends_is_told_so(camera, tmp_path, monkeypat
     ann, ben = Person(world), Person(world)
     ann.record()
     ann.gesture('photo')
-    wait_until(lambda: world.node._recorder.is_needed and len(world.node._gestures._pending) == 1)
+    wait_until(
+        lambda: (
+            world.node._video[False].recorder.is_needed and len(world.node._gestures._pending) == 1
+        )
+    )
     world.sessions.fall_silent()
     ben.gesture('photo')
     wait_until(lambda: len(world.node._gestures._pending) == 2)

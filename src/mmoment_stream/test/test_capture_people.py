@@ -32,9 +32,6 @@ class World:
     def people_changed(self):
         self.changes += 1
 
-    def person_came(self, identity):
-        self.told.append(('came', identity))
-
     def person_left(self, identity, *, is_forgotten):
         self.told.append(('forgotten' if is_forgotten else 'left', identity))
 
@@ -107,7 +104,7 @@ def test_who_is_replaced_by_their_own_new_session_stays(world):
     world.event(OUT, 'ann1', 'replaced')
     world.event(IN, 'ann2')
     world.list(ann2=['record'])
-    assert world.told == [('came', 'ann')]
+    assert world.told == []
 
 
 def test_who_is_replaced_by_somebody_else_has_left(world):
@@ -115,7 +112,7 @@ def test_who_is_replaced_by_somebody_else_has_left(world):
     world.event(OUT, 'ann1', 'replaced')
     world.event(IN, 'ben1')
     world.list(ben1=['record'])
-    assert world.told == [('came', 'ben'), ('left', 'ann')]
+    assert world.told == [('left', 'ann')]
 
 
 def test_who_is_forgotten_is_told_apart(world):

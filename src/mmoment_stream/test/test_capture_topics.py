@@ -35,7 +35,7 @@ class Graph:
         self.logged = []
 
     def create_subscription(self, kind, name, callback, qos):
-        assert name == 'video'
+        assert name == 'overlay/video'
         self.heard = callback
         self.opened += 1
         return callback
@@ -77,7 +77,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def video(world):
-    return VideoTap(world.graph, world.recorder)
+    return VideoTap(world.graph, 'overlay/video', world.recorder)
 
 
 @pytest.fixture
@@ -172,6 +172,8 @@ def test_it_tells_what_comes_and_goes_and_that_there_is_something_to_put_in_orde
         (MediaEvent.DELETED, photo.media_id, 'retention'),
     ]
     assert len(world.changes) == 3
+    announcer.salvaged([clip])
+    assert (events[-1].kind, events[-1].reason) == (MediaEvent.RECORDED, 'cut_short')
 
 
 @pytest.mark.parametrize(

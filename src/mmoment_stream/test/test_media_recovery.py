@@ -40,8 +40,10 @@ def test_a_start_after_a_clean_end_has_nothing_to_do(world):
 def test_a_clip_that_was_cut_short_is_kept_as_what_it_was(world):
     draft = world.begin(BEN)
     draft.recording.write_bytes(b'half a clip')
-    assert restarted(world) == Recovered(salvaged=1)
+    found = restarted(world)
+    assert found == Recovered(salvaged=1)
     (kept,) = world.assert_sound()
+    assert found.kept == (kept,)
     assert (kept.wallet, kept.media_id, kept.filename) == (BEN, draft.media_id, draft.name)
     facts = kept.facts
     assert (facts.trigger, facts.gesture, facts.started_ms) == ('gesture', 'thumb_up', 7)
@@ -137,10 +139,9 @@ def test_what_is_left_on_a_full_disk_is_tried_again_without_a_start(world):
     assert set(recover_left(world.library, found.left, salvage_with_room).left) == set(found.left)
     world.library.erase(BEN)
     is_full = False
-    assert recover_left(world.library, found.left, salvage_with_room) == Recovered(
-        salvaged=1, dropped=1
-    )
-    assert world.listed() == [draft.media_id]
+    found = recover_left(world.library, found.left, salvage_with_room)
+    assert found == Recovered(salvaged=1, dropped=1)
+    assert [each.media_id for each in found.kept] == world.listed() == [draft.media_id]
     assert world.folder.note(running.name).exists()
 
 

@@ -31,16 +31,6 @@ def test_somebody_who_is_forgotten_was_not_there():
     assert seen.between(0, 2 * S) == ()
 
 
-def test_who_was_forgotten_is_nobody_until_they_come_again():
-    seen = PeopleSeen(keep_s=10.0)
-    seen.forget('ann')
-    seen.note(1 * S, ['ann', 'ben'])
-    assert seen.between(0, 2 * S) == ('ben',)
-    seen.welcome('ann')
-    seen.note(2 * S, ['ann'])
-    assert seen.between(2 * S, 2 * S) == ('ann',)
-
-
 def test_how_long_it_remembers_may_change():
     seen = PeopleSeen(keep_s=1.0)
     seen.note(1 * S, ['ann'])
