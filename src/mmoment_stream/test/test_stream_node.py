@@ -16,6 +16,7 @@ from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 from stream_world import CONNECTING, FAILED, IDLE, LIVE, WAITING, StreamWorld
 
+from tests.standins.livepeer_studio import LivepeerStudio
 from tests.standins.rtmp_server import NotInstalled, RtmpServer
 
 pytestmark = pytest.mark.graph
@@ -35,8 +36,15 @@ def server():
 
 
 @pytest.fixture(scope='module')
-def module_world(tmp_path_factory):
-    world = StreamWorld(tmp_path_factory.mktemp('camera'), bitrate_kbps=900)
+def studio():
+    with LivepeerStudio() as studio:
+        yield studio
+
+
+@pytest.fixture(scope='module')
+def module_world(tmp_path_factory, studio):
+    folder = tmp_path_factory.mktemp('camera')
+    world = StreamWorld(folder, bitrate_kbps=900, livepeer_url=studio.base_url)
     world.key('main.key', KEY)
     yield world
     world.close()
@@ -249,8 +257,39 @@ def test_a_parameter_that_is_wrong_is_refused_and_a_right_one_taken(world, serve
     assert server.await_stream(KEY, publishing=False)
 
 
-def test_providers_are_asked_when_somebody_has_news(world):
-    assert world.call(Trigger, 'refresh_stream').success
+def test_livepeer_says_where_to_push_and_how_it_goes(world, server, studio):
+    hooks = {
+        'on_publish_url': studio.on_publish_url,
+        'on_publish_done_url': studio.on_publish_done_url,
+    }
+    with RtmpServer(**hooks) as ingest:
+        studio.attach(ingest.publish_url, ingest.drop)
+        world.key('livepeer.key', studio.api_key)
+        world.push_to({'name': 'studio', 'provider': 'livepeer', 'key_file': 'livepeer.key'})
+        world.await_state(LIVE, 'studio')
+        (stream,) = studio.account.streams.values()
+        assert ingest.await_stream(stream['streamKey'])
+        assert stream['name'].startswith(f'{world.namespace}-studio-')
+
+        def is_known_to_be_active():
+            # As the web side does when a webhook came.
+            assert world.call(Trigger, 'refresh_stream').success
+            return world.target('studio').provider_active
+
+        wait_until(is_known_to_be_active)
+        target = world.target('studio')
+        assert (target.playback_id, target.provider_error) == (stream['playbackId'], '')
+        assert target.address == ingest.publish_url
+        secrets = studio.api_key, stream['streamKey']
+        said = [*world.statuses, *world.diagnostics, *world.logs]
+        assert not [
+            each for each in said if any(key.encode() in serialize_message(each) for key in secrets)
+        ]
+        # The stream of a camera is found again, whatever happens to its node.
+        world.stop()
+        assert world.start().success
+        world.await_state(LIVE, 'studio')
+        assert len(studio.account.streams) == 1
 
 
 def test_it_can_be_put_to_rest_and_goes_on_where_it_was(world, server, main):
