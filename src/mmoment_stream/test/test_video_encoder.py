@@ -1,6 +1,5 @@
 """Pictures to packets with x264, and with fake hardware that fails in mid-stream."""
 
-import dataclasses
 import os
 import shutil
 import signal
@@ -10,7 +9,6 @@ import av
 import numpy as np
 import pytest
 from encoder_world import (
-    FakeClock,
     FakeEncoder,
     Shown,
     decoded,
@@ -19,69 +17,17 @@ from encoder_world import (
     scene,
     unusable,
 )
+from video_encoder_world import World, epochs, kbps_of, noise
 
 from mmoment_stream import encoder_pipe
 from mmoment_stream.encoder_backends import SOFTWARE, PyavEncoder
-from mmoment_stream.encoder_choice import AUTO, EncoderChooser
+from mmoment_stream.encoder_choice import AUTO
 from mmoment_stream.encoder_framing import MultipartFraming
 from mmoment_stream.encoder_parameters import EncoderParameters
 from mmoment_stream.encoder_pipe import PipeEncoder, gstreamer_command
-from mmoment_stream.encoder_probe import ProbeResult
 from mmoment_stream.h264 import parameter_sets
 from mmoment_stream.picture_planes import PlaneMaker
 from mmoment_stream.video_encoder import VideoEncoder, settings_for, usual_kbps
-
-
-class Trusting:
-    """A fake prober: every encoder passes."""
-
-    def results(self, names, size, fps):
-        return (ProbeResult(name, True) for name in names)
-
-    def forget(self, name):
-        pass
-
-
-class World:
-    """An encoder with a clock, what it told, and the packets it gave."""
-
-    def __init__(self, hardware=None, software=None, **parameters):
-        self.clock = FakeClock()
-        self.told = []
-        self.packets = []
-        self.pictures = 0
-        self.limit_kbps = None
-        known = {} if hardware is None else {'fake_hardware': hardware}
-        known[SOFTWARE] = software or (lambda wanted: PyavEncoder(SOFTWARE, wanted))
-        self.encoder = VideoEncoder(
-            EncoderParameters(**{'bitrate_kbps': 2000, **parameters}),
-            EncoderChooser(known, Trusting()),
-            tell=lambda text, is_warning: self.told.append((text, is_warning)),
-            limit_kbps=lambda: self.limit_kbps,
-            clock=self.clock,
-        )
-
-    def show(self, *numbers, size=(320, 180), **more):
-        """Encode these pictures; returns the packets."""
-        packets = []
-        for number in numbers:
-            self.clock.now_s += 1 / 30
-            self.pictures += 1
-            picture = Shown(scene(number, *size), number + 1, **more)
-            packets += self.encoder.encode(picture, picture.monotonic_ns + 10**18)
-        self.packets += packets
-        return packets
-
-    def set(self, **parameters):
-        self.encoder.parameters = dataclasses.replace(self.encoder.parameters, **parameters)
-
-    @property
-    def report(self):
-        return self.encoder.report()
-
-
-def epochs(packets):
-    return [packet.epoch for packet in packets]
 
 
 def test_pictures_come_out_at_once_with_their_times():
@@ -164,21 +110,6 @@ def test_a_picture_that_nobody_can_encode_is_told_and_does_no_harm():
     assert len(world.show(1)) == 1
 
 
-def noise(number):
-    rng = np.random.default_rng(number)
-    return rng.integers(0, 120, (180, 320, 3), np.uint8)
-
-
-def kbps_of(world, numbers):
-    size_bytes = 0
-    for number in numbers:
-        world.clock.now_s += 1 / 30
-        for packet in world.encoder.encode(Shown(noise(number % 5), number + 1), 0):
-            size_bytes += len(packet.data)
-            world.packets.append(packet)
-    return size_bytes * 8e-3 / (len(numbers) / 30)
-
-
 def test_bitrate_and_keyframe_interval_change_without_a_new_epoch():
     world = World(bitrate_kbps=1500, keyframe_interval_s=1.0)
     kbps_of(world, range(60))
@@ -199,81 +130,6 @@ def test_a_slow_camera_gets_the_whole_bitrate():
         picture = Shown(noise(number % 5), number + 1, number * 100_000_000)
         sizes += [len(packet.data) for packet in world.encoder.encode(picture, 0)]
     assert sum(sizes[40:]) * 8e-3 / 2.0 == pytest.approx(900, rel=0.25)
-
-
-def test_a_limit_is_kept_to_and_given_up_without_a_new_epoch():
-    world = World(bitrate_kbps=1500)
-    kbps_of(world, range(60))
-    world.limit_kbps = 400
-    kbps_of(world, range(60, 180))
-    assert world.report.target_kbps == 400
-    assert kbps_of(world, range(180, 240)) == pytest.approx(400, rel=0.25)
-    world.limit_kbps = 5000
-    world.show(240)
-    assert world.report.target_kbps == 1500
-    world.limit_kbps = None
-    kbps_of(world, range(241, 330))
-    assert kbps_of(world, range(330, 390)) == pytest.approx(1500, rel=0.2)
-    assert len(set(epochs(world.packets))) == 1
-
-
-def test_an_encoder_that_begins_with_a_limit_goes_on_without_it():
-    world = World(bitrate_kbps=1600)
-    world.limit_kbps = 250
-    kbps_of(world, range(30))
-    assert kbps_of(world, range(30, 90)) == pytest.approx(250, rel=0.25)
-    world.limit_kbps = None
-    kbps_of(world, range(90, 180))
-    assert kbps_of(world, range(180, 240)) == pytest.approx(1600, rel=0.2)
-    assert len(set(epochs(world.packets))) == 1
-
-
-@pytest.mark.parametrize(('configured_kbps', 'encoders'), [(3000, 2), (20_000, 3)])
-def test_a_limit_far_below_takes_another_encoder_and_none_is_below_100(configured_kbps, encoders):
-    world = World(bitrate_kbps=configured_kbps)
-    world.show(0, 1)
-    world.limit_kbps = 1
-    (packet,) = world.show(2)
-    assert (packet.keyframe, world.report.target_kbps) == (True, 100)
-    world.limit_kbps = None
-    world.show(3)
-    assert world.report.target_kbps == configured_kbps
-    assert len(set(epochs(world.packets))) == encoders
-
-
-def test_an_encoder_that_begins_with_a_limit_does_not_begin_with_more():
-    world = World(bitrate_kbps=1600)
-    world.limit_kbps = 400
-    assert kbps_of(world, range(30)) < 800
-
-
-def test_what_is_configured_below_100_stays():
-    world = World(bitrate_kbps=50)
-    world.limit_kbps = 20
-    world.show(0)
-    assert world.report.target_kbps == 50
-
-
-def test_hardware_that_cannot_follow_is_opened_anew_for_halves_only():
-    opened = []
-
-    def fake(wanted):
-        opened.append(wanted.bitrate_kbps)
-        return FakeEncoder('fake_hardware', wanted)
-
-    world = World(fake, bitrate_kbps=2400)
-    targets = []
-    for number, limit in enumerate(
-        [None, 2399, 1900, 1300, 1201, 1100, 900, 610, 1199, None, 5000]
-    ):
-        world.limit_kbps = limit
-        world.show(number)
-        targets.append(world.report.target_kbps)
-    assert targets == [2400, 1200, 1200, 1200, 1200, 600, 600, 600, 600, 2400, 2400]
-    assert len(set(epochs(world.packets))) == 4
-    world.limit_kbps = 70
-    world.show(20)
-    assert world.report.target_kbps == 100
 
 
 def test_a_bitrate_far_away_takes_another_encoder():
