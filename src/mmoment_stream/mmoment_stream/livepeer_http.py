@@ -45,7 +45,7 @@ class StudioHttp:
     """Makes calls, from one event loop. The first call opens connections, `close` ends them.
 
     api_key: asked for before each call; what it raises the call raises. ca_file: certificates that
-    are trusted beside those of the system. Raises PushError: bad_address.
+    are trusted beside those of the system.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StudioHttp:
         call_s: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._base_url = _checked(base_url)
+        self._base_url = base_url
         self._api_key = api_key
         self._ca_file = ca_file
         self._call_s = call_s
@@ -75,8 +75,10 @@ class StudioHttp:
     ) -> Any:
         """The JSON of the answer, None where it has no content. path: after the base, '/stream'.
 
-        Raises PushError, also without a call while the other side has asked for a pause.
+        Raises PushError, also without a call: bad_address, and while the other side has asked for a
+        pause.
         """
+        base_url = _checked(self._base_url)
         pause_s = self._quiet_until - self._monotonic()
         if pause_s > 0:
             raise PushError('provider_busy', retry_after_s=pause_s)
@@ -87,7 +89,7 @@ class StudioHttp:
         }
         try:
             return await asyncio.wait_for(
-                self._answer(method, path, headers, query, body), self._call_s
+                self._answer(method, f'{base_url}{path}', headers, query, body), self._call_s
             )
         except (asyncio.TimeoutError, httpx.TimeoutException):
             raise PushError('provider_away', 'it does not answer in time') from None
@@ -103,21 +105,20 @@ class StudioHttp:
     async def _answer(
         self,
         method: str,
-        path: str,
+        url: str,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
         body: Any,
     ) -> Any:
-        url = f'{self._base_url}{path}'
-        request = self._open().stream(method, url, params=query, json=body, headers=headers)
+        client = self._open(is_plain=url.startswith('http://'))
+        request = client.stream(method, url, params=query, json=body, headers=headers)
         async with request as answer:
             if not 200 <= answer.status_code < 300:
                 raise self._refusal(answer, method)
             return _parsed(await _content(answer))
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self, *, is_plain: bool) -> httpx.AsyncClient:
         if self._client is None:
-            is_plain = self._base_url.startswith('http://')
             self._client = httpx.AsyncClient(
                 # What does not leave this machine has no certificate.
                 verify=False if is_plain else _trust(self._ca_file),

@@ -49,12 +49,11 @@ class LivepeerProvider:
         monotonic: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """See stream_provider.open_provider. Raises PushError: bad_address."""
-        if not stream_name and not target.stream_id:
-            raise PushError('bad_address', 'the stream at the provider has neither name nor id')
+        """See stream_provider.open_provider."""
         self._options = options or LivepeerOptions()
         self._key_folder = key_folder
         self._name = stream_name
+        self._is_named = bool(stream_name or target.stream_id)
         self._monotonic = monotonic
         self._wall_clock = wall_clock
         http = StudioHttp(
@@ -132,6 +131,8 @@ class LivepeerProvider:
             return self._last
 
     async def _asked(self) -> Ingest:
+        if not self._is_named:
+            raise PushError('bad_address', 'the stream at the provider has neither name nor id')
         stream = await self._keeper.stream()
         if stream.suspended:
             raise PushError('provider_suspended')

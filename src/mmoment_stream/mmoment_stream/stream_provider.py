@@ -10,7 +10,6 @@ from mmoment_stream.livepeer_models import LivepeerOptions
 from mmoment_stream.push_address import RTMP_SCHEMES, parse_address
 from mmoment_stream.push_target import (
     LIVEPEER,
-    NONE,
     RTMP,
     Cancelled,
     Ingest,
@@ -29,7 +28,7 @@ def open_provider(
     memory: Path | None = None,
     livepeer: LivepeerOptions | None = None,
 ) -> StreamProvider:
-    """The provider of a target; it neither reads nor connects yet. Raises PushError: bad_address.
+    """The provider of a target; it neither reads nor connects yet, and finds fault only when asked.
 
     key_folder: where plain names of key files lie. stream_name: what Livepeer is to call a stream
     that is made, unique to this camera and target; it is found again by it. memory: a small file
@@ -44,9 +43,7 @@ def open_provider(
         )
     if target.provider == RTMP:
         return RtmpProvider(target, key_folder)
-    if target.provider == NONE:
-        return NoneProvider()
-    raise PushError('bad_address', 'no such provider')
+    return NoneProvider()
 
 
 class RtmpProvider:

@@ -178,8 +178,9 @@ def test_an_answer_that_leads_elsewhere_gets_no_key(studio):
     ],
 )
 def test_the_key_goes_only_where_nobody_reads_it_on_the_way(url):
+    http = StudioHttp(url, lambda: 'k')
     with pytest.raises(PushError) as caught:
-        StudioHttp(url, lambda: 'k')
+        asyncio.run(http.call('GET', '/webhook'))
     assert caught.value.code == 'bad_address'
     assert 'pass' not in caught.value.text
 
