@@ -64,10 +64,10 @@ class Leaks:
 
 def leaks(cycles: int) -> Leaks:
     """Lose a push that often. Raises RuntimeError where it does not even begin."""
-    with RtmpServer() as server, Relay(server.port) as relay, _Pusher(relay.port) as pusher:
+    with RtmpServer() as server, Relay(server.port) as relay, Pusher(relay.port) as pusher:
         if not pusher.await_live(0):
             raise RuntimeError('the push of the leak check does not become live')
-        deeds = _deeds(server, relay)
+        deeds = _deeds(server, relay, pusher)
         lost, before = 0, pusher.kept()
         for number in range(cycles):
             deed = deeds[-1] if number % HANGS_EVERY == HANGS_EVERY - 1 else deeds[number % 3]
@@ -87,22 +87,23 @@ def leaks(cycles: int) -> Leaks:
     )
 
 
-def _deeds(server: RtmpServer, relay: Relay) -> tuple[Callable[[], object], ...]:
-    """Ways to lose a connection; the last one hangs."""
+def _deeds(server: RtmpServer, relay: Relay, pusher: Pusher) -> tuple[Callable[[], object], ...]:
+    """Ways to lose a connection; with the last one it stays open and takes nothing."""
 
     def hang() -> None:
-        server.stop()
-        time.sleep(2 * TIMES_OUT_S)
-        server.resume()
+        relay.freeze()
+        pusher.await_state(lambda state: state != RecoveryState.LIVE)
+        relay.thaw()
 
     return relay.reset_all, lambda: server.drop(KEY), server.restart, hang
 
 
-class _Pusher:
+class Pusher:
     """The process that pushes, through a relay on this port."""
 
     def __init__(self, port: int) -> None:
         self.times_live = 0
+        self._state = -1
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'bench.stream_leaks', f'rtmp://127.0.0.1:{port}/live', KEY],
@@ -113,7 +114,7 @@ class _Pusher:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> _Pusher:
+    def __enter__(self) -> Pusher:
         return self
 
     def __exit__(self, *what: object) -> None:
@@ -126,6 +127,11 @@ class _Pusher:
         with self._changed:
             return self._changed.wait_for(lambda: self.times_live > seen, PATIENCE_S)
 
+    def await_state(self, is_right: Callable[[int], bool]) -> bool:
+        """Whether it comes into such a state."""
+        with self._changed:
+            return self._changed.wait_for(lambda: is_right(self._state), PATIENCE_S)
+
     def kept(self) -> Kept:
         """What it holds now."""
         process = psutil.Process(self._process.pid)
@@ -137,7 +143,8 @@ class _Pusher:
         with self._process.stdout as lines:
             for line in lines:
                 with self._changed:
-                    self.times_live += int(line) == RecoveryState.LIVE
+                    self._state = int(line)
+                    self.times_live += self._state == RecoveryState.LIVE
                     self._changed.notify_all()
 
 

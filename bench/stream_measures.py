@@ -139,7 +139,7 @@ def halved_uplink(world: World, seconds: float) -> dict[str, Value]:
         time.sleep(seconds)
         until_ns, slow = time.monotonic_ns(), camera.status(MAIN)
     finally:
-        world.relay.limit_kbps(None)
+        world.relay.limit_kbps(0)
     time.sleep(AFTER_S)
     pictures = world.viewer.pictures(since_ns)
     late = lag(pictures, since_ns, until_ns)
