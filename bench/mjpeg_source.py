@@ -1,4 +1,4 @@
-"""Writes pictures like those of a camera into both frame rings, at the rate of a camera.
+"""Writes pictures like those of a camera into all frame rings, at the rate of a camera.
 
 They are smoothed noise that moves: about as many JPEG bytes as a busy scene, and no media needed.
 `python -m bench.mjpeg_source NAMESPACE` writes until it is interrupted.
@@ -37,6 +37,7 @@ def main() -> None:
     node = rclpy.create_node('picture_source', namespace=sys.argv[1])
     publishers = [
         FramePublisher(node, 'frames', channel='clean'),
+        FramePublisher(node, 'public/frames', channel='public'),
         FramePublisher(node, 'overlay/frames', channel='annotated'),
     ]
     scenes = pictures()

@@ -26,6 +26,7 @@ export const state = {
   movement: null,
   connected: false,
   pictureArrived: false,
+  whyStill: '',
   mediaKnown: false,
   me: null,
   isOpening: false,

@@ -1,34 +1,45 @@
 // The live picture, what is said about it, and the switches of what is drawn into it.
 
 import { $, PART_NAMES, call, log, post, setText, state, words } from './page-common.js';
+import { LiveView } from './page-live.js';
 
 const WIDTHS_PX = [320, 480, 640, 960, 1280, 1920];
-const RETRY_MS = 1500;
+const CHOICE = 'live-way';
 // With or without its drawing, every picture passes the overlay, which blurs strangers.
 const WAY = ['camera_node', 'overlay_node'];
 
+let live = null;
+
 export function showPicture() {
-  const picture = $('picture');
-  const wanted = picture.parentElement.clientWidth * window.devicePixelRatio;
+  const wanted = $('picture').parentElement.clientWidth * window.devicePixelRatio;
   const width = WIDTHS_PX.find((rung) => rung >= wanted);
   const overlay = $('overlay-switch').checked ? 1 : 0;
-  // `_t` makes each connection a new address, so that a broken picture is really asked for again.
-  const size = width ? `&width=${width}` : '';
-  picture.src = `/mjpeg-stream?overlay=${overlay}${size}&_t=${Date.now()}`;
+  live.show(`overlay=${overlay}${width ? `&width=${width}` : ''}`);
 }
 
-let pictureRetry = 0;
-export function retryPicture() {
-  state.pictureArrived = false;
+// Until it is shown again.
+export function endPicture() {
+  live.stop();
   showLive();
-  clearTimeout(pictureRetry);
-  pictureRetry = setTimeout(() => { if (state.connected) showPicture(); }, RETRY_MS);
+}
+
+function showWay(title, ageMs, reason) {
+  const age = ageMs === null || !state.pictureArrived ? '' : ` · ${Math.round(ageMs)} ms`;
+  setText($('figure-way'), title ? title + age : '–');
+  setText($('way-reason'), reason);
+}
+
+function setMoving(isMoving, reason) {
+  state.pictureArrived = isMoving;
+  state.whyStill = reason;
+  showLive();
 }
 
 function liveText(silent) {
   if (!state.camera) return 'waiting';
   if (!state.connected) return 'disconnected';
-  return silent ? `${PART_NAMES[silent].toLowerCase()} silent` : words(state.camera.connection);
+  if (silent) return `${PART_NAMES[silent].toLowerCase()} silent`;
+  return state.whyStill ? 'no picture' : words(state.camera.connection);
 }
 
 export function showLive() {
@@ -36,13 +47,14 @@ export function showLive() {
   // in the health counts first.
   const silent = WAY.find((name) => state.parts[name] === 'silent');
   const text = liveText(silent);
-  const live = text === 'live';
-  $('live-badge').dataset.state = live ? 'ok' : state.camera ? 'error' : 'starting';
+  const isLive = text === 'live';
+  $('live-badge').dataset.state = isLive ? 'ok' : state.camera ? 'error' : 'starting';
   setText($('live-badge'), text);
-  setText($('figure-fps'), live ? `${state.camera.fps.toFixed(1)} fps` : '–');
+  setText($('figure-fps'), isLive ? `${state.camera.fps.toFixed(1)} fps` : '–');
   // A camera without a source sends a picture that says so; a silent part sends none.
   $('placeholder').hidden = state.pictureArrived && !silent;
-  setText($('placeholder'), silent ? `No live picture: ${text}` : 'Waiting for the first picture');
+  const why = silent ? text : state.whyStill;
+  setText($('placeholder'), why ? `No live picture: ${why}` : 'Waiting for the first picture');
 }
 
 export function takeCamera(camera) {
@@ -95,11 +107,20 @@ async function openSource(event) {
 }
 
 export function startPicture() {
-  $('picture').addEventListener('load', () => {
-    state.pictureArrived = true;
-    showLive();
+  live = new LiveView($('picture'), $('picture-image'), {
+    moved: () => setMoving(true, ''),
+    still: (reason) => setMoving(false, reason),
+    way: showWay,
   });
-  $('picture').addEventListener('error', retryPicture);
+  const choice = $('way-choice');
+  choice.value = localStorage.getItem(CHOICE);
+  // What a newer page has kept may be nothing that this one knows.
+  choice.value ||= choice.options[0].value;
+  live.choose(choice.value);
+  choice.addEventListener('change', () => {
+    localStorage.setItem(CHOICE, choice.value);
+    live.choose(choice.value);
+  });
   $('overlay-switch').addEventListener('change', () => {
     showPicture();
     showLive();

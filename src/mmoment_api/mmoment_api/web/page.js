@@ -10,7 +10,7 @@ import { startRecord, takeRecordings } from './page-record.js';
 import { showSession, startSession, takeSession } from './page-session.js';
 import { showStream, startStream, takeStream } from './page-stream.js';
 import {
-  retryPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
+  endPicture, showLive, showPicture, showSwitches, startPicture, takeCamera,
 } from './page-picture.js';
 
 const RETRY_FIRST_MS = 500;
@@ -108,7 +108,9 @@ function connect() {
   retryTimer = 0;
   if (!may('view')) return;
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  socket = new WebSocket(`${scheme}://${location.host}/api/events`);
+  socket = window.WebSocket
+    ? new WebSocket(`${scheme}://${location.host}/api/events`)
+    : new EventSource('/api/events');
   const mine = socket;
   mine.onmessage = (message) => {
     state.heard = Date.now();
@@ -117,6 +119,10 @@ function connect() {
     TAKE[event.type]?.(event.data);
   };
   mine.onclose = () => { if (socket === mine) lost(); };
+  mine.onerror = () => {
+    mine.close();
+    mine.onclose();
+  };
 }
 
 function connected() {
@@ -149,7 +155,7 @@ function lost() {
   $('overall').dataset.state = 'error';
   setText($('overall'), 'disconnected');
   if (may('view')) banner('Connection to the camera lost. Trying again…');
-  retryPicture();
+  endPicture();
   // Tells being signed out, for instance by a restart, and a right that was taken back from a camera
   // that is not there.
   askAgain();

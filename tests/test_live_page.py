@@ -1,0 +1,191 @@
+"""The live picture of the page, in a real browser: H.264 of the real encoder, and what is shown when
+something of it is missing or dies."""
+
+import os
+import re
+import signal
+import time
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import pytest
+
+from bench.api_process import LINK, node_command, started
+from mmoment_node.spare_domain import spare_domain
+from tests.browser import CHROMIUM, DRIVER, open_browser, wait_for_page
+
+pytestmark = pytest.mark.graph
+
+WAIT_S = 40.0
+NAMESPACE = f'/test_live_page_{os.getpid()}'
+ENCODER = 'mmoment_stream.encoder_node'
+NODES = {
+    'mmoment_camera.camera_node': ('source:=pattern', 'width:=640', 'height:=360'),
+    'mmoment_vision.overlay_node': (),
+    ENCODER: (),
+    'mmoment_api.api_node': ('port:=0',),
+}
+# A checksum of the pixels as the browser shows them.
+PIXELS = """
+const canvas = document.getElementById('picture');
+const picture = canvas.hidden ? document.getElementById('picture-image') : canvas;
+const small = document.createElement('canvas');
+small.width = 64; small.height = 36;
+const context = small.getContext('2d');
+context.drawImage(picture, 0, 0, 64, 36);
+return Array.from(context.getImageData(0, 0, 64, 36).data).join();
+"""
+until = partial(wait_for_page, timeout_s=WAIT_S)
+
+
+class Page:
+    """A camera, and its page in a browser, by what a person sees."""
+
+    def __init__(self, driver, stack):
+        self.driver, self.stack = driver, stack
+        self.domain = str(spare_domain())
+        self.nodes = {module: self.start(module) for module in NODES}
+        self.link = self.nodes['mmoment_api.api_node'].wait_for(LINK, WAIT_S).group(1)
+        self.driver.get(self.link)
+        until(lambda: self.driver.current_url.endswith('/test-page'))
+
+    def start(self, module):
+        command = node_command(module, *NODES[module], namespace=NAMESPACE)
+        return self.stack.enter_context(started(command, ROS_DOMAIN_ID=self.domain))
+
+    def open(self):
+        self.driver.get(self.link.partition('/sign-in')[0] + '/test-page')
+        until(lambda: self.text('live-badge') == 'live')
+
+    @contextmanager
+    def without(self, *names):
+        """Browsers that lack these, from the next page on."""
+        source = ' '.join(f'delete window.{name};' for name in names)
+        run = self.driver.execute_cdp_cmd
+        added = run('Page.addScriptToEvaluateOnNewDocument', {'source': source})
+        try:
+            yield
+        finally:
+            run('Page.removeScriptToEvaluateOnNewDocument', added)
+
+    def text(self, identifier):
+        return self.driver.find_element('id', identifier).text
+
+    def choose(self, way):
+        self.driver.execute_script(
+            "const choice = document.getElementById('way-choice');"
+            f"choice.value = '{way}'; choice.dispatchEvent(new Event('change'));"
+        )
+
+    @property
+    def is_covered(self):
+        return self.driver.find_element('id', 'placeholder').is_displayed()
+
+    def shows_by(self, way):
+        """Wait until moving pictures come by this way."""
+        until(lambda: re.fullmatch(way, self.text('figure-way')) and not self.is_covered)
+        first = until(lambda: self.driver.execute_script(PIXELS))
+        assert len(set(first.split(','))) > 20, 'a picture of one colour'
+        until(lambda: self.driver.execute_script(PIXELS) != first)
+
+
+@pytest.fixture(scope='module')
+def running(tmp_path_factory):
+    if not CHROMIUM or not DRIVER:
+        pytest.skip('no chromium with chromedriver on this machine')
+    profile = tmp_path_factory.mktemp('browser')
+    with ExitStack() as stack:
+        yield Page(stack.enter_context(open_browser(profile, window='1360,900')), stack)
+
+
+@pytest.fixture
+def page(running):
+    running.open()
+    yield running
+    running.driver.execute_script('localStorage.clear()')
+
+
+def test_h264_is_shown_with_its_latency(page):
+    page.shows_by(r'H\.264 · \d+ ms')
+    assert page.text('way-reason') == ''
+    # Of the camera's own clock: neither from the past of another one, nor from the future.
+    assert 0 < int(re.search(r'(\d+) ms', page.text('figure-way'))[1]) < 2000
+
+
+def test_each_way_can_be_chosen_and_stays(page):
+    page.choose('mjpeg')
+    page.shows_by('MJPEG')
+    page.choose('jpeg')
+    page.shows_by(r'JPEG · \d+ ms')
+    page.open()
+    page.shows_by(r'JPEG · \d+ ms')
+
+
+def test_without_webcodecs_there_is_jpeg_and_a_reason(page):
+    with page.without('VideoDecoder'):
+        page.open()
+        page.shows_by(r'JPEG · \d+ ms')
+        assert 'WebCodecs' in page.text('way-reason')
+
+
+def test_without_websockets_there_is_mjpeg_and_a_reason(page):
+    with page.without('WebSocket'):
+        page.open()
+        page.shows_by('MJPEG')
+        assert 'WebSocket' in page.text('way-reason')
+
+
+def test_a_decoder_that_fails_is_replaced_and_at_last_given_up(page):
+    page.shows_by(r'H\.264 · \d+ ms')
+    page.driver.execute_script(
+        'const decode = VideoDecoder.prototype.decode;'
+        'window.failing = 1;'
+        'VideoDecoder.prototype.decode = function (chunk) {'
+        '  if (window.failing > 0) { window.failing -= 1; throw new Error("played"); }'
+        '  decode.call(this, chunk);'
+        '};'
+    )
+    until(lambda: page.driver.execute_script('return window.failing') == 0)
+    page.shows_by(r'H\.264 · \d+ ms')
+    page.driver.execute_script('window.failing = 1e9')
+    page.shows_by(r'JPEG · \d+ ms')
+    assert 'played' in page.text('way-reason')
+    page.driver.execute_script('window.failing = 0')
+    page.shows_by(r'H\.264 · \d+ ms')
+
+
+def test_a_picture_that_stands_still_is_covered_until_it_moves(page):
+    page.choose('h264')
+    page.shows_by(r'H\.264 · \d+ ms')
+    process = page.nodes[ENCODER].process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: page.is_covered and page.text('live-badge') == 'no picture')
+        until(lambda: 'encoder_node' in page.text('placeholder'))
+        assert 'ms' not in page.text('figure-way')
+    finally:
+        process.send_signal(signal.SIGCONT)
+    page.shows_by(r'H\.264 · \d+ ms')
+
+
+def test_a_killed_encoder_means_jpeg_until_it_is_back(page):
+    page.shows_by(r'H\.264 · \d+ ms')
+    page.nodes[ENCODER].process.kill()
+    began_s = time.monotonic()
+    page.shows_by(r'JPEG · \d+ ms')
+    assert time.monotonic() - began_s < WAIT_S / 2
+    assert 'encoder_node' in page.text('way-reason')
+    page.nodes[ENCODER] = page.start(ENCODER)
+    page.shows_by(r'H\.264 · \d+ ms')
+    assert page.text('way-reason') == ''
+
+
+def test_a_connection_that_is_lost_comes_back(page):
+    page.shows_by(r'H\.264 · \d+ ms')
+    process = page.nodes['mmoment_api.api_node'].process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: page.is_covered)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    page.shows_by(r'H\.264 · \d+ ms')
