@@ -170,8 +170,8 @@ def test_the_encoder_is_asked_for_less_again_and_again_and_let_go_of_at_the_end(
         assert world.report.target_kbps == kbps
         assert kbps < 0.9 * 60 * 2000 * 8e-3
         # Nothing is said of the network before its queue has drained; the lease is renewed.
-        sink.queued = 30_000
-        until(lambda: len(world.limits) >= 3)
+        sink.queued = 12_000
+        until(lambda: len(world.limits) >= 2)
         assert set(world.limits) == {kbps}
         sink.sending = PushError('closed')
         until(lambda: world.limits[-1] == 0)

@@ -211,6 +211,7 @@ def test_half_of_the_uplink_is_enough_for_a_stream_in_real_time(nginx):
                 relay.limit_kbps(kbps / 2)
                 until(lambda: camera.limits)
                 until(lambda: pushed.report.target_kbps < kbps / 2)
+                # The pictures that waited have to be through.
                 time.sleep(4)
                 # As many as come in two seconds.
                 ages_ms = viewer.ages_ms(60)
