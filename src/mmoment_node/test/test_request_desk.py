@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 
 from mmoment_interfaces.action import EnrollFace
 from mmoment_node.managed_node import ManagedNode
-from mmoment_node.request_desk import RequestDesk
+from mmoment_node.request_desk import LAST_WORDS_S, RequestDesk
 from mmoment_node.spare_domain import spare_domain
 
 pytestmark = pytest.mark.graph
@@ -142,6 +142,31 @@ def test_requests_under_way_are_answered_when_the_desk_closes(clerk, client):
     # Nobody can ask any more.
     wait_until(lambda: not actions.server_is_ready())
     assert 'clerk_requests' not in client.get_node_names()
+    clerk.desk = RequestDesk(clerk)
+
+
+def test_what_is_said_last_goes_out_on_a_slow_machine_too(clerk, client):
+    actions = ActionClient(client, EnrollFace, 'act')
+    assert actions.wait_for_server(WAIT_S)
+    sent = actions.send_goal_async(EnrollFace.Goal())
+    wait_until(sent.done)
+    result = sent.result().get_result_async()
+    assert clerk.begun.acquire(timeout=WAIT_S)
+    pool = clerk.desk._executor._executor
+    submit = pool.submit
+
+    def late(handler):
+        def work():
+            time.sleep(2 * LAST_WORDS_S)
+            return handler()
+
+        return submit(work)
+
+    pool.submit = late
+    clerk.go.set()
+    clerk.desk.close()
+    wait_until(result.done)
+    assert result.result().status == GoalStatus.STATUS_SUCCEEDED
     clerk.desk = RequestDesk(clerk)
 
 
