@@ -206,6 +206,8 @@ def test_it_starts_and_a_second_click_stops_it(camera):
     camera.click('stream-stop')
     until(lambda: camera.text('stream-state') == 'off')
     until(lambda: not camera.shows('air-badge'))
+    until(lambda: 'Live stream is off the air' in camera.text('log'))
+    assert 'Live stream is on air' in camera.text('log')
     assert camera.stream.names_asked() == ['start_stream', 'stop_stream']
 
 

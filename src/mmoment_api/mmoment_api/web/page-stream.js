@@ -1,7 +1,7 @@
 // What is pushed to the outside: whether it is on air, how each target is, start and stop.
 
 import {
-  $, askTwice, call, element, may, post, setText, state, words,
+  $, askTwice, call, element, log, may, post, setText, state, words,
 } from './page-common.js';
 import { duration } from './page-media.js';
 import { startStreamSettings } from './page-stream-settings.js';
@@ -36,7 +36,14 @@ function isLink(address) {
 
 /* --- on the picture, for everybody ----------------------------------------------------------- */
 
+function tell(event) {
+  if (!news || news.live === event.live) return;
+  const reason = event.wanted && event.last_error ? `: ${event.last_error}` : '';
+  log(event.live ? 'Live stream is on air' : `Live stream is off the air${reason}`);
+}
+
 export function takeStream(event) {
+  tell(event);
   news = event;
   showBadge();
   if (!may('stream')) return;
@@ -163,7 +170,7 @@ function summary() {
   if (status.held_back) return HELD_BACK[status.held_back] || words(status.held_back);
   const used = status.targets.filter((target) => target.enabled);
   const live = used.filter((target) => target.state === 'live').length;
-  if (!live) return `Started, but no target receives it yet (${words(status.state)})`;
+  if (!live) return 'Started, but no target receives it';
   return used.length === 1 ? 'The target receives it' : `${live} of ${used.length} targets receive it`;
 }
 
