@@ -1,7 +1,7 @@
 import pytest
 
 from mmoment_api.graph_state import DiagnosticState, GraphState, StageState
-from mmoment_api.health import START_GRACE_S, judge, why_no_picture
+from mmoment_api.health import START_GRACE_S, judge, why_no_picture, why_no_video
 
 NODES = ('camera_node', 'face_node')
 
@@ -123,3 +123,25 @@ def test_the_part_to_blame_for_no_picture_is_named(state, hear, clock):
     assert why_no_picture(state, nodes).startswith('overlay_node: nothing heard')
     hear(connection='waiting_to_retry', last_error='gone')
     assert 'gone' in why_no_picture(state, nodes)
+
+
+def test_the_part_to_blame_for_no_video_is_named(state, hear, clock):
+    nodes = ('camera_node', 'overlay_node', 'encoder_node')
+
+    def hear_stages(*names):
+        for name in names:
+            state.hear_stage(StageState(clock.now_s, name, '', 30.0, 0.0, 0.0, 0, 0, 0))
+
+    hear()
+    hear_stages('overlay_node', 'encoder_node')
+    assert why_no_video(state, nodes) == ('encoder_node', 'encoder_node delivers no video')
+    clock.now_s += 4.0
+    hear()
+    hear_stages('overlay_node')
+    assert why_no_video(state, nodes)[0] == 'encoder_node'
+    assert 'nothing heard' in why_no_video(state, nodes)[1]
+    clock.now_s += 4.0
+    hear()
+    assert why_no_video(state, nodes)[0] == 'overlay_node'
+    hear(connection='waiting_to_retry', last_error='gone')
+    assert why_no_video(state, nodes)[0] == 'camera_node'

@@ -63,6 +63,7 @@ export class LiveView {
     const { isMoving } = this;
     this.reset();
     if (isMoving) this.tell.still('');
+    this.tellWay();
   }
 
   choose(choice) {
