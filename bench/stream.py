@@ -59,20 +59,12 @@ class Plan:
 
 FULL = Plan(30.0, 20.0, resets=20, uplink_s=30.0, camera_away_s=30.0, leak_cycles=200)
 QUICK = Plan(
-    *(20.0, 6.0),
-    resets=4,
-    uplink_s=12.0,
-    camera_away_s=5.0,
-    leak_cycles=24,
-    faults=(
-        'server_killed',
-        'never_reads',
-        'wrong_key',
-        'name_unknown',
-        'cable_pulled',
-        'encoder_killed',
-        'camera_lost',
-    ),
+    *(20.0, 4.0),
+    resets=3,
+    uplink_s=10.0,
+    camera_away_s=4.0,
+    leak_cycles=20,
+    faults=('server_killed', 'never_reads', 'wrong_key', 'name_unknown', 'camera_lost'),
 )
 RESET_LIMITS = Limits(1.0)
 # The way to the server as such: what a push can do nothing about but notice.

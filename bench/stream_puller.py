@@ -20,7 +20,9 @@ from mmoment_camera.pattern import Mark, read_mark
 
 # What a player adds by itself otherwise: 0.8 s of looking before the first picture.
 OPTIONS = {'fflags': 'nobuffer', 'flags': 'low_delay', 'probesize': '32'}
-OPEN_S, READ_S = 3.0, 2.0
+# A server that knows of no publisher lets viewers wait for the next one, which begins with a keyframe:
+# who comes back later misses it.
+PATIENCE_S = 120.0
 AGAIN_AFTER_S = 0.05
 NO_MARK = '-'
 
@@ -59,7 +61,7 @@ def parse(line: str) -> PulledPicture:
 
 def pull(url: str) -> Iterator[PulledPicture]:
     """The pictures of one connection as they are decoded. Raises av.error.FFmpegError at its end."""
-    with av.open(url, options=OPTIONS, timeout=(OPEN_S, READ_S)) as container:
+    with av.open(url, options=OPTIONS, timeout=PATIENCE_S) as container:
         (stream,) = container.streams.video
         # Threads for whole pictures would hold back as many pictures.
         stream.thread_type = 'SLICE'
