@@ -22,7 +22,8 @@ THREADS = 4
 CLOSING_PATIENCE_S = 5.0
 # The executor looks up this often whether it is to end.
 SPIN_S = 0.2
-# For what has just been sent: whoever is told first that this node has gone does not take it any more.
+# Nothing is left to be done for so long: what was sent arrives before the end of this node does, and
+# whoever asks for a result just now is answered.
 LAST_WORDS_S = 0.3
 LOOK_S = 0.01
 # A goal keeps what it was asked with, pictures of faces for instance; rclpy's own limit is 15 min.
@@ -85,10 +86,7 @@ class RequestDesk:
         if self._thread is not None:
             with self._changed:
                 self._changed.wait_for(lambda: not self._running, CLOSING_PATIENCE_S)
-            deadline_s = time.monotonic() + CLOSING_PATIENCE_S
-            while not self._is_quiet() and time.monotonic() < deadline_s:
-                time.sleep(LOOK_S)
-            time.sleep(LAST_WORDS_S if self._owner.context.ok() else 0.0)
+            self._say_last_words()
             self._is_ending.set()
             self._thread.join(CLOSING_PATIENCE_S)
             self._thread = None
@@ -100,13 +98,16 @@ class RequestDesk:
         self._executor._executor.shutdown(wait=False)
         self._node.destroy_node()
 
-    def _is_quiet(self) -> bool:
-        """Whether all is done, answers and results of callbacks that have ended included."""
-        if not self._owner.context.ok():
-            return True
-        # Only the tasks themselves know: a result is sent by another one than runs the callback.
-        tasks = list(getattr(self._executor, '_tasks', ()))
-        return all(task.done() for task, *_ in tasks)
+    def _say_last_words(self) -> None:
+        """Wait until answers and results of callbacks that have ended are sent, and have arrived."""
+        now_s = quiet_since_s = time.monotonic()
+        deadline_s = now_s + CLOSING_PATIENCE_S
+        while self._owner.context.ok() and now_s < min(quiet_since_s + LAST_WORDS_S, deadline_s):
+            time.sleep(LOOK_S)
+            now_s = time.monotonic()
+            # Only the tasks know: a result is sent by another one than runs the callback.
+            if not all(task.done() for task, *_ in list(getattr(self._executor, '_tasks', ()))):
+                quiet_since_s = now_s
 
     def _spin(self) -> None:
         while not self._is_ending.is_set() and self._owner.context.ok():
