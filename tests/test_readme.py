@@ -1,9 +1,11 @@
 """The README names what there is: routes, topics, services, commands and error texts."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cli.main import parser
 from mmoment_api.access_table import ACCESS
@@ -71,3 +73,25 @@ def test_every_error_text_it_explains_is_said_by_the_code():
             continue
         for part in filter(None, (piece.strip(" '") for piece in re.split(r'…|\bN\b', text))):
             assert part in SOURCE_TEXT, part
+
+
+def test_every_service_call_it_shows_has_the_fields_of_the_service():
+    shown = re.findall(
+        r'^ros2 service call /mmoment/\w+ (\w+)/srv/(\w+)(?: "(\{.*\})")?$', README, re.MULTILINE
+    )
+    assert len(shown) == README.count('\nros2 service call ')
+    for package, name, text in shown:
+        service = getattr(importlib.import_module(f'{package}.srv'), name)
+        refuse_unknown(service.Request, yaml.safe_load(text) if text else {})
+
+
+def refuse_unknown(kind, given):
+    """Refuse fields that a message of this kind, or one within it, does not have."""
+    types = kind.get_fields_and_field_types()
+    assert set(given) <= set(types), (kind, given)
+    for name, value in given.items():
+        within = re.search(r'(\w+)/(\w+)', types[name])
+        if within:
+            part = getattr(importlib.import_module(f'{within[1]}.msg'), within[2])
+            for each in value if isinstance(value, list) else [value]:
+                refuse_unknown(part, each)
