@@ -4,8 +4,7 @@ It gets H.264 with the time of each picture (see matroska_pipe) and passes it on
 it connects before the first picture, and says so, a refusal is told as one.
 
 The key is neither among the words of the command nor in the environment, which others may read while
-it runs. ffmpeg 5 and 6, those of Debian and Ubuntu, take options from a file as well (-fpre), and
-that file is a pipe here; so are the time limits handed over.
+it runs: see ffmpeg_options. Where ffmpeg would need it there, nothing is pushed.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from mmoment_node.redaction import redact_text
 from mmoment_stream import flv_tags, matroska_pipe
 from mmoment_stream.cancel_switch import CancelSwitch
 from mmoment_stream.encoder_pipe import FFMPEG, GUARD
+from mmoment_stream.ffmpeg_options import check_heeds_hidden_options, hidden_options, words_for
 from mmoment_stream.push_address import parse_address, without
 from mmoment_stream.push_target import Ingest, PushError, VideoFormat
 from mmoment_stream.video_packet import VideoPacket
@@ -158,26 +158,22 @@ class FfmpegSink:
         if shutil.which(self._program) is None:
             raise PushError('tool', f'{self._program} is not installed')
         container, key_option = FORMATS[address.scheme]
-        options = f'connect_timeout={round(self._limits.connect_s * 1000)}\n'
+        options = {'connect_timeout': str(round(self._limits.connect_s * 1000))}
         if ingest.key:
-            options += f'{key_option}={ingest.key}\n'
-        reader, writer = os.pipe()
-        try:
-            os.write(writer, options.encode())
-            os.close(writer)
-            words = _words(self._program, f'/dev/fd/{reader}', container, ingest.url)
-            process = self._process = subprocess.Popen(
-                words,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(reader,),
-            )
-        except OSError as error:
-            raise PushError('tool', f'it cannot be started: {error.strerror}') from error
-        finally:
-            os.close(reader)
+            options[key_option] = ingest.key
+            check_heeds_hidden_options(self._program)
+        with hidden_options(options) as descriptor:
+            try:
+                process = self._process = subprocess.Popen(
+                    _words(self._program, words_for(descriptor), container, ingest.url),
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=(descriptor,),
+                )
+            except OSError as error:
+                raise PushError('tool', f'it cannot be started: {error.strerror}') from error
         assert process.stdin is not None
         assert process.stderr is not None
         # From now on this is the only owner.
@@ -232,13 +228,11 @@ class FfmpegSink:
         return PushError('tool', redact_text(without(said[-1], self._key)) if said else '')
 
 
-def _words(program: str, options_file: str, container: str, url: str) -> list[str]:
+def _words(program: str, options: tuple[str, str], container: str, url: str) -> list[str]:
     guard = GUARD if shutil.which(GUARD[0]) else ()
-    text = (
-        f'{program} -hide_banner -loglevel info -nostats -nostdin '
-        # All that it would find out is in the header.
-        '-nofind_stream_info -f matroska -i pipe:0 '
-        f'-map 0 -c copy -fpre {options_file} -flush_packets 1 -muxdelay 0 -muxpreload 0 '
-        f'-f {container}'
+    # All that it would find out about the input is in its header.
+    source = (
+        '-hide_banner -loglevel info -nostats -nostdin -nofind_stream_info -f matroska -i pipe:0'
     )
-    return [*guard, *text.split(), url]
+    output = '-map 0 -c copy -flush_packets 1 -muxdelay 0 -muxpreload 0 -f'
+    return [*guard, program, *source.split(), *options, *output.split(), container, url]

@@ -220,11 +220,14 @@ def test_why_there_is_no_connection_is_told(listening):
 
 def test_a_program_that_does_not_understand_is_told_with_its_words(tmp_path):
     odd = tmp_path / 'odd'
-    odd.write_text(f'#!/bin/sh\necho "Unrecognized option {KEY}" >&2\nexit 1\n')
+    odd.write_text('#!/bin/sh\necho "Unrecognized option" >&2\nexit 1\n')
     odd.chmod(0o755)
-    error = opening(Ingest('srt://127.0.0.1:9', KEY), program=str(odd))
+    error = opening(Ingest('srt://127.0.0.1:9'), program=str(odd))
     assert error.code == 'tool'
     assert 'Unrecognized option' in error.text
+    # It would not keep the key for itself either.
+    error = opening(Ingest('srt://127.0.0.1:9', KEY), program=str(odd))
+    assert (error.code, 'show the key' in error.text) == ('tool', True)
 
 
 def test_a_listener_that_ends_is_noticed(listening):
