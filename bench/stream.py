@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ QUICK = Plan(
     faults=('server_killed', 'never_reads', 'wrong_key', 'name_unknown', 'camera_lost'),
 )
 RESET_LIMITS = Limits(1.0)
+ENDED_S = 3.0
 # The way to the server as such: what a push can do nothing about but notice.
 STALLS = ('never_reads', 'cable_pulled', 'packets_lost')
 FAULTS_OF_THE_WAY = (
@@ -100,7 +102,6 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
         outcomes, complaints = _faults(made, plan, progress)
         progress('an uplink cut to half')
         metrics |= halved_uplink(made, plan.uplink_s)
-        made.camera.halt()
         descriptors, threads = _held(made)
         metrics |= _fault_figures(outcomes)
         metrics |= {
@@ -114,7 +115,10 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
 
 
 def _held(made: World) -> tuple[int, int]:
-    """Descriptors and threads of stream_node."""
+    """Descriptors and threads of stream_node while nothing is pushed."""
+    made.camera.halt()
+    # What was abandoned, a look-up of a name for instance, ends by itself.
+    time.sleep(ENDED_S)
     process = made.camera.process('stream_node')
     return process.num_fds(), process.num_threads()
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from mmoment_camera.pattern import Mark, read_mark
 
-# What a player adds by itself otherwise: 0.8 s of looking before the first picture.
-OPTIONS = {'fflags': 'nobuffer', 'flags': 'low_delay', 'probesize': '32'}
+# Else a player looks at 0.8 s of video before it shows any. Not `nobuffer`: that throws away what was
+# looked at, and all up to the next keyframe with it.
+OPTIONS = {'flags': 'low_delay', 'probesize': '32'}
 # A server that knows of no publisher lets viewers wait for the next one, which begins with a keyframe:
 # who comes back later misses it.
 PATIENCE_S = 120.0
