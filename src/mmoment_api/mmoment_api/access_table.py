@@ -37,6 +37,8 @@ ACCESS: dict[str, Access] = {
     'GET /stream': Access.VIEW,
     'WEBSOCKET /api/live/video': Access.VIEW,
     'WEBSOCKET /api/live/jpeg': Access.VIEW,
+    'POST /api/live/whep': Access.VIEW,
+    'DELETE /api/live/whep/{name}': Access.VIEW,
     'GET /api/gesture/current': Access.VIEW,
     'GET /current_gesture': Access.VIEW,
     'GET /detect_gesture': Access.VIEW,

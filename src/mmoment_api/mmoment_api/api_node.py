@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import logging
 import socket
@@ -33,6 +34,7 @@ from mmoment_api.video_gate import VideoGate
 from mmoment_api.video_hub import VideoHub
 from mmoment_api.video_topics import Gate, VideoTopics
 from mmoment_api.web_protocol import ConnectionLimits
+from mmoment_api.web_rtc import WhepPeers
 from mmoment_api.web_server import WebServer, bind
 from mmoment_camera.frame_ring import ring_name
 from mmoment_node.errors import ConfigurationError
@@ -94,6 +96,12 @@ class ApiParameters:
         64, 'People who may look at the live picture at once', minimum=1, maximum=1000,
         read_only=True,
     )  # fmt: skip
+    whep: bool = parameter(
+        False,
+        'Serve the live picture over WebRTC as well (WHEP), for players that know nothing else; '
+        'needs aiortc, and UDP that reaches the camera',
+        read_only=True,
+    )
     jpeg_quality: int = parameter(80, 'JPEG quality of the live picture', minimum=10, maximum=100)
     stalled_viewer_s: float = parameter(
         10.0,
@@ -209,6 +217,7 @@ class ApiNode(ManagedNode[ApiParameters]):
             events=events,
             live=live,
             video=video,
+            whep=_whep(video) if parameters.whep else None,
             sessions=sessions,
             media=bridge.media_calls,
             stream=bridge.stream_calls,
@@ -367,6 +376,12 @@ def _check_proxies(addresses: tuple[str, ...]) -> None:
             raise ConfigurationError(
                 f"api_node: '{address}' in trusted_proxies is no address, write it as '127.0.0.1'"
             ) from None
+
+
+def _whep(video: VideoHub) -> WhepPeers:
+    if importlib.util.find_spec('aiortc') is None:
+        raise ConfigurationError('api_node: the parameter whep needs aiortc: pip install aiortc')
+    return WhepPeers(video)
 
 
 def _check_secret(path: str) -> None:

@@ -37,6 +37,7 @@ from mmoment_api.routes import (
     status,
     stream,
     visualization,
+    whep,
 )
 from mmoment_api.routes.common import authorise, get_services
 from mmoment_api.services import VERSION, Services
@@ -50,6 +51,7 @@ ROUTERS = (
     stream,
     live,
     live_video,
+    whep,
     face,
     gesture,
     visualization,
@@ -103,7 +105,7 @@ def guarded(app: FastAPI) -> ASGIApp:
             allow_origins=list(settings.allowed_origins),
             allow_methods=['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
             allow_headers=['Authorization', 'Content-Type', 'Range'],
-            expose_headers=['Accept-Ranges', 'Content-Disposition', 'Content-Range'],
+            expose_headers=['Accept-Ranges', 'Content-Disposition', 'Content-Range', 'Location'],
             allow_credentials=True,
         )
     return WebGuard(inner, settings.allowed_hosts, settings.allowed_origins)

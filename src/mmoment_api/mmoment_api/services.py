@@ -95,6 +95,21 @@ class GraphControl(Protocol):
         """Wipe what is known of a person's face: how many templates that were."""
 
 
+class WhepControl(Protocol):
+    """Who looks over WebRTC; see `web_rtc.py`."""
+
+    async def open(
+        self, offer: str, annotated: bool, is_welcome: Callable[[], bool]
+    ) -> tuple[str, str]:
+        """Name and answer for a browser's offer; raises `ApiError` and `TooManyViewers`."""
+
+    async def end(self, name: str) -> bool:
+        """Let go of one; False: there is none of this name."""
+
+    async def close(self) -> None:
+        """Let go of all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a route may need."""
@@ -113,6 +128,7 @@ class Services:
     enrolments: Enrolments = field(default_factory=Enrolments)
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic
+    whep: WhepControl | None = None
 
 
 def timestamp_ms() -> int:

@@ -281,6 +281,7 @@ class _Channel:
         self._group_bytes = 0
         self._heard_s = hub.clock()
         self._asked_s = float('-inf')
+        self._asks_again = False
 
     def enter(self, viewer: VideoViewer) -> None:
         self.viewers.add(viewer)
@@ -314,12 +315,15 @@ class _Channel:
             self._group = [message]
 
     def ask(self) -> None:
-        """Ask for a keyframe, unless that has just been done."""
-        now_s = self._hub.clock()
-        if now_s - self._asked_s >= ASK_PERIOD_S:
-            self._asked_s = now_s
+        """Ask for a keyframe; a little later if that has just been done."""
+        wait_s = self._asked_s + ASK_PERIOD_S - self._hub.clock()
+        if wait_s <= 0:
+            self._asked_s = self._hub.clock()
             self._hub.figures.asked += 1
             self._hub.source.request_keyframe(self.annotated)
+        elif not self._asks_again:
+            self._asks_again = True
+            asyncio.get_running_loop().call_later(wait_s, self._ask_again)
 
     def look_after(self, explain: Callable[[], tuple[str, str]]) -> None:
         if not self.viewers:
@@ -330,6 +334,13 @@ class _Channel:
             text = silent(*explain())
             for viewer in self.viewers:
                 viewer.notice(text)
+        self._ask_if_needed()
+
+    def _ask_again(self) -> None:
+        self._asks_again = False
+        self._ask_if_needed()
+
+    def _ask_if_needed(self) -> None:
         if any(viewer.needs_keyframe for viewer in self.viewers):
             self.ask()
 

@@ -159,6 +159,8 @@ class WebServer:
             await self._server.serve(sockets=[self._listener])
         finally:
             services.events.bind(None)
+            if services.whep is not None:
+                await services.whep.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

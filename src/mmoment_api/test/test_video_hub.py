@@ -285,6 +285,25 @@ def test_a_keyframe_that_does_not_come_is_asked_for_again(run):
     run(scenario)
 
 
+def test_who_asks_too_soon_is_not_forgotten(clock):
+    async def body():
+        source = FakeVideo()
+        hub = VideoHub(source, ViewerSeats(4), lambda: ('', ''), 0.0, clock)
+        viewer = hub.enter(False)
+        hub.hear(False, packet(5))
+        await settle()
+        assert source.asked == [False]
+        clock.now_s += ASK_PERIOD_S * 0.9
+        viewer.lose()
+        viewer.lose()
+        assert source.asked == [False]
+        clock.now_s += ASK_PERIOD_S * 0.2
+        await asyncio.sleep(ASK_PERIOD_S * 0.3)
+        assert source.asked == [False, False]
+
+    asyncio.run(body())
+
+
 def test_there_are_so_many_seats(run):
     async def scenario(world):
         viewers = [world.hub.enter(False), world.hub.enter(True)]
