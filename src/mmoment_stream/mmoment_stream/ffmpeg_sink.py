@@ -62,7 +62,9 @@ class FfmpegLimits:
 class FfmpegSink:
     """One connection: a mmoment_stream.push_target.PushSink. It cannot be opened a second time.
 
-    The program ends with the sink, and with the thread that opened it.
+    The program ends with the sink, and with the thread that opened it. What it has taken is gone: SRT
+    itself leaves out what would come too late, so that a slow network is not seen here, and of a server
+    that vanishes without a word it takes five seconds to be sure.
     """
 
     def __init__(self, limits: FfmpegLimits | None = None, *, program: str = FFMPEG) -> None:

@@ -98,16 +98,12 @@ class ProviderWatch:
         finally:
             self._asking.release()
 
-    def cancel(self) -> None:
-        """Cut short what is asked, and ask nothing any more; from any thread."""
+    def close(self) -> None:
+        """Cut short what is asked, end the thread, and let go of the provider."""
         with self._changed:
             self._is_closed = True
             self._unwanted.set()
             self._changed.notify_all()
-
-    def close(self) -> None:
-        """End the thread, and let go of the provider."""
-        self.cancel()
         if self._thread is not None:
             self._thread.join(END_S)
         self._provider.close()

@@ -149,6 +149,8 @@ class PushConnection:
         if self._is_draining and control.is_drained(queued_bytes):
             self._is_draining = False
             self._video.queue.skip()
+            if self._slate is not None:
+                self._slate.begin()
             # The picture at hand belongs to those that are left out.
             return False
         self._is_draining = self._is_draining or control.is_choked(queued_bytes)

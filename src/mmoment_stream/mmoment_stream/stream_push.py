@@ -147,7 +147,6 @@ class StreamPush:
         """End `run` at once, whatever it is doing; for good."""
         self._stopped.set()
         self._recovery.cancel()
-        self._watch.cancel()
         self._queue.wake()
         with self._lock:
             if self._sink is not None:

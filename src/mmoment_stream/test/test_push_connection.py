@@ -140,6 +140,18 @@ def test_a_choked_network_gets_nothing_until_it_has_drained_and_then_a_keyframe(
     assert len(world.encoder.requests) > asked
 
 
+def test_a_slate_that_was_left_out_begins_anew_too():
+    with pushing(limits=WITH_SLATE, with_video=False) as world:
+        sink = first_sink(world)
+        until(lambda: len(sink.sent) > 1)
+        sink.queued = 400_000
+        until(lambda: world.report.dropped > 0)
+        before = len(sink.sent)
+        sink.queued = 0
+        until(lambda: len(sink.sent) > before)
+        assert sink.sent[before][0].keyframe
+
+
 def test_a_sink_that_is_slow_loses_pictures_and_not_time():
     limits = dataclasses.replace(QUICK, queue_s=0.3)
     world = World(limits=limits)

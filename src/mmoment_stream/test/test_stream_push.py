@@ -182,6 +182,17 @@ def test_stop_ends_it_at_once_in_every_state(name, provider, prepare, with_video
     assert 'push_health_main' not in [thread.name for thread in threading.enumerate()]
 
 
+def test_stop_does_not_wait_for_the_next_request_of_a_keyframe():
+    limits = dataclasses.replace(QUICK, keyframe_every_s=30.0)
+    world = World(limits=limits)
+    world.begin(with_video=False)
+    until(lambda: world.encoder.requests)
+    began_s = time.monotonic()
+    world.end()
+    assert time.monotonic() - began_s < 5
+    assert world.sinks[0].opened == []
+
+
 def test_a_push_that_is_stopped_before_it_runs_does_nothing():
     world = World()
     world.push.stop()
