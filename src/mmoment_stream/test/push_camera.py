@@ -18,7 +18,8 @@ FPS = 30
 
 
 class Camera:
-    """Encodes at a real pace and offers to `pushes`; obeys `request_keyframe` and `limit`.
+    """Encodes at a real pace and offers to `pushes`; obeys `request_keyframe` and `limit`, and makes
+    nothing while `is_away`.
 
     noise: makes pictures that need the whole bitrate.
     """
@@ -28,6 +29,7 @@ class Camera:
         self.kbps = kbps
         self.limits = []
         self._noise = _noise() if noise else None
+        self.is_away = threading.Event()
         self._wants = threading.Event()
         self._ended = threading.Event()
         self._wanted_kbps = kbps
@@ -55,6 +57,9 @@ class Camera:
         began_s = time.monotonic()
         number = 0
         while not self._ended.wait(max(0.0, began_s + number / FPS - time.monotonic())):
+            if self.is_away.is_set():
+                number += 1
+                continue
             if encoded_kbps != self._wanted_kbps and encoder.change_bitrate(self._wanted_kbps):
                 encoded_kbps = self._wanted_kbps
             now_ns = time.monotonic_ns()

@@ -111,11 +111,25 @@ def pushing(camera, url, key=KEY, **more):
         assert not thread.is_alive()
 
 
+@contextlib.contextmanager
+def watching(camera, nginx):
+    """A viewer that sees something."""
+    with Viewer(nginx.play_url(KEY)) as viewer:
+
+        def sees():
+            # A viewer begins with a keyframe.
+            camera.request_keyframe()
+            return len(viewer.seen) > 2
+
+        until(sees)
+        yield viewer
+
+
 def test_every_picture_arrives_in_order_and_soon(camera, nginx):
     with pushing(camera, nginx.publish_url) as pushed:
         pushed.await_live()
         assert nginx.await_stream(KEY)
-        with Viewer(nginx.play_url(KEY)) as viewer:
+        with watching(camera, nginx) as viewer:
             until(lambda: len(viewer.seen) > 45)
             numbers, ages_ms = viewer.numbers, viewer.ages_ms(30)
         stream = nginx.stat().stream(KEY)
@@ -126,6 +140,22 @@ def test_every_picture_arrives_in_order_and_soon(camera, nginx):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert statistics.median(ages_ms) < 500
     assert nginx.await_stream(KEY, publishing=False)
+
+
+def test_viewers_see_the_slate_while_the_camera_is_away_and_then_the_camera(camera, nginx):
+    with pushing(camera, nginx.publish_url) as pushed:
+        pushed.await_live()
+        with watching(camera, nginx) as viewer:
+            camera.is_away.set()
+            try:
+                until(lambda: viewer.numbers[-3:] == [None] * 3)
+                assert pushed.report.slate
+                assert pushed.report.push.state is LIVE
+            finally:
+                camera.is_away.clear()
+            until(lambda: None not in viewer.numbers[-10:])
+            assert not pushed.report.slate
+        assert pushed.report.reconnects == 0
 
 
 def test_a_server_that_is_killed_is_noticed_at_once_and_found_again(camera, nginx):
@@ -189,7 +219,7 @@ def test_connections_that_are_reset_over_and_over_leave_nothing_behind(camera, n
         with pushing(camera, url) as pushed:
             pushed.await_live()
             before = kept()
-            for count in range(1, 11):
+            for count in range(1, 6):
                 relay.reset_all()
                 until(lambda count=count: pushed.report.reconnects >= count)
                 pushed.await_live()
@@ -206,8 +236,7 @@ def test_half_of_the_uplink_is_enough_for_a_stream_in_real_time(nginx):
             assert nginx.await_stream(KEY)
             until(lambda: pushed.report.kbps > 0.7 * kbps)
             assert camera.limits == []
-            with Viewer(nginx.play_url(KEY)) as viewer:
-                until(lambda: len(viewer.seen) > 5)
+            with watching(camera, nginx) as viewer:
                 relay.limit_kbps(kbps / 2)
                 until(lambda: camera.limits)
                 until(lambda: pushed.report.target_kbps < kbps / 2)
