@@ -82,11 +82,12 @@ class Workspace:
         for name in {*self.vanished(), *names}:
             built.pop(name, None)
         self._save(built)
+        # As it is before: what is changed while it is built has to be built again.
+        layouts = {name: layout(self._project.packages()[name]) for name in names}
         if names:
             self._colcon(names, progress, python, env)
         for name in names:
-            folder = self._project.packages()[name]
-            built[name] = {'layout': layout(folder), 'installed': self._installed(name)}
+            built[name] = {'layout': layouts[name], 'installed': self._installed(name)}
         self._save(built)
 
     def rebuild_adopted(self, progress: Progress, python: Path, env: Mapping[str, str]) -> None:

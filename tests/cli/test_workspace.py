@@ -107,6 +107,15 @@ def test_built_once_and_again_only_for_a_reason(project: Project, progress: Prog
     assert not (project.install / 'thing').exists()
 
 
+@pytest.mark.graph
+def test_what_is_changed_while_it_is_built_is_built_again(project: Project, progress: Progress):
+    folder = make_package(project)
+    edit(folder / 'setup.py', f"open('{folder / 'msg' / 'Meanwhile.msg'}', 'w').close()\n")
+
+    assert build(project, progress).changed() == ['thing']
+    assert build(project, progress).is_ready()
+
+
 def build_by_hand(project: Project, *options: str) -> Path:
     """Build as README has it; returns a file of the build that is gone when it was made anew."""
     command = [sys.executable, '-m', 'colcon', 'build', *options]
