@@ -110,20 +110,23 @@ class PushQueue:
             self._bytes -= len(packet.data)
             return packet
 
-    def await_keyframe(self, timeout_s: float) -> VideoPacket | None:
-        """As `keyframe`, but wait for the first one."""
+    def await_video(self, timeout_s: float, fresh_s: float) -> bool:
+        """Wait until a format is known and the last picture is no older; whether that is so."""
         with self._changed:
             wakes = self._wakes
             self._changed.wait_for(
-                lambda: self._keyframe is not None or self._wakes != wakes, timeout_s
+                lambda: self._is_fresh(fresh_s) or self._wakes != wakes, timeout_s
             )
-            return self._keyframe
+            return self._is_fresh(fresh_s)
 
     def wake(self) -> None:
         """Let those who wait now return."""
         with self._changed:
             self._wakes += 1
             self._changed.notify_all()
+
+    def _is_fresh(self, fresh_s: float) -> bool:
+        return self._keyframe is not None and self.silence_s < fresh_s
 
     def _keep(self, packet: VideoPacket) -> int:
         """Put it behind the others if it can be decoded there; returns how many were left out."""

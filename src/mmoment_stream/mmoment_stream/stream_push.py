@@ -34,7 +34,7 @@ class PushLimits:
     """Times of one push, in seconds."""
 
     slate_after_s: float = 2.0  # without packets, while connected
-    first_video_s: float = 3.0  # for the very first packet, before the slate is pushed
+    first_video_s: float = 3.0  # for the encoder to begin, before the slate is pushed
     keyframe_every_s: float = 0.5  # between two requests
     look_again_s: float = 3.0  # at a configuration that could not be used
     lasting_s: float = 10.0  # of being live, after which pauses start small again
@@ -108,6 +108,7 @@ class StreamPush:
         self._watch = ProviderWatch(
             provider, every_s=limits.health_s, on_change=on_change, clock=clock
         )
+        self._video_until_s = 0.0
         self._asked_pause_s = 0.0
         back_off = back_off or BackOff()
         self._recovery = Recovery(
@@ -131,7 +132,7 @@ class StreamPush:
     def run(self) -> None:
         """Push until `stop`. Closes the provider at the end."""
         self._watch.start(f'push_health_{self._target.name}')
-        self._video_until_s = self._clock() + self._limits.first_video_s
+        self._expect_video()
         try:
             while not self._stopped.is_set():
                 self._attempt()
@@ -215,8 +216,14 @@ class StreamPush:
             if self._stopped.wait(self._limits.look_again_s):
                 raise Cancelled
             ingest = self._watch.ingest(self._stopped)
+        if is_failed:
+            # Nobody need encode for a push that cannot be.
+            self._expect_video()
         self._ingest = ingest
         return ingest
+
+    def _expect_video(self) -> None:
+        self._video_until_s = self._clock() + self._limits.first_video_s
 
     def _push(self, ingest: Ingest) -> None:
         """One connection. Raises PushError when it is lost, or Cancelled."""
@@ -252,16 +259,19 @@ class StreamPush:
             sink.cancel()
 
     def _await_video(self) -> None:
-        """Give the encoder time for its first picture; later there is the slate. Raises Cancelled."""
+        """Give the encoder time to begin, when the push does; later there is the slate.
+
+        Raises Cancelled.
+        """
         limits = self._limits
-        while self._queue.keyframe is None and not self._stopped.is_set():
-            left_s = self._video_until_s - self._clock()
-            if left_s <= 0:
+        wait_s = 0.0
+        while not self._queue.await_video(wait_s, limits.slate_after_s):
+            if self._stopped.is_set():
+                raise Cancelled
+            wait_s = min(limits.keyframe_every_s, self._video_until_s - self._clock())
+            if wait_s <= 0:
                 return
             self._video.request_keyframe()
-            self._queue.await_keyframe(min(left_s, limits.keyframe_every_s))
-        if self._stopped.is_set():
-            raise Cancelled
 
     def _live(self) -> None:
         if self._was_live:

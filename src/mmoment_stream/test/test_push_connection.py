@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import time
 
-from push_world import QUICK, World, packet, pushing, until
+from push_world import INGEST, QUICK, FakeProvider, World, packet, pushing, until
 
 from mmoment_node.recovery import RecoveryState
 from mmoment_stream.push_target import PushError
@@ -89,6 +89,23 @@ def test_without_any_video_the_audience_sees_the_slate():
         world.push.offer(packet(1, keyframe=True, at_ns=time.monotonic_ns()))
         until(lambda: not world.report.slate)
         assert [video.width for video in sink.changes] == [320]
+
+
+def test_a_configuration_that_is_mended_gives_the_encoder_time_to_begin():
+    provider = FakeProvider(PushError('no_key'))
+    limits = dataclasses.replace(WITH_SLATE, first_video_s=1.0)
+    with pushing(provider, limits=limits, with_video=False) as world:
+        world.push.offer(packet(1, keyframe=True))
+        # Longer than it waits for the first picture.
+        time.sleep(1.1)
+        assert world.state is RecoveryState.FAILED
+        provider.answer = INGEST
+        until(lambda: world.encoder.requests)
+        assert world.sinks[0].opened == []
+        world.encoder.begin(world.push)
+        sink = first_sink(world)
+        assert sink.sent[0][0].epoch == 1
+        assert not [report for report in world.reports if report.slate]
 
 
 def test_after_a_loss_while_the_camera_is_away_the_slate_comes_at_once():

@@ -139,13 +139,20 @@ def test_a_picture_and_a_wake_end_a_wait():
     assert [taken[0].sequence, taken[1]] == [1, None]
 
 
-def test_the_first_keyframe_can_be_waited_for():
-    queue = PushQueue()
-    assert queue.await_keyframe(0) is None
+def test_video_that_begins_can_be_waited_for():
+    clock = FakeClock()
+    queue = PushQueue(clock=clock)
+    assert not queue.await_video(0, 2.0)
     found = []
-    thread = threading.Thread(target=lambda: found.append(queue.await_keyframe(60)))
+    thread = threading.Thread(target=lambda: found.append(queue.await_video(60, 2.0)))
     thread.start()
+    # Of which the format is not known yet.
     queue.offer(packet(1))
+    assert not queue.await_video(0, 2.0)
     queue.offer(packet(2, keyframe=True))
     thread.join(10)
-    assert found[0].sequence == 2
+    assert found == [True]
+    clock.now_s += 3
+    assert not queue.await_video(0, 2.0)
+    queue.offer(packet(3))
+    assert queue.await_video(0, 2.0)
