@@ -162,3 +162,8 @@ def recover_p95_s(outcomes: Sequence[Outcome]) -> float:
     """Of all faults, the time to be live again; infinite, so null, where too many did not recover."""
     times = [one.recover_s if one.recovered else math.inf for one in outcomes]
     return quantile(times, 0.95)
+
+
+def worst(values: Sequence[float]) -> float:
+    """The largest, rounded to milliseconds; NaN where one is."""
+    return math.nan if any(map(math.isnan, values)) else round(max(values), 3)

@@ -23,6 +23,7 @@ from bench.stream_scores import (
     lag,
     recover_p95_s,
     waited_s,
+    worst,
 )
 from mmoment_camera.pattern import STAMP_MODULUS_US, Mark
 from mmoment_node.recovery import RecoveryState
@@ -143,6 +144,8 @@ def test_who_does_not_recover_makes_the_figure_infinite():
     well, lost = Outcome('a', 0.1, 0.3, 0.3), Outcome('a', 0.1, math.nan, math.nan)
     assert recover_p95_s([well] * 40) == 0.3
     assert recover_p95_s([well] * 10 + [lost]) == math.inf
+    assert worst([0.1, 0.30041]) == 0.3
+    assert math.isnan(worst([0.1, math.nan, 0.3]))
 
 
 def test_a_name_is_known_and_forgotten_for_one_process_alone(tmp_path):
