@@ -25,6 +25,8 @@ WARM_UP_S = 2.0
 SLOW_RECEIVE_BYTES = 32 * 1024
 STEP_S = 0.005
 
+Process = subprocess.Popen[str]
+
 
 @dataclass(slots=True)
 class Arrival:
@@ -158,9 +160,7 @@ def _staleness_ms(items: list[Arrival], ended_ns: int) -> float:
     return max(ages_ns, default=math.nan) / 1e6
 
 
-def start(
-    port: int, cookie: str, viewers: int, seconds: float, *more: str
-) -> subprocess.Popen[str]:
+def start(port: int, cookie: str, viewers: int, seconds: float, *more: str) -> Process:
     """Begin to look in a process of its own; returns once its viewers have asked for pictures."""
     words = [str(port), str(viewers), str(seconds), *more]
     process = subprocess.Popen(
