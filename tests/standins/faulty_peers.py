@@ -172,7 +172,8 @@ class Relay:
         try:
             up = asyncio.ensure_future(self._pass_on(reader, far_writer, is_up=True))
             down = asyncio.ensure_future(self._pass_on(far_reader, writer, is_up=False))
-            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
             for each in (up, down):
                 each.cancel()
         finally:

@@ -16,12 +16,12 @@ import ssl
 import struct
 import termios
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from mmoment_stream.cancel_switch import CancelSwitch
 from mmoment_stream.name_lookup import Endpoint, Resolve, endpoints, resolve
 from mmoment_stream.push_target import PushError
+from mmoment_stream.stall_watch import StallWatch
 
 # Less than half a second of video: more would be sent late, and hide that the network is slow.
 SEND_BUFFER_BYTES = 128 * 1024
@@ -31,33 +31,14 @@ RECEIVE_BYTES = 64 * 1024
 KEEPALIVE_IDLE_S = 5
 KEEPALIVE_EVERY_S = 2
 KEEPALIVE_TIMES = 3
+# How often, within the time for a stall, a write that waits looks whether anything is taken.
+LOOKS = 10
 # Ends a connection without waiting for what it has not taken.
 LINGER_NOT = struct.pack('ii', 1, 0)
 # tcpi_bytes_acked of struct tcp_info, linux/tcp.h.
 ACKNOWLEDGED_AT, ACKNOWLEDGED = 120, struct.Struct('=Q')
 UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL)
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class StallWatch:
-    """Notices that the other side takes nothing any more, though something waits for it.
-
-    It must be told at least before anything more is sent.
-    """
-
-    def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit_s = limit_s
-        self._clock = clock
-        self._taken = -1
-        self._since_s = 0.0
-
-    def note(self, taken: int, waiting: int) -> None:
-        """taken: bytes so far; waiting: bytes that are on their way. Raises PushError (stalled)."""
-        now_s = self._clock()
-        if not waiting or taken != self._taken:
-            self._taken, self._since_s = taken, now_s
-        elif now_s - self._since_s > self._limit_s:
-            raise PushError('stalled')
 
 
 class PushSocket:
@@ -98,7 +79,6 @@ class PushSocket:
 
     def send(self, data: bytes | bytearray) -> None:
         """Hand all of it to the kernel. Raises PushError (stalled, closed)."""
-        # Before there is more: what was just sent cannot have been taken yet.
         self.check_progress()
         waiting = memoryview(data)
         end_s = time.monotonic() + self._whole_s
@@ -116,18 +96,14 @@ class PushSocket:
             if waiting and now_s > end_s:
                 raise PushError('stalled')
             if waiting and not count:
-                until_s = min(end_s, now_s + self._stall_s)
-                if not self._switch.wait(self._connected.fileno(), events, until_s):
-                    raise PushError('stalled')
+                look_s = min(end_s, now_s + self._stall_s / LOOKS)
+                self._switch.wait(self._connected.fileno(), events, look_s)
+                self.check_progress()
         self._switch.check()
 
     def check_progress(self) -> None:
         """Notice that what was sent is not taken. Raises PushError (stalled)."""
-        info = self._connected.getsockopt(
-            socket.IPPROTO_TCP, socket.TCP_INFO, ACKNOWLEDGED_AT + ACKNOWLEDGED.size
-        )
-        (acknowledged,) = ACKNOWLEDGED.unpack_from(info, ACKNOWLEDGED_AT)
-        self._watch.note(acknowledged, self.queued_bytes())
+        self._watch.note(self.delivered_bytes(), self.queued_bytes())
 
     def receive(self) -> bytes:
         """What has arrived; nothing, if nothing has. Raises PushError (closed)."""
@@ -156,6 +132,13 @@ class PushSocket:
         if self._socket is None:
             return 0
         return int.from_bytes(fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)), 'little')
+
+    def delivered_bytes(self) -> int:
+        """What the other side's kernel has acknowledged, with what TLS adds."""
+        info = self._connected.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, ACKNOWLEDGED_AT + ACKNOWLEDGED.size
+        )
+        return int(ACKNOWLEDGED.unpack_from(info, ACKNOWLEDGED_AT)[0])
 
     def cancel(self) -> None:
         """Have whatever waits raise Cancelled at once; from any thread, for good."""

@@ -39,6 +39,8 @@ CHUNK_STREAMS = {
     DATA: 5,
     VIDEO: 6,
 }
+# How often the server is to say what it has read: a few times a second.
+WINDOW_BYTES = 64 * 1024
 PING, PONG = 6, 7
 FLASH_VERSION = 'FMLE/3.0 (compatible; Mmoment)'
 """Servers tell publishers from players by the first word."""
@@ -53,6 +55,8 @@ CONNECT, CREATE_STREAM = 1, 4
 class RtmpSession:
     """One connection after its handshake, without the socket.
 
+    acknowledgements: how often the server has said what it has read.
+
     secrets: what is never repeated when the server is quoted. `receive` raises PushError: protocol,
     key_rejected, already_publishing, or closed if the server says that it is over.
     """
@@ -65,6 +69,7 @@ class RtmpSession:
         self._received_bytes = 0
         self._told_bytes = 0
         self._window_bytes = 0
+        self.acknowledgements = 0
         self.is_connected = False
         self.stream_id: int | None = None
         self.is_publishing = False
@@ -82,9 +87,10 @@ class RtmpSession:
         return size + self._command('connect', CONNECT, wanted)
 
     def create_stream(self, name: str) -> bytes:
-        """Announce the stream by its name, and ask for its number."""
+        """Announce the stream by its name, and ask for its number and for acknowledgements."""
         return (
-            self._command('releaseStream', 2, None, name)
+            self._bytes(WINDOW, struct.pack('>I', WINDOW_BYTES))
+            + self._command('releaseStream', 2, None, name)
             + self._command('FCPublish', 3, None, name)
             + self._command('createStream', CREATE_STREAM, None)
         )
@@ -127,7 +133,10 @@ class RtmpSession:
         elif message.kind == WINDOW:
             self._window_bytes = int.from_bytes(message.body[:4], 'big')
         elif message.kind == BANDWIDTH:
-            self._reply(WINDOW, message.body[:4].rjust(4, b'\0'))
+            window_bytes = min(WINDOW_BYTES, int.from_bytes(message.body[:4], 'big'))
+            self._reply(WINDOW, struct.pack('>I', window_bytes))
+        elif message.kind == ACKNOWLEDGEMENT:
+            self.acknowledgements += 1
         elif message.kind == COMMAND:
             try:
                 self._obey(amf0.decode(message.body))

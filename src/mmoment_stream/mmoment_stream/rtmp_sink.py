@@ -13,7 +13,8 @@ from mmoment_stream.push_address import RTMP_SCHEMES, PushAddress, parse_address
 from mmoment_stream.push_socket import PushSocket, trust
 from mmoment_stream.push_target import Ingest, PushError, VideoFormat
 from mmoment_stream.rtmp_chunks import AUDIO, DATA, VIDEO
-from mmoment_stream.rtmp_session import RtmpSession
+from mmoment_stream.rtmp_session import WINDOW_BYTES, RtmpSession
+from mmoment_stream.stall_watch import ReadWatch
 from mmoment_stream.video_packet import VideoPacket
 
 # After a pause, silence is caught up with no further back than this.
@@ -33,7 +34,7 @@ class RtmpLimits:
 
 
 class RtmpSink:
-    """One connection: a mmoment_stream.push_target.PushSink. It cannot be opened a second time.
+    """One connection: a mmoment_stream.push_target.PushSink. Each is opened once.
 
     ca_file: authorities that are trusted instead of those of the system.
     """
@@ -51,6 +52,7 @@ class RtmpSink:
             stall_s=self._limits.stall_s, whole_s=self._limits.picture_s, ask=ask
         )
         self._session = RtmpSession()
+        self._watch = ReadWatch(self._limits.stall_s, WINDOW_BYTES)
         self._stream_name = ''
         self._silence: flv_tags.Silence | None = None
         # What changes leaves together with the first picture that needs it.
@@ -191,9 +193,10 @@ class RtmpSink:
         for _ in range(READS_AT_ONCE):
             data = self._socket.receive()
             if not data:
-                return
+                break
             self._session.receive(data)
             self._answer()
+        self._watch.note(self._session.acknowledgements, self._socket.delivered_bytes())
 
     def _answer(self) -> None:
         replies = self._session.replies()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mmoment_stream.push_socket import PushSocket, StallWatch, trust
+from mmoment_stream.push_socket import PushSocket, trust
 from mmoment_stream.push_target import Cancelled, PushError
 from tests.standins.certificates import self_signed, server_context
 from tests.standins.faulty_peers import FullBacklog, Relay, Tarpit
@@ -374,40 +374,3 @@ def test_a_peer_behind_tls_that_does_not_read_is_noticed(line, echo, certificate
                 time.sleep(0.01)
 
         assert refusal(drip).code == 'stalled'
-
-
-class TestStallWatch:
-    def watch(self):
-        self.now_s = 100.0
-        return StallWatch(4.0, lambda: self.now_s)
-
-    def test_progress_is_no_stall(self):
-        watch = self.watch()
-        for taken in range(50):
-            watch.note(taken, 1000)
-            self.now_s += 3.9
-
-    def test_nothing_to_take_is_no_stall(self):
-        watch = self.watch()
-        watch.note(5, 1000)
-        for _ in range(5):
-            self.now_s += 3.9
-            watch.note(5, 0)
-        self.now_s += 3.9
-        watch.note(5, 1000)
-
-    def test_nothing_taken_for_long_is_one(self):
-        watch = self.watch()
-        watch.note(5, 1000)
-        self.now_s += 4.0
-        watch.note(5, 2000)
-        self.now_s += 0.1
-        with pytest.raises(PushError) as caught:
-            watch.note(5, 3000)
-        assert caught.value.code == 'stalled'
-
-    def test_a_look_after_long_is_no_stall_if_something_was_taken(self):
-        watch = self.watch()
-        watch.note(5, 1000)
-        self.now_s += 60
-        watch.note(6, 1000)

@@ -16,7 +16,7 @@ from mmoment_stream.rtmp_chunks import (
     WINDOW,
     ChunkReader,
 )
-from mmoment_stream.rtmp_session import CHUNK_BYTES, RtmpSession
+from mmoment_stream.rtmp_session import CHUNK_BYTES, WINDOW_BYTES, RtmpSession
 
 KEY = 'cafe-1234'
 
@@ -55,7 +55,8 @@ def test_the_first_words_are_our_chunk_size_and_the_application():
 
 def test_the_stream_is_announced_and_asked_for():
     messages = said(RtmpSession().create_stream(KEY))
-    words = [amf0.decode(message.body) for message in messages]
+    assert (messages[0].kind, messages[0].body) == (WINDOW, WINDOW_BYTES.to_bytes(4, 'big'))
+    words = [amf0.decode(message.body) for message in messages[1:]]
     assert [each[0] for each in words] == ['releaseStream', 'FCPublish', 'createStream']
     assert words[1][3] == KEY
 
@@ -118,11 +119,21 @@ def test_what_was_received_is_acknowledged_once_a_window():
     assert len(acknowledged) == 3
 
 
-def test_a_bandwidth_is_answered_with_a_window():
+@pytest.mark.parametrize(
+    ('wanted_bytes', 'answered_bytes'), [(2_500_000, WINDOW_BYTES), (5_000, 5_000)]
+)
+def test_a_bandwidth_is_answered_with_a_window(wanted_bytes, answered_bytes):
     session = publishing()
-    session.receive(message_bytes(BANDWIDTH, struct.pack('>IB', 2_500_000, 2)))
+    session.receive(message_bytes(BANDWIDTH, struct.pack('>IB', wanted_bytes, 2)))
     (answer,) = said(session.replies())
-    assert (answer.kind, answer.body) == (WINDOW, struct.pack('>I', 2_500_000))
+    assert (answer.kind, answer.body) == (WINDOW, struct.pack('>I', answered_bytes))
+
+
+def test_acknowledgements_of_the_server_are_counted():
+    session = publishing()
+    for count in range(3):
+        assert session.acknowledgements == count
+        session.receive(message_bytes(ACKNOWLEDGEMENT, struct.pack('>I', 1000 * count)))
 
 
 @pytest.mark.parametrize(
