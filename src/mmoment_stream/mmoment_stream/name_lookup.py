@@ -35,7 +35,7 @@ def endpoints(
 ) -> list[Endpoint]:
     """Where a server listens, best first; an IP address is taken as it is.
 
-    Raises PushError (name_unknown, timed_out), Cancelled.
+    Raises PushError (name_unknown), Cancelled.
     """
     literal = _literal(host, port)
     if literal is not None:
@@ -53,7 +53,7 @@ def endpoints(
         raise
     with mine:
         if not switch.wait(mine.fileno(), select.POLLIN, deadline_s):
-            raise PushError('timed_out', 'while its name was looked up')
+            raise PushError('name_unknown', 'the look-up takes too long')
     if not lookup.found:
         raise PushError('name_unknown', lookup.fault)
     return lookup.found

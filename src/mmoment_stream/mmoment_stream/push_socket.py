@@ -55,6 +55,7 @@ class PushSocket:
         self._switch = CancelSwitch()
         self._watch = StallWatch(stall_s)
         self._socket: socket.socket | None = None
+        self._is_torn = False
 
     def connect(self, host: str, port: int, tls: ssl.SSLContext | None, deadline_s: float) -> None:
         """Find the server, connect, and let it prove itself, all before the deadline.
@@ -80,6 +81,7 @@ class PushSocket:
     def send(self, data: bytes | bytearray) -> None:
         """Hand all of it to the kernel. Raises PushError (stalled, closed)."""
         self.check_progress()
+        self._is_torn = True
         waiting = memoryview(data)
         end_s = time.monotonic() + self._whole_s
         while waiting:
@@ -99,6 +101,7 @@ class PushSocket:
                 look_s = min(end_s, now_s + self._stall_s / LOOKS)
                 self._switch.wait(self._connected.fileno(), events, look_s)
                 self.check_progress()
+        self._is_torn = False
         self._switch.check()
 
     def check_progress(self) -> None:
@@ -145,11 +148,15 @@ class PushSocket:
         self._switch.cancel()
 
     def close(self, last_words: bytes = b'') -> None:
-        """End the connection without waiting; `last_words` are sent if there is room for them."""
+        """End the connection without waiting.
+
+        last_words: sent if there is room for them, and nothing before them was cut off.
+        """
         if self._socket is not None:
             is_said = False
             with contextlib.suppress(OSError):
-                is_said = bool(last_words) and self._socket.send(last_words) == len(last_words)
+                if last_words and not self._is_torn:
+                    is_said = self._socket.send(last_words) == len(last_words)
                 # From here on the kernel is alone with it.
                 self._socket.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._stall_s * 1000)

@@ -166,7 +166,7 @@ class RtmpSink:
         self._say(b''.join(parts))
 
     def _ask(self, words: bytes, is_answered: Callable[[], bool], step: str) -> None:
-        self._socket.send(words)
+        self._say(words)
         deadline_s = time.monotonic() + self._limits.answer_s
         while not is_answered():
             self._session.receive(self._await_data(deadline_s, step))

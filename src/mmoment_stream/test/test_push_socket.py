@@ -1,3 +1,4 @@
+import contextlib
 import socket
 import ssl
 import threading
@@ -252,6 +253,23 @@ def test_last_words_arrive_and_then_the_end(echo):
             assert peer.recv(10) == b'bye'
             assert peer.recv(10) == b''
         line.close(b'again')
+
+
+def test_last_words_do_not_follow_what_was_cut_off():
+    line = PushSocket(stall_s=0.2, whole_s=0.2)
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        line.connect('127.0.0.1', listener.getsockname()[1], None, soon())
+        peer, _ = listener.accept()
+        with peer:
+            assert refusal(line.send, 16 * MEGABYTE).code == 'stalled'
+            # Now there is room.
+            peer.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                while peer.recv(1_000_000):
+                    pass
+            line.close(b'bye')
+            with pytest.raises(ConnectionResetError):
+                peer.recv(10)
 
 
 def test_without_last_words_the_other_side_learns_of_it_at_once(line):
