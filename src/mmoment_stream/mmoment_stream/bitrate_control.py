@@ -25,9 +25,11 @@ DRAINED_S, DRAINED_BYTES = 0.1, 8_000
 LONGEST_BASE_S, BASE_DRIFT_S = 0.5, 0.005
 # Below what the network has taken, so that the queue empties too.
 CUT = 0.85
-LEAST_CUT = 0.5
+LEAST_CUT = 0.3
 # The queue of before has to drain before it says anything new.
 CUT_EVERY_S = 1.5
+# A server that stops reading looks like a slow network until it takes nothing at all.
+UNCUT_S = 3.0
 RAISE, RAISE_EVERY_S = 1.1, 2.0
 # Around what the network could take the last time each step is likely one too many.
 KNOWN_END_FROM, KNOWN_END_TO = 0.92, 1.15
@@ -46,6 +48,8 @@ class BitrateControl:
         self._end_kbps = 0.0  # what the network took when it was full the last time
         self._input_kbps = 0.0
         self._acted_s = float('-inf')
+        self._cut_s = float('-inf')
+        self._uncut_kbps = 0.0  # the limit before the last cut
         self._window: tuple[float, int, int] | None = None  # begin, sent and queued there
         self._standing_bytes = 0
         self._base_s: float | None = None  # of video that always waits
@@ -92,10 +96,16 @@ class BitrateControl:
 
     def _judge(self, now_s: float, taken_kbps: float) -> None:
         self._learn_base()
+        if self._standing_bytes and not taken_kbps:
+            if now_s - self._cut_s < UNCUT_S:
+                self._limit_kbps = self._uncut_kbps
+            return
         waited_s = now_s - self._acted_s
         if self._standing_bytes > self._bytes(FULL_BYTES, FULL_S):
-            if waited_s >= CUT_EVERY_S:
-                self._acted_s = now_s
+            # With a limit below what is taken the queue drains by itself.
+            is_draining = 0.0 < self._limit_kbps <= CUT * taken_kbps
+            if waited_s >= CUT_EVERY_S and not is_draining:
+                self._acted_s = self._cut_s = now_s
                 self._cut(taken_kbps)
         elif self._standing_bytes >= self._bytes(EMPTY_BYTES, EMPTY_S):
             return
@@ -114,7 +124,7 @@ class BitrateControl:
         present_kbps = self._limit_kbps or self._input_kbps
         if not self._limit_kbps:
             self._full_kbps = self._input_kbps
-        self._end_kbps = taken_kbps
+        self._end_kbps, self._uncut_kbps = taken_kbps, self._limit_kbps
         wanted_kbps = min(CUT * taken_kbps, CUT * present_kbps)
         self._limit_kbps = max(LOWEST_KBPS, wanted_kbps, LEAST_CUT * present_kbps)
 

@@ -10,7 +10,8 @@ from mmoment_stream.push_target import Ingest, PushSink
 from mmoment_stream.rtmp_sink import RtmpLimits, RtmpSink
 
 CONNECT_S = 5.0
-STALL_S = 4.0
+# A server that hangs is noticed two seconds later: so much video its buffer takes still.
+STALL_S = 2.5
 
 
 def make_sink(

@@ -77,12 +77,28 @@ def test_a_line_that_is_wide_again_gets_all_again_step_by_step():
     line = Line(800)
     line.run(15)
     limited = line.control.limit_kbps
-    assert 0 < limited < 800
+    assert 0.6 * 800 < limited < 800
     line.capacity_kbps = 10_000
     line.run(6)
     assert limited < line.control.limit_kbps < 2.5 * limited
     line.run(70)
     assert line.control.limit_kbps == 0
+
+
+@pytest.mark.parametrize('capacity_kbps', [10_000, 800])
+def test_a_server_that_hangs_is_no_slow_network(capacity_kbps):
+    line = Line(capacity_kbps)
+    line.run(20)
+    before = line.control.limit_kbps
+    # Its own buffer takes some more until it is full.
+    line.capacity_kbps = 500
+    line.run(0.7)
+    line.capacity_kbps = 0
+    line.run(4)
+    assert line.control.limit_kbps == before
+    # What is known of the network is not forgotten either.
+    line.control.begin()
+    assert line.control.limit_kbps == before
 
 
 def test_it_never_asks_for_less_than_an_encoder_makes():
