@@ -165,7 +165,9 @@ class ApiNode(ManagedNode[ApiParameters]):
         # Taken now, so that a port in use is the first thing a person is told.
         self._listener = bind(parameters.host, parameters.port, parameters.stalled_viewer_s)
         self._port: int = self._listener.getsockname()[1]
-        state, events = GraphState(time.monotonic), EventHub()
+        # Each page listens as well as it looks.
+        self._listeners_at_most = parameters.viewers_at_most + LISTENERS_AT_MOST
+        state, events = GraphState(time.monotonic), EventHub(self._listeners_at_most)
         bridge = self._bridge = Bridge(self, state, events)
         self._bridge.open()
         sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
@@ -194,7 +196,7 @@ class ApiNode(ManagedNode[ApiParameters]):
                 else why_no_video(state, parameters.nodes)
             ),
         )
-        video_topics.hear = video.hear
+        video_topics.hear, video_topics.hold_back = video.hear, video.hold_back
         self._web = Services(
             settings=Settings(
                 parameters.camera_name,
@@ -240,7 +242,7 @@ class ApiNode(ManagedNode[ApiParameters]):
             self._web,
             parameters.stalled_viewer_s,
             ConnectionLimits(
-                parameters.viewers_at_most + LISTENERS_AT_MOST + OTHER_CONNECTIONS_AT_MOST
+                parameters.viewers_at_most + self._listeners_at_most + OTHER_CONNECTIONS_AT_MOST
             ),
         )
         self._server.start(self.spawn)

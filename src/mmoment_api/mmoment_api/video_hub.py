@@ -10,22 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from mmoment_api.live_wire import VideoPacket, silent, video_message, video_start
+from mmoment_api.live_wire import VideoPacket, silent, video_message
+from mmoment_api.video_viewer import VideoFigures, VideoMessage, VideoViewer
 from mmoment_api.viewer_seats import ViewerSeats
 
 # A page that is reloaded finds the channel still open.
 LINGER_S = 2.0
 # Longer than any camera of ours needs from one picture to the next.
 SILENT_AFTER_S = 2.0
-# What waits longer for a viewer is old, and its link has no room for it.
-QUEUE_S = 0.3
-# From then on, a keyframe that comes anyway is a chance to be in time again.
-LATE_S = 0.1
 # Decoding so much to catch up takes less than a keyframe takes to come.
 CATCH_UP_PACKETS = 15
 CATCH_UP_BYTES = 256 * 1024
@@ -47,135 +42,6 @@ class VideoSource(Protocol):
 
     def request_keyframe(self, annotated: bool) -> None:
         """Ask for one, to come soon."""
-
-
-@dataclass(slots=True)
-class VideoFigures:
-    """What the video view does, since the start; counted in the event loop's thread only.
-
-    skips: how often a viewer was too slow. asked: for keyframes.
-    """
-
-    viewers: int = 0
-    packets: int = 0
-    sent: int = 0
-    dropped: int = 0
-    skips: int = 0
-    asked: int = 0
-    timed_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A packet with the message that is made of it once for all."""
-
-    packet: VideoPacket
-    data: bytes
-
-
-class VideoViewer:
-    """One viewer; all methods belong to the event loop's thread.
-
-    sending_since_s is for the watchdog: since when the transport takes nothing.
-    """
-
-    def __init__(
-        self,
-        annotated: bool,
-        figures: VideoFigures,
-        clock: Callable[[], float],
-        ask: Callable[[], None],
-    ) -> None:
-        self.annotated = annotated
-        self.sending_since_s: float | None = None
-        # How to end a connection that takes nothing any more; whoever serves the viewer knows.
-        self.abandon: Callable[[], object] = self.close
-        # Asked now and then: a session may end while its stream runs.
-        self.is_welcome: Callable[[], bool] = lambda: True
-        self.is_closed = False
-        self.needs_keyframe = True
-        self._figures = figures
-        self._clock = clock
-        self._ask = ask
-        self._queue: deque[tuple[float, _Message]] = deque()
-        self._notice: str | None = None
-        self._epoch: int | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    def offer(self, message: _Message) -> None:
-        """Take the next packet of the channel, or skip it until there is a keyframe."""
-        now_s = self._clock()
-        waited_s = now_s - self._queue[0][0] if self._queue else 0.0
-        if message.packet.keyframe:
-            if waited_s > LATE_S:
-                self._skip()
-            self.needs_keyframe = False
-        elif self.needs_keyframe:
-            self._figures.dropped += 1
-            return
-        elif waited_s > QUEUE_S:
-            self._figures.dropped += 1
-            self.lose()
-            return
-        self._queue.append((now_s, message))
-        self._wake()
-
-    def catch_up(self, group: list[_Message]) -> None:
-        """Take everything since a keyframe."""
-        now_s = self._clock()
-        self.needs_keyframe = False
-        self._queue.extend((now_s, message) for message in group)
-        self._wake()
-
-    def lose(self) -> None:
-        """Nothing can be decoded until the next keyframe, which is asked for."""
-        self._skip()
-        self.needs_keyframe = True
-        self._ask()
-
-    def notice(self, text: str) -> None:
-        """Say this as soon as possible; only the newest counts."""
-        self._notice = text
-        self._wake()
-
-    def close(self) -> None:
-        """Let `next` return None from now on."""
-        self.is_closed = True
-        self._wake()
-
-    async def next(self) -> bytes | str | None:
-        """The next message: text, or a picture; None after `close`."""
-        while not self.is_closed:
-            if self._queue:
-                return self._next_of_queue()
-            if self._notice is not None:
-                text, self._notice = self._notice, None
-                return text
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return None
-
-    def _next_of_queue(self) -> bytes | str:
-        message = self._queue[0][1]
-        if message.packet.epoch != self._epoch:
-            self._epoch = message.packet.epoch
-            return video_start(message.packet)
-        self._queue.popleft()
-        self._notice = None
-        self._figures.sent += 1
-        return message.data
-
-    def _skip(self) -> None:
-        self._figures.dropped += len(self._queue)
-        self._figures.skips += 1
-        self._queue.clear()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class VideoHub:
@@ -240,10 +106,16 @@ class VideoHub:
         """Take a packet of a channel; from any thread."""
         loop = self._loop
         if loop is not None:
-            message = _Message(packet, video_message(packet))
+            message = VideoMessage(packet, video_message(packet))
             # The loop may have closed just now, and then nobody waits for anything.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._take, annotated, message)
+
+    def hold_back(self, annotated: bool) -> None:
+        """Note that a packet may not be shown, and none before it any more; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._forget, annotated)
 
     def look_after(self) -> None:
         """Tell viewers that nothing comes, ask again for keyframes; to be called once a second."""
@@ -258,11 +130,16 @@ class VideoHub:
             self.source.close(annotated)
         self._channels.clear()
 
-    def _take(self, annotated: bool, message: _Message) -> None:
+    def _take(self, annotated: bool, message: VideoMessage) -> None:
         channel = self._channels.get(annotated)
         if channel is not None:
             self.figures.packets += 1
             channel.take(message)
+
+    def _forget(self, annotated: bool) -> None:
+        channel = self._channels.get(annotated)
+        if channel is not None:
+            channel.forget()
 
     def _end_unwatched(self, channel: _Channel) -> None:
         if not channel.viewers and self._channels.get(channel.annotated) is channel:
@@ -277,7 +154,7 @@ class _Channel:
         self.annotated = annotated
         self.viewers: set[VideoViewer] = set()
         self._hub = hub
-        self._group: list[_Message] = []
+        self._group: list[VideoMessage] = []
         self._group_bytes = 0
         self._heard_s = hub.clock()
         self._asked_s = float('-inf')
@@ -294,13 +171,13 @@ class _Channel:
         self.ask()
         asyncio.get_running_loop().call_later(KEYFRAME_WAIT_S, self._serve, viewer)
 
-    def take(self, message: _Message) -> None:
+    def take(self, message: VideoMessage) -> None:
         self._heard_s = self._hub.clock()
         packet = message.packet
         if packet.keyframe:
-            self._group, self._group_bytes = [], 0
+            self.forget()
         elif not self._follows(packet):
-            self._group, self._group_bytes = [], 0
+            self.forget()
             for viewer in self.viewers:
                 if not viewer.needs_keyframe:
                     viewer.lose()
@@ -330,11 +207,15 @@ class _Channel:
             return
         if self._hub.clock() - self._heard_s > SILENT_AFTER_S:
             # What was last seen must not greet a new viewer as if it were now.
-            self._group, self._group_bytes = [], 0
+            self.forget()
             text = silent(*explain())
             for viewer in self.viewers:
                 viewer.notice(text)
         self._ask_if_needed()
+
+    def forget(self) -> None:
+        """Let nobody begin with what has been."""
+        self._group, self._group_bytes = [], 0
 
     def _ask_again(self) -> None:
         self._asks_again = False

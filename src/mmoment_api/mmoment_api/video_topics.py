@@ -26,7 +26,7 @@ class VideoTopics:
     """The subscriptions, see `video_hub.VideoSource`; made and ended in the executor's thread.
 
     later: runs work in the executor's thread soon. gates: whether a packet of a picture that was
-    taken then may be shown, by channel. `hear` is to be set before the first `open`.
+    taken then may be shown, by channel. `hear` and `hold_back` are to be set before the first `open`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class VideoTopics:
         self._later = later
         self._gates = gates
         self.hear: Hear = lambda annotated, packet: None
+        self.hold_back: Callable[[bool], None] = lambda annotated: None
         self._subscriptions: dict[bool, Any] = {}
         self._clients = {
             annotated: node.create_client(Trigger, service)
@@ -84,6 +85,7 @@ class VideoTopics:
 
     def _on_packet(self, annotated: bool, message: VideoMessage) -> None:
         if not self._gates[annotated](message.monotonic_ns):
+            self.hold_back(annotated)
             return
         self.hear(
             annotated,

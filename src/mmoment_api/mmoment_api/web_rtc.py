@@ -17,7 +17,8 @@ from typing import Any
 
 from mmoment_api.errors import ApiError
 from mmoment_api.live_wire import HEAD, KEYFRAME
-from mmoment_api.video_hub import VideoHub, VideoViewer
+from mmoment_api.video_hub import VideoHub
+from mmoment_api.video_viewer import VideoViewer
 from mmoment_api.viewer_seats import TooManyViewers
 
 # Each costs as much as 20 viewers over WebSocket: everything is encrypted here.

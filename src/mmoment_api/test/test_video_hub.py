@@ -10,11 +10,10 @@ from mmoment_api.video_hub import (
     ASK_PERIOD_S,
     CATCH_UP_BYTES,
     CATCH_UP_PACKETS,
-    LATE_S,
-    QUEUE_S,
     SILENT_AFTER_S,
     VideoHub,
 )
+from mmoment_api.video_viewer import LATE_S, QUEUE_S
 from mmoment_api.viewer_seats import TooManyViewers, ViewerSeats
 
 
@@ -224,6 +223,21 @@ def test_a_lost_packet_makes_all_wait_for_a_keyframe(run):
         assert world.source.asked == [False]
         await world.put(packet(6, keyframe=True), packet(7))
         assert await numbers(viewer) == [6, 7]
+
+    run(scenario)
+
+
+def test_what_is_held_back_greets_nobody_and_a_keyframe_follows(run):
+    async def scenario(world):
+        viewer = world.hub.enter(False)
+        await world.put(packet(1, keyframe=True), packet(2))
+        assert await numbers(viewer) == [1, 2]
+        world.hub.hold_back(False)
+        await settle()
+        newcomer = world.hub.enter(False)
+        assert await numbers(newcomer) == []
+        await world.put(packet(4), packet(5, keyframe=True))
+        assert await numbers(viewer) == await numbers(newcomer) == [5]
 
     run(scenario)
 

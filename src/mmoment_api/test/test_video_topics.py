@@ -42,6 +42,8 @@ class World:
         self.heard = []
         self.topics = VideoTopics(self.node, self.executor.create_task, gates)
         self.topics.hear = lambda annotated, packet: self.heard.append((annotated, packet))
+        self.held_back = []
+        self.topics.hold_back = self.held_back.append
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._spin, daemon=True)
         self.thread.start()
@@ -113,9 +115,8 @@ def test_what_is_held_back_does_not_come(world):
     until(lambda: world.takers(False) == 1)
     world.heard.clear()
     world.is_open[False] = False
-    world.publish(False, 1)
-    world.topics.request_keyframe(False)
-    until(lambda: world.asked)
+    until(lambda: world.held_back, lambda: world.publish(False, 1))
+    assert set(world.held_back) == {False}
     assert world.heard == []
     world.is_open[False] = True
     until(lambda: world.heard, lambda: world.publish(False, 2))

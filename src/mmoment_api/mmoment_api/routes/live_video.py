@@ -31,7 +31,7 @@ from mmoment_api.routes.common import (
 from mmoment_api.routes.events import GOING_AWAY, first_of
 from mmoment_api.routes.live import too_many_viewers
 from mmoment_api.services import Services
-from mmoment_api.video_hub import VideoViewer
+from mmoment_api.video_viewer import VideoViewer
 from mmoment_api.viewer_seats import TooManyViewers
 from mmoment_api.web_socket import LINE, Line
 

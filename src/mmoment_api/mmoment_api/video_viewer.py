@@ -1,0 +1,147 @@
+"""One viewer of the encoder's packets: a short queue, and what is left out of it.
+
+Who cannot keep up goes on at the next keyframe, which is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmoment_api.live_wire import VideoPacket, video_start
+
+# What waits longer for a viewer is old, and its link has no room for it.
+QUEUE_S = 0.3
+# From then on, a keyframe that comes anyway is a chance to be in time again.
+LATE_S = 0.1
+
+
+@dataclass(slots=True)
+class VideoFigures:
+    """What the video view does, since the start; counted in the event loop's thread only.
+
+    skips: how often a viewer was too slow. asked: for keyframes.
+    """
+
+    viewers: int = 0
+    packets: int = 0
+    sent: int = 0
+    dropped: int = 0
+    skips: int = 0
+    asked: int = 0
+    timed_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoMessage:
+    """A packet with the message that is made of it once for all."""
+
+    packet: VideoPacket
+    data: bytes
+
+
+class VideoViewer:
+    """One viewer; all methods belong to the event loop's thread.
+
+    sending_since_s is for the watchdog: since when the transport takes nothing.
+    """
+
+    def __init__(
+        self,
+        annotated: bool,
+        figures: VideoFigures,
+        clock: Callable[[], float],
+        ask: Callable[[], None],
+    ) -> None:
+        self.annotated = annotated
+        self.sending_since_s: float | None = None
+        # How to end a connection that takes nothing any more; whoever serves the viewer knows.
+        self.abandon: Callable[[], object] = self.close
+        # Asked now and then: a session may end while its stream runs.
+        self.is_welcome: Callable[[], bool] = lambda: True
+        self.is_closed = False
+        self.needs_keyframe = True
+        self._figures = figures
+        self._clock = clock
+        self._ask = ask
+        self._queue: deque[tuple[float, VideoMessage]] = deque()
+        self._notice: str | None = None
+        self._epoch: int | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def offer(self, message: VideoMessage) -> None:
+        """Take the next packet of the channel, or skip it until there is a keyframe."""
+        now_s = self._clock()
+        waited_s = now_s - self._queue[0][0] if self._queue else 0.0
+        if message.packet.keyframe:
+            if waited_s > LATE_S:
+                self._skip()
+            self.needs_keyframe = False
+        elif self.needs_keyframe:
+            self._figures.dropped += 1
+            return
+        elif waited_s > QUEUE_S:
+            self._figures.dropped += 1
+            self.lose()
+            return
+        self._queue.append((now_s, message))
+        self._wake()
+
+    def catch_up(self, group: list[VideoMessage]) -> None:
+        """Take everything since a keyframe."""
+        now_s = self._clock()
+        self.needs_keyframe = False
+        self._queue.extend((now_s, message) for message in group)
+        self._wake()
+
+    def lose(self) -> None:
+        """Nothing can be decoded until the next keyframe, which is asked for."""
+        self._skip()
+        self.needs_keyframe = True
+        self._ask()
+
+    def notice(self, text: str) -> None:
+        """Say this as soon as possible; only the newest counts."""
+        self._notice = text
+        self._wake()
+
+    def close(self) -> None:
+        """Let `next` return None from now on."""
+        self.is_closed = True
+        self._wake()
+
+    async def next(self) -> bytes | str | None:
+        """The next message: text, or a picture; None after `close`."""
+        while not self.is_closed:
+            if self._queue:
+                return self._next_of_queue()
+            if self._notice is not None:
+                text, self._notice = self._notice, None
+                return text
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return None
+
+    def _next_of_queue(self) -> bytes | str:
+        message = self._queue[0][1]
+        if message.packet.epoch != self._epoch:
+            self._epoch = message.packet.epoch
+            return video_start(message.packet)
+        self._queue.popleft()
+        self._notice = None
+        self._figures.sent += 1
+        return message.data
+
+    def _skip(self) -> None:
+        self._figures.dropped += len(self._queue)
+        self._figures.skips += 1
+        self._queue.clear()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
