@@ -12,11 +12,13 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.runner import BenchResult, Value
-from bench.stream_faults import Fault, endure, matrix, resets
+from bench.stream_busy_camera import BusyCamera
+from bench.stream_faults import Fault, camera_killed, endure, matrix, resets
 from bench.stream_graph import FPS, SIZE
 from bench.stream_leaks import Leaks, leaks
 from bench.stream_measures import beside_reference, halved_uplink, idle, several, steady
@@ -99,15 +101,26 @@ def run(quick: bool, progress: Callable[[str], None]) -> BenchResult:
         held = _held(made)
         metrics |= beside_reference(made, plan.beside_s, made.left_out)
         outcomes, complaints = _faults(made, plan, progress)
-        progress('an uplink cut to half')
-        metrics |= halved_uplink(made, plan.uplink_s)
         descriptors, threads = _held(made)
-        metrics |= _fault_figures(outcomes)
         metrics |= {
             'node_descriptors_more': descriptors - held[0],
             'node_threads_more': threads - held[1],
         }
         left_out = made.left_out
+    progress('the graph on a busy scene')
+    with (
+        closing(BusyCamera()) as busy,
+        tempfile.TemporaryDirectory(prefix='mmoment-bench-') as folder,
+        world(Path(folder), busy.url) as made,
+    ):
+        progress('an uplink cut to half')
+        metrics |= halved_uplink(made, plan.uplink_s)
+        if not plan.faults:
+            fault = camera_killed(busy, plan.camera_away_s)
+            progress(fault.name)
+            outcomes.append(endure(made, fault))
+            complaints += outcomes[-1].complaints(fault.limits)
+    metrics |= _fault_figures(outcomes)
     metrics |= _leak_figures(leaked)
     notes = [*_notes(load), *left_out, *(f'not as it must be: {each}' for each in complaints)]
     return BenchResult(metrics, samples, notes)
@@ -191,6 +204,8 @@ def _notes(load: float) -> list[str]:
     return [
         f'whole graph on the test pattern, {SIZE[0]}x{SIZE[1]} at {FPS} fps, to nginx with its rtmp '
         'module; number and capture time are read from the pixels of the pulled pictures',
+        'uplink and camera_killed: with a network camera whose pictures are noisy, so that the video has '
+        'the bitrate that it is configured for',
         'FAULT_notice_s: from its cause until the camera says so; FAULT_recover_s: from its end until '
         'live; of that FAULT_waited_s is pauses; FAULT_picture_s: until a viewer has a picture taken '
         'after the end; of several, the worst',

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bench.stream_busy_camera import BusyCamera
 from bench.stream_scores import (
     PAUSED,
     Limits,
@@ -36,7 +37,7 @@ SETTLE_S = 1.5
 # Longer than the longest pause, a time-out and a connection together.
 PATIENCE_S = 30.0
 # After being live: the next keyframe, and a viewer that has to open the stream again.
-PICTURE_PATIENCE_S = 12.0
+PICTURE_PATIENCE_S = 25.0
 # The server keeps a publisher that went silent for 10 s, and refuses its key meanwhile.
 GHOST_S = 12.0
 RESETS_PER_ROUND = 4
@@ -165,6 +166,19 @@ def matrix(camera_away_s: float) -> tuple[Fault, ...]:
     )
 
 
+def camera_killed(busy: BusyCamera, away_s: float) -> Fault:
+    """A network camera loses its power, and comes back."""
+    return Fault(
+        'camera_killed',
+        lambda world: busy.kill(),
+        lambda world: busy.start(),
+        # Its node tries again after pauses of its own, of up to 15 s.
+        Limits(4.0, late_s=20.0),
+        lasts_s=away_s,
+        is_of_pictures=True,
+    )
+
+
 def endure(world: World, fault: Fault) -> Outcome:
     """Cause it, and see how the push comes through."""
     camera = world.camera
@@ -176,23 +190,21 @@ def endure(world: World, fault: Fault) -> Outcome:
     try:
         if fault.is_before:
             caused_s = world.push(fault.way)
-        noticed = camera.await_moment(MAIN, _is_unwell, caused_s, PATIENCE_S)
+        noticed_s = (_slate_s if fault.is_of_pictures else _loss_s)(world, caused_s)
         time.sleep(max(0.0, caused_s + fault.lasts_s - time.monotonic()))
     finally:
         fault.cure(world)
     cured_s = caused_s if fault.cure is nothing else time.monotonic()
-    came_through = outcome(world, fault.name, noticed, caused_s, cured_s)
+    came_through = outcome(world, fault.name, noticed_s, caused_s, cured_s)
     if fault.is_of_pictures:
         # The push may have been live all the time.
         return replace(came_through, recover_s=came_through.picture_s)
     return came_through
 
 
-def outcome(
-    world: World, name: str, noticed: Moment | None, caused_s: float, cured_s: float
-) -> Outcome:
-    """Wait until all is well, and say how it went."""
-    since_s = cured_s if noticed is None else max(cured_s, noticed.at_s)
+def outcome(world: World, name: str, noticed_s: float, caused_s: float, cured_s: float) -> Outcome:
+    """Wait until all is well, and say how it went; noticed_s: NaN if it was not."""
+    since_s = cured_s if math.isnan(noticed_s) else max(cured_s, noticed_s)
     live = world.camera.await_moment(MAIN, _is_well, since_s, PATIENCE_S)
     picture = None
     if live is not None:
@@ -201,7 +213,7 @@ def outcome(
     moments = world.camera.moments(MAIN, caused_s)
     return Outcome(
         name,
-        notice_s=math.nan if noticed is None else noticed.at_s - caused_s,
+        notice_s=noticed_s - caused_s,
         recover_s=math.nan if live is None else live.at_s - cured_s,
         picture_s=math.nan if picture is None else picture.decoded_ns / NS_PER_S - cured_s,
         waited_s=0.0 if live is None else waited_s(moments, cured_s, live.at_s),
@@ -219,13 +231,26 @@ def resets(world: World, count: int, chance: random.Random) -> list[Outcome]:
             time.sleep(chance.uniform(0.05, SETTLE_S))
             caused_s = time.monotonic()
             world.relay.reset_all()
-            noticed = world.camera.await_moment(MAIN, _is_unwell, caused_s, PATIENCE_S)
-            outcomes.append(outcome(world, 'reset', noticed, caused_s, caused_s))
+            noticed_s = _loss_s(world, caused_s)
+            outcomes.append(outcome(world, 'reset', noticed_s, caused_s, caused_s))
     return outcomes
 
 
-def _is_unwell(moment: Moment) -> bool:
-    return moment.state in PAUSED or moment.slate
+def _loss_s(world: World, since_s: float) -> float:
+    """When the camera says that its push is lost (CLOCK_MONOTONIC); NaN: it does not."""
+    lost = world.camera.await_moment(
+        MAIN, lambda moment: moment.state in PAUSED, since_s, PATIENCE_S
+    )
+    return math.nan if lost is None else lost.at_s
+
+
+def _slate_s(world: World, since_s: float) -> float:
+    """When a viewer is shown that the camera is away (CLOCK_MONOTONIC); NaN: never."""
+    try:
+        picture = world.viewer.first_slate(round(since_s * NS_PER_S), PATIENCE_S)
+    except TimeoutError:
+        return math.nan
+    return picture.decoded_ns / NS_PER_S
 
 
 def _is_well(moment: Moment) -> bool:

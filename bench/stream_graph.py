@@ -1,4 +1,4 @@
-"""The whole graph on the test pattern, what it says of its pushes, and how they are set up."""
+"""The whole graph, what it says of its pushes, and how they are set up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
 
 from bench.api_process import Started, started
-from bench.capture_clips import stamp_us
 from bench.stream_names import Names
 from bench.stream_scores import Moment
 from bench.whole_graph import ALL_READY, NODE_STARTED, cpu_s
@@ -146,10 +145,10 @@ class Camera:
             raise RuntimeError(f'{name} does not become live: {push.last_error or push.state}')
         return moment.at_s
 
-    def encoded_us(self) -> list[int]:
-        """Stamps of the pictures of all packets so far, in order."""
+    def encoded_ns(self) -> list[int]:
+        """Capture times of all packets so far, in order."""
         packets = (deserialize_message(content, VideoPacket) for content in list(self._packets))
-        return [stamp_us(packet.monotonic_ns) for packet in packets]
+        return [packet.monotonic_ns for packet in packets]
 
     # --- its processes ------------------------------------------------------------------------
 
@@ -178,15 +177,15 @@ class Camera:
 
 
 @contextlib.contextmanager
-def camera(folder: Path, names: Names) -> Iterator[Camera]:
-    """Run the graph with its data in this folder until the block ends; returns once it is ready."""
+def camera(folder: Path, names: Names, source: str) -> Iterator[Camera]:
+    """Run the graph on a source, with its data in this folder, until the block ends; waits for it."""
     from ament_index_python.packages import get_package_prefix
 
     os.environ['ROS_DOMAIN_ID'] = str(spare_domain())
     prefix = get_package_prefix('mmoment_bringup')
     supervisor = os.path.join(prefix, 'lib', 'mmoment_bringup', 'supervisor')
     words = ('mmoment_bringup', 'mmoment.launch.yaml', f'namespace:={NAMESPACE}', 'port:=0')
-    picture = ('source:=pattern', f'width:={SIZE[0]}', f'height:={SIZE[1]}', f'fps:={FPS}')
+    picture = (f'source:={source}', f'width:={SIZE[0]}', f'height:={SIZE[1]}', f'fps:={FPS}')
     command = [*names.prefix, supervisor, *words, *picture, f'data_folder:={folder}']
     with started(command) as graph:
         graph.wait_for(ALL_READY, START_WAIT_S)

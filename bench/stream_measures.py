@@ -51,7 +51,7 @@ def steady(world: World, seconds: float) -> tuple[dict[str, Value], int]:
     seen = _watch(world.viewer, seconds)
     node_percent, others_percent = load.node_percent(), load.others_percent()
     # None is missing after the start, that of the viewer: it begins with a keyframe.
-    whole = continuity(world.viewer.pictures(began_ns), camera.encoded_us())
+    whole = continuity(world.viewer.pictures(began_ns), camera.encoded_ns())
     status, stat = camera.status(MAIN), world.server.stat().stream(KEY)
     metrics: dict[str, Value] = {
         'latency_p50_ms': quantile(seen.ages_ms, 0.5),
@@ -143,7 +143,7 @@ def halved_uplink(world: World, seconds: float) -> dict[str, Value]:
     time.sleep(AFTER_S)
     pictures = world.viewer.pictures(since_ns)
     late = lag(pictures, since_ns, until_ns)
-    lost = continuity(pictures, camera.encoded_us())
+    lost = continuity(pictures, camera.encoded_ns())
     return {
         'uplink_before_kbps': round(before.kbps),
         'uplink_limit_kbps': round(limit_kbps),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -103,13 +103,26 @@ class Puller:
 
     def first_taken_after(self, moment_ns: int, patience_s: float) -> PulledPicture:
         """The first one of a picture that the camera took after then. Raises TimeoutError."""
+        return self._first(
+            lambda picture: picture.mark is not None and picture.taken_ns > moment_ns,
+            moment_ns,
+            patience_s,
+        )
+
+    def first_slate(self, moment_ns: int, patience_s: float) -> PulledPicture:
+        """The first one after then that is not of the camera. Raises TimeoutError."""
+        return self._first(lambda picture: picture.mark is None, moment_ns, patience_s)
+
+    def _first(
+        self, is_right: Callable[[PulledPicture], bool], since_ns: int, patience_s: float
+    ) -> PulledPicture:
         end_s = time.monotonic() + patience_s
         while True:
-            for picture in self.pictures(moment_ns):
-                if picture.mark is not None and picture.taken_ns > moment_ns:
+            for picture in self.pictures(since_ns):
+                if is_right(picture):
                     return picture
             if time.monotonic() > end_s:
-                raise TimeoutError(f'no picture of the camera was pulled for {patience_s:g} s')
+                raise TimeoutError(f'the right picture was not pulled for {patience_s:g} s')
             time.sleep(0.01)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ PAUSED = (RecoveryState.WAITING_TO_RETRY, RecoveryState.FAILED)
 # Of the end of a time, to say how late pictures are when all has settled.
 SETTLED_S = 3.0
 NS_PER_S = 10**9
+# Marks have microseconds.
+ROUNDING_NS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +113,32 @@ class Continuity:
     not_encoded: int
 
 
-def continuity(pulled: Sequence[PulledPicture], encoded_us: Sequence[int]) -> Continuity:
-    """Hold pulled pictures against the packets. encoded_us: their stamps, in order of encoding.
+def continuity(pulled: Sequence[PulledPicture], encoded_ns: Sequence[int]) -> Continuity:
+    """Hold pulled pictures against the packets. encoded_ns: their capture times, in order.
 
-    Raises RuntimeError where the first or the last of them is not among the packets.
+    A picture belongs to the first packet that was not captured before its mark was painted: a network
+    camera paints a moment earlier. Raises RuntimeError where there is none.
     """
-    marks = [picture.mark for picture in pulled if picture.mark is not None]
-    places = {stamp: place for place, stamp in enumerate(encoded_us)}
-    if not marks or marks[0].capture_us not in places or marks[-1].capture_us not in places:
-        raise RuntimeError(f'{len(marks)} pictures were pulled that belong to no packets')
-    begin, end = places[marks[0].capture_us], places[marks[-1].capture_us]
-    seen = {mark.capture_us for mark in marks}
-    numbers = [mark.number for mark in marks]
+    marked = [picture for picture in pulled if picture.mark is not None]
+    places = [bisect_left(encoded_ns, picture.taken_ns - ROUNDING_NS) for picture in marked]
+    if not places or max(places) == len(encoded_ns) or _is_far(marked[0], encoded_ns[places[0]]):
+        raise RuntimeError(f'{len(marked)} pictures were pulled that belong to no packets')
+    numbers = [picture.mark.number for picture in marked if picture.mark is not None]
     forward = sum(later > earlier for earlier, later in itertools.pairwise(numbers))
-    missing = sum(stamp not in seen for stamp in encoded_us[begin : end + 1])
+    # Counted, not looked for one by one: a busy network camera is not late by the same time always.
+    missing = max(0, places[-1] - places[0] + 1 - len(set(numbers)))
     span = numbers[-1] - numbers[0] + 1
     return Continuity(
-        pictures=len(marks),
+        pictures=len(marked),
         missing=missing,
-        doubled=len(marks) - 1 - forward,
-        unreadable=len(pulled) - len(marks),
-        not_encoded=max(0, span - len(seen) - missing),
+        doubled=len(marked) - 1 - forward,
+        unreadable=len(pulled) - len(marked),
+        not_encoded=max(0, span - len(set(numbers)) - missing),
     )
+
+
+def _is_far(picture: PulledPicture, captured_ns: int) -> bool:
+    return captured_ns - picture.taken_ns > NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)

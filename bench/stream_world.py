@@ -104,7 +104,7 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, source: str = 'pattern') -> Iterator[World]:
     """Set it up in this folder. Raises NotInstalled where there is no RTMP server."""
     with contextlib.ExitStack() as stack:
         hook = stack.enter_context(contextlib.closing(KeyHook()))
@@ -120,7 +120,7 @@ def world(folder: Path) -> Iterator[World]:
         names = Names(names_folder)
         if not names.are_own:
             left_out.append('name resolution was left out: mount namespaces are for root only')
-        running = stack.enter_context(camera(folder / 'data', names))
+        running = stack.enter_context(camera(folder / 'data', names, source))
         viewer = stack.enter_context(Puller(server.play_url(KEY)))
         made = World(running, server, relay, names, laid, viewer, running.key_folder(), left_out)
         made.write_key(KEY)

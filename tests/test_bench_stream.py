@@ -45,6 +45,10 @@ def pulled(number, late_ns=LATE_NS):
     return PulledPicture(taken_ns + late_ns, Mark(number, stamp(number)))
 
 
+def captured(*numbers, after_ns=0):
+    return [(FIRST_US + number * PERIOD_US) * 1000 + 400 + after_ns for number in numbers]
+
+
 def moments(*told):
     return [Moment(at_s, state, code) for at_s, state, code in told]
 
@@ -59,27 +63,32 @@ def test_a_picture_says_how_old_it_is_also_as_text():
 
 
 def test_all_that_was_encoded_and_pulled_once_is_whole():
-    encoded = [stamp(number) for number in range(40)]
+    encoded = captured(*range(40))
     seen = [pulled(number) for number in range(5, 30)]
     assert continuity(seen, encoded) == Continuity(25, 0, 0, 0, 0)
+    # A network camera stamped it before it arrived.
+    later = captured(*range(40), after_ns=9_000_000)
+    assert continuity(seen, later) == Continuity(25, 0, 0, 0, 0)
 
 
 def test_what_was_encoded_and_did_not_arrive_is_missing():
-    encoded = [stamp(number) for number in range(40) if number != 9]
+    encoded = captured(*(number for number in range(40) if number != 9))
     numbers = [number for number in range(5, 30) if number not in (9, 12, 13)]
     whole = continuity([pulled(number) for number in numbers], encoded)
     assert (whole.missing, whole.not_encoded, whole.doubled) == (2, 1, 0)
 
 
 def test_what_comes_again_or_too_late_is_doubled_and_a_slate_is_not_read():
-    encoded = [stamp(number) for number in range(10)]
+    encoded = captured(*range(10))
     seen = [pulled(number) for number in (0, 1, 1, 3, 2, 4)] + [PulledPicture(9, None)]
     assert continuity(seen, encoded) == Continuity(6, 0, 2, 1, 0)
 
 
 def test_pictures_that_belong_to_no_packets_are_no_result():
     with pytest.raises(RuntimeError, match='belong to no packets'):
-        continuity([pulled(50), pulled(51)], [stamp(number) for number in range(10)])
+        continuity([pulled(50), pulled(51)], captured(*range(10)))
+    with pytest.raises(RuntimeError, match='belong to no packets'):
+        continuity([pulled(3), pulled(50)], captured(*range(50, 60)))
     with pytest.raises(RuntimeError, match='0 pictures'):
         continuity([PulledPicture(9, None)], [])
 
