@@ -18,7 +18,9 @@ from mmoment_api.live_wire import HEAD
 
 PATH = '/api/live/video?overlay=0'
 READ_BYTES = 1 << 18
-BINARY = 2
+BINARY, PING, PONG = 2, 9, 10
+FINAL, MASKED = 0x80, 0x80
+NO_MASK = bytes(4)
 # Until all viewers are in.
 WARM_UP_S = 2.0
 # What a real slow link lets lie at the receiver is nothing; a small buffer comes near it.
@@ -72,7 +74,11 @@ class Viewer:
         size, first = _frame(self.buffer)
         if size < 0 or len(self.buffer) < first + size:
             return False
-        if self.buffer[0] & 0x0F == BINARY:
+        kind = self.buffer[0] & 0x0F
+        if kind == PING:
+            payload = self.buffer[first : first + size]
+            self.connection.send(bytes((FINAL | PONG, MASKED | size)) + NO_MASK + payload)
+        if kind == BINARY:
             _, _, sequence, _, captured_ns = HEAD.unpack_from(self.buffer, first)
             self.arrivals.append(Arrival(sequence, captured_ns, first + size, time.monotonic_ns()))
         del self.buffer[: first + size]

@@ -44,6 +44,13 @@ def test_pictures_are_told_from_texts_however_they_arrive(line, size, piece):
     assert arrival.size >= size + 24
 
 
+def test_it_answers_when_it_is_asked_whether_it_is_there(line):
+    viewer, theirs = line
+    theirs.sendall(b'HTTP/1.1 101 Switching\r\n\r\n' + frame(b'four', 9))
+    viewer.read()
+    assert theirs.recv(100) == b'\x8a\x84\0\0\0\0four'
+
+
 def test_a_refusal_is_told(line):
     viewer, theirs = line
     theirs.sendall(b'HTTP/1.1 401 Unauthorized\r\n\r\n')
