@@ -139,8 +139,9 @@ export class LiveView {
       canvas.width = width;
       canvas.height = height;
     }
+    // At once: kept for the browser's next frame, it was shown 16 ms later. It is shown with that
+    // frame, so only then it is known how old it is.
     this.context.drawImage(drawable, 0, 0);
-    // What is drawn now is shown with the browser's next picture.
     requestAnimationFrame(() => {
       const ms = age();
       if (ms === null) return;
