@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 import urllib.parse
@@ -11,6 +12,7 @@ from mmoment_stream.rtmp_chunks import (
     AUDIO,
     COMMAND,
     DATA,
+    USER_CONTROL,
     VIDEO,
     ChunkReader,
     ChunkWriter,
@@ -20,7 +22,8 @@ from mmoment_stream.rtmp_chunks import (
 HANDSHAKE_BYTES = 1536
 LONGEST_MESSAGE_BYTES = 8_000_000
 PATIENCE_S = 10
-SILENT, CLOSE = 'silent', 'close'
+SILENT, CLOSE, CHATTER = 'silent', 'close', 'chatter'
+CHATTER_S = 3.0
 
 
 def message_bytes(kind, body, chunk_bytes=128):
@@ -49,7 +52,7 @@ class ScriptedPeer:
     """A server for one connection at a time, which it serves in a thread of its own.
 
     script: what to do at a step (greeting, connect, createStream, publish) in place of the usual
-    answer: SILENT, CLOSE, or bytes to send.
+    answer: SILENT, CLOSE, CHATTER (say much that is no answer, then close), or bytes to send.
     """
 
     def __init__(self, **script):
@@ -89,6 +92,11 @@ class ScriptedPeer:
                 return found
             assert time.monotonic() < end, f'only {len(found)} messages of kind {kind} came'
             time.sleep(0.005)
+
+    def reset(self):
+        """Reset the connection, as a server does that ends without having read everything."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self._connection.shutdown(socket.SHUT_RD)
 
     def close(self):
         self._is_closing = True
@@ -130,7 +138,10 @@ class ScriptedPeer:
             while connection.recv(65536):
                 pass
             return False
-        if told == CLOSE:
+        end = time.monotonic() + CHATTER_S
+        while told == CHATTER and time.monotonic() < end:
+            connection.sendall(message_bytes(USER_CONTROL, bytes(6)) * 100)
+        if told in (CLOSE, CHATTER):
             return False
         connection.sendall(told)
         return True

@@ -124,6 +124,20 @@ def test_a_name_is_looked_up_and_each_address_tried(echo):
     line.close()
 
 
+def test_a_dead_address_does_not_use_up_the_time_of_the_next(echo):
+    with FullBacklog() as dead:
+
+        def ask(host, port):
+            return [(socket.AF_INET, ('127.0.0.1', each)) for each in (dead.port, echo.port)]
+
+        line = PushSocket(stall_s=1, whole_s=1, ask=ask)
+        deadline_s = soon(1.2)
+        line.connect('a.example', 1, None, deadline_s)
+        left_s = deadline_s - time.monotonic()
+        line.close()
+    assert left_s > 0.1
+
+
 def test_nobody_listens(line, echo):
     assert refusal(line.connect, '127.0.0.2', echo.port, None, soon()).code == 'refused'
 

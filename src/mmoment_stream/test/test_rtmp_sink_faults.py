@@ -8,7 +8,7 @@ import time
 
 import pytest
 from coded_video import coded
-from rtmp_peer import CLOSE, SILENT, ScriptedPeer, message_bytes, status
+from rtmp_peer import CHATTER, CLOSE, SILENT, ScriptedPeer, message_bytes, status
 from rtmp_world import (
     KEYS,
     SECRET,
@@ -23,7 +23,7 @@ from rtmp_world import (
 
 from mmoment_stream.h264 import parameter_sets
 from mmoment_stream.push_target import Ingest, VideoFormat
-from mmoment_stream.rtmp_chunks import USER_CONTROL
+from mmoment_stream.rtmp_chunks import ACKNOWLEDGEMENT
 from mmoment_stream.rtmp_sink import RtmpLimits, RtmpSink
 from tests.standins.certificates import self_signed, server_context
 from tests.standins.faulty_peers import FullBacklog, Relay
@@ -105,8 +105,7 @@ def test_a_server_that_closes_at_a_step(sink, video, step):
 
 
 def test_a_server_that_talks_without_answering_is_given_up(sink, video):
-    chatter = message_bytes(USER_CONTROL, bytes(6)) * 200_000
-    with ScriptedPeer(connect=chatter) as peer:
+    with ScriptedPeer(connect=CHATTER) as peer:
         assert refused_open(sink, peer.url, video).code == 'timed_out'
 
 
@@ -165,6 +164,17 @@ def test_words_of_the_server_at_its_end_are_told(sink, packets, video):
     assert 'disk full, *** ended' in error.text
 
 
+def test_words_before_a_reset_are_told(sink, packets, video):
+    with ScriptedPeer() as peer:
+        opened(sink, peer.url, video, SECRET)
+        peer.say(status('NetStream.Failed', 'error', 'disk full'))
+        peer.reset()
+        # The write fails before anything was read.
+        time.sleep(0.1)
+        error = refusal(sink.send, packets[0], 0)
+    assert (error.code, 'disk full' in error.text) == ('closed', True)
+
+
 @pytest.mark.parametrize('polls', [False, True])
 def test_a_server_that_is_killed_is_noticed_at_once_and_is_used_again(
     sink, server, packets, video, polls
@@ -198,6 +208,29 @@ def test_a_server_that_hangs_is_noticed(sink, server, packets, video):
     finally:
         server.resume()
     assert error.code == 'stalled'
+
+
+def test_a_line_that_freezes_is_noticed_without_sending(sink, server, packets, video):
+    with Relay(server.port) as relay:
+        opened(sink, f'rtmp://127.0.0.1:{relay.port}/live', video)
+        relay.freeze()
+        while sink.queued_bytes() < 20_000:
+            sink.send(packets[0], 0)
+        assert refusal(push_until_it_fails, sink, packets, polls=True).code == 'stalled'
+
+
+def test_a_server_that_reads_no_more_is_noticed_though_its_kernel_does(sink, packets, video):
+    acknowledgement = message_bytes(ACKNOWLEDGEMENT, bytes(4))
+    with ScriptedPeer() as peer:
+        opened(sink, peer.url, video)
+        for number in range(200):
+            sink.send(packets[0], number)
+            if number % 10 == 9:
+                peer.say(acknowledgement)
+            time.sleep(0.001)
+        error = refusal(push_until_it_fails, sink, packets, pause_s=0.001)
+        # All of it was taken.
+        assert (error.code, sink.queued_bytes() < 100_000) == ('stalled', True)
 
 
 def test_a_line_that_freezes_is_noticed_and_a_slow_one_is_not(server, packets, video):
