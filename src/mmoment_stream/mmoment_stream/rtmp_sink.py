@@ -29,7 +29,7 @@ class RtmpLimits:
 
     connect_s: float = 5.0  # until the server is found, connected and proved
     answer_s: float = 5.0  # for each answer of the server
-    stall_s: float = 4.0  # without one byte taken
+    stall_s: float = 3.0  # without one byte taken; a kernel takes some more after the server hangs
     picture_s: float = 8.0  # for a whole picture
 
 
