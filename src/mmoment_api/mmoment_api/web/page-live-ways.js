@@ -26,6 +26,9 @@ export class VideoWay {
   constructor(tell) {
     this.tell = tell;
     this.faults = [];
+    this.newest = null;
+    this.turn = new MessageChannel();
+    this.turn.port1.onmessage = () => this.show();
   }
 
   start(query) {
@@ -47,7 +50,7 @@ export class VideoWay {
     this.endDecoder();
     this.codec = codec;
     const decoder = new VideoDecoder({
-      output: (frame) => this.show(decoder, frame),
+      output: (frame) => this.keep(decoder, frame),
       error: (error) => { if (this.decoder === decoder) this.recover(error); },
     });
     this.decoder = decoder;
@@ -82,12 +85,22 @@ export class VideoWay {
     }
   }
 
-  show(decoder, frame) {
-    if (this.decoder !== decoder || !this.socket) {
+  // Drawing takes longer than decoding. The turn comes behind what else is decoded already, so that a
+  // busy browser draws the newest only; another waits for nothing.
+  keep(decoder, frame) {
+    if (this.decoder !== decoder) {
       frame.close();
       return;
     }
-    const { socket } = this;
+    if (this.newest) this.newest.close();
+    else this.turn.port2.postMessage(null);
+    this.newest = frame;
+  }
+
+  show() {
+    const { newest: frame, socket } = this;
+    this.newest = null;
+    if (!frame) return;
     const { timestamp, displayWidth: width, displayHeight: height } = frame;
     this.tell.picture({ drawable: frame, width, height }, () => socket.age(timestamp));
     frame.close();
@@ -109,6 +122,8 @@ export class VideoWay {
   endDecoder() {
     const { decoder } = this;
     this.decoder = null;
+    this.newest?.close();
+    this.newest = null;
     if (decoder && decoder.state !== 'closed') decoder.close();
   }
 

@@ -142,11 +142,12 @@ export class LiveView {
     // At once: kept for the browser's next frame, it was shown 16 ms later. It is shown with that
     // frame, so only then it is known how old it is.
     this.context.drawImage(drawable, 0, 0);
+    const { ages } = this;
     requestAnimationFrame(() => {
       const ms = age();
       if (ms === null) return;
-      this.ages.push(ms);
-      if (this.ages.length > AGES) this.ages.shift();
+      ages.push(ms);
+      if (ages.length > AGES) ages.shift();
     });
   }
 
