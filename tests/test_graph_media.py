@@ -323,17 +323,29 @@ def test_a_node_that_is_killed_while_it_records_leaves_a_playable_clip_with_its_
     assert numbers == sorted(set(numbers))
 
 
-def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, listener, ann):
+def is_readable(item):
+    picture = cv2.imdecode(np.fromfile(item.path, np.uint8), cv2.IMREAD_COLOR)
+    return read_number(picture) is not None
+
+
+def pictures_of(path):
+    with av.open(path) as file:
+        return [frame.to_ndarray(format='bgr24') for frame in file.decode(video=0)]
+
+
+@pytest.fixture
+def blur(graph, listener):
     def blur(is_wanted):
         wish = Parameter('blur_strangers', value=is_wanted).to_parameter_msg()
         request = SetParameters.Request(parameters=[wish])
         (result,) = listener.call(SetParameters, 'overlay_node/set_parameters', request).results
         assert result.successful, result.reason
 
-    def is_readable(item):
-        picture = cv2.imdecode(np.fromfile(item.path, np.uint8), cv2.IMREAD_COLOR)
-        return read_number(picture) is not None
+    yield blur
+    blur(False)
 
+
+def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, ann, blur, listener):
     assert is_readable(ann.photo())
     # Nobody knows the faces of a picture then, so that all of it is blurred.
     os.kill(graph.pids['face_node'], signal.SIGSTOP)
@@ -343,12 +355,31 @@ def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, liste
         # Also what was in memory before.
         result = Recording(graph, listener, ann.session, duration_s=1.0, preroll_s=5.0).result()
         assert result.success, result.message
-        with av.open(result.media.path) as file:
-            shown = [frame.to_ndarray(format='bgr24') for frame in file.decode(video=0)]
+        shown = pictures_of(result.media.path)
         assert shown
         assert [number for picture in shown if (number := read_number(picture)) is not None] == []
     finally:
-        blur(False)
+        os.kill(graph.pids['face_node'], signal.SIGCONT)
+
+
+def test_an_overlay_that_was_killed_shows_nobody_in_a_clip_that_goes_on(graph, listener, ann, blur):
+    os.kill(graph.pids['face_node'], signal.SIGSTOP)
+    try:
+        blur(True)
+        wait_until(lambda: not is_readable(ann.photo()), 'the blur')
+        recording = Recording(graph, listener, ann.session, preroll_s=0.0).wait_until_running()
+        pid = graph.pids['overlay_node']
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: graph.pids['overlay_node'] != pid, 'the next process', 45.0)
+        killed_at = recording.feedback[-1].elapsed_s
+        wait_until(lambda: recording.feedback[-1].elapsed_s > killed_at + 3.0, 'more pictures')
+        ann.call(StopRecording, 'stop_recording')
+        result = recording.result()
+        assert result.success, result.message
+        shown = pictures_of(result.media.path)
+        assert shown
+        assert [number for picture in shown if (number := read_number(picture)) is not None] == []
+    finally:
         os.kill(graph.pids['face_node'], signal.SIGCONT)
 
 

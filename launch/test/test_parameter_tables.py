@@ -62,8 +62,8 @@ def test_every_node_of_the_launch_file_is_there(tables):
     assert [table.node for table in tables] == [
         'camera_node',
         'face_node',
-        'gesture_node',
         'overlay_node',
+        'gesture_node',
         'encoder_node',
         'capture_node',
         'stream_node',

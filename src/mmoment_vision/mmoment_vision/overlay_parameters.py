@@ -25,7 +25,8 @@ class OverlayParameters:
         'Make the head of everybody who is not named unrecognisable, in overlay/frames and '
         'public/frames and so in all that is shown, streamed or stored; the whole picture while '
         'nobody knows its faces. A face that is not found cannot be blurred: one turned away, below '
-        'minimum_face_px of face_node, or new for an instant. frames and image_raw stay as they are',
+        'minimum_face_px of face_node, or new for an instant. frames and image_raw stay as they are. '
+        'What it is changed to is remembered over restarts, until it is configured differently',
     )
     blur_wait_ms: float = parameter(
         60.0,
@@ -53,4 +54,10 @@ class OverlayParameters:
     )
     jpeg_quality: int = parameter(
         80, 'Quality of overlay/image/compressed', minimum=10, maximum=100
+    )
+    data_folder: str = parameter(
+        '',
+        'Folder under which each camera has its own, as session_node has it, for what is remembered; '
+        "empty: the user's data",
+        read_only=True,
     )

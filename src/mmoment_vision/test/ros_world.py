@@ -41,6 +41,13 @@ class RosWorld:
         node.bring_up(lambda: None)
         return node
 
+    def end(self, node) -> None:
+        """End a node as its process would, with nothing that it knew."""
+        self._nodes.remove(node)
+        self.executor.remove_node(node)
+        node.shut_down()
+        node.destroy_node()
+
     def listen(self, message_class, topic, depth=50):
         """What arrives on a topic from now on."""
         arrived = []

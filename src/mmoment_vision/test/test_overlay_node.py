@@ -49,7 +49,8 @@ HAND_POINTS = detected((160, 100), 40).landmarks
 
 
 @pytest.fixture
-def world():
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMOMENT_DATA', str(tmp_path))
     world = RosWorld()
     world.faces = world.tester.create_publisher(FaceArray, 'faces', 2)
     yield world
@@ -535,3 +536,42 @@ def test_the_very_faces_of_a_picture_are_waited_for_longer_while_strangers_are_h
     monkeypatch.setattr(node._strangers, 'cover', noted)
     world.show(noise(), until=lambda: lags[-5:] == [0] * 5, also=late)
     time.sleep(0.1)
+
+
+def test_an_overlay_that_is_started_again_hides_strangers_from_its_first_picture(world, tmp_path):
+    def set_blur(node, is_wanted):
+        node.set_parameters([Parameter('blur_strangers', value=is_wanted)])
+
+    killed = world.start(OverlayNode, **ONLY_FACES)
+    set_blur(killed, True)
+    world.end(killed)
+    public = watch(world, 'public/frames')
+    node = world.start(OverlayNode, **ONLY_FACES)
+    assert node.get_parameter('blur_strangers').value is True
+    world.show(noise(), until=lambda: len(public) > 3)
+    assert all(fine_detail(picture) < 0.1 * fine_detail(noise()) for picture, _ in public)
+    set_blur(node, False)
+    world.end(node)
+    assert not world.start(OverlayNode, data_folder=str(tmp_path)).parameters.blur_strangers
+
+
+def test_what_cannot_be_kept_holds_and_what_cannot_be_read_hides(world, tmp_path):
+    def told(node):
+        (*_, status) = node.diagnose()
+        assert status.level == DiagnosticStatus.WARN
+        return status.message
+
+    node = world.start(OverlayNode)
+    (tmp_path / 'cameras').write_text('')
+    (result,) = node.set_parameters([Parameter('blur_strangers', value=True)])
+    assert result.successful
+    assert node.parameters.blur_strangers
+    assert 'could not be kept' in told(node)
+    world.end(node)
+    node = world.start(OverlayNode)
+    assert node.parameters.blur_strangers
+    assert 'cannot be read' in told(node)
+    (tmp_path / 'cameras').unlink()
+    (result,) = node.set_parameters([Parameter('blur_strangers', value=False)])
+    assert result.successful
+    assert node.diagnose()[-1].level == DiagnosticStatus.OK
