@@ -32,6 +32,7 @@ from mmoment_stream.video_packet import VideoPacket
 # The container, and the name that the key has among ffmpeg's options.
 FORMATS = {'srt': ('mpegts', 'streamid')}
 LONGEST_KEY = 512  # of SRT
+PASSPHRASE_KEY_BYTES = '16'  # as SRT has it by itself; the address may say otherwise
 OPENED = 'Output #0'
 # What it says, and which of our errors that is; the first that fits counts.
 REASONS = (
@@ -76,7 +77,7 @@ class FfmpegSink:
         self._unread = b''
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._is_open = False
-        self._key = ''
+        self._secrets: tuple[str, ...] = ()
         self._silence: flv_tags.Silence | None = None
 
     def open(self, ingest: Ingest, video: VideoFormat, *, silent_audio: bool) -> None:
@@ -85,7 +86,7 @@ class FfmpegSink:
         Raises PushError (bad_address, no_key, tool, and why there is no connection), Cancelled; then
         it is closed.
         """
-        self._key = ingest.key
+        self._secrets = (ingest.key, ingest.passphrase)
         self._silence = flv_tags.Silence() if silent_audio else None
         limits = self._limits
         began_s = time.monotonic()
@@ -155,7 +156,7 @@ class FfmpegSink:
         address = parse_address(ingest.url)
         if address.scheme not in FORMATS:
             raise PushError('bad_address', f'ffmpeg pushes to {", ".join(FORMATS)} only')
-        if len(ingest.key) > LONGEST_KEY or not ingest.key.isprintable():
+        if any(len(each) > LONGEST_KEY or not each.isprintable() for each in self._secrets):
             raise PushError('no_key', f'it has to be one line of {LONGEST_KEY} letters at most')
         if shutil.which(self._program) is None:
             raise PushError('tool', f'{self._program} is not installed')
@@ -163,6 +164,9 @@ class FfmpegSink:
         options = {'connect_timeout': str(round(self._limits.connect_s * 1000))}
         if ingest.key:
             options[key_option] = ingest.key
+        if ingest.passphrase:
+            options |= {'passphrase': ingest.passphrase, 'pbkeylen': PASSPHRASE_KEY_BYTES}
+        if ingest.key or ingest.passphrase:
             check_heeds_hidden_options(self._program)
         with hidden_options(options) as descriptor:
             try:
@@ -227,7 +231,7 @@ class FfmpegSink:
         if after_s >= self._limits.connect_s:
             return PushError('timed_out')
         said = [line for line in self._lines if line]
-        return PushError('tool', redact_text(without(said[-1], self._key)) if said else '')
+        return PushError('tool', redact_text(without(said[-1], *self._secrets)) if said else '')
 
 
 def _words(program: str, options: tuple[str, str], container: str, url: str) -> list[str]:

@@ -1,10 +1,14 @@
-"""Reads a secret from a file that only the user of the camera, or root, can read and change."""
+"""Reads a secret from a file that only the user of the camera, or root, can read and change.
+
+No text made here repeats the name of the file: somebody may have put the key in its place.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoment_stream.push_target import PushError
@@ -14,6 +18,17 @@ MOST_BYTES = 16 << 10
 FOR_OTHERS = 0o077
 PLAIN_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9._-]{0,99}')
 KEY = re.compile(r'[\x21-\x7e]{1,512}')
+PASSPHRASE_MARK = 'passphrase='
+# The length that SRT takes.
+PASSPHRASE = re.compile(r'[\x21-\x7e]{10,79}')
+
+
+@dataclass(frozen=True, slots=True)
+class SrtSecrets:
+    """What a key file says for SRT: key: the streamid, passphrase: of the encryption; empty: none."""
+
+    key: str = field(default='', repr=False)
+    passphrase: str = field(default='', repr=False)
 
 
 def is_plain_name(name: str) -> bool:
@@ -27,7 +42,6 @@ def key_path(folder: Path, name: str) -> Path:
         return folder / name
     if os.path.isabs(name):
         return Path(name)
-    # The name is not repeated: somebody may have given the key in its place.
     raise PushError('no_key', 'it takes the name of a file in the key folder')
 
 
@@ -35,8 +49,25 @@ def read_key(folder: Path, name: str) -> str:
     """The one word in a key file, read anew. Raises PushError: no_key."""
     words = read_secret(folder, name).split()
     if len(words) != 1 or KEY.fullmatch(words[0]) is None:
-        raise PushError('no_key', f'{name} has to hold one line with the key and nothing else')
+        raise PushError('no_key', 'it has to hold one line with the key and nothing else')
     return words[0]
+
+
+def read_srt_secrets(folder: Path, name: str) -> SrtSecrets:
+    """The streamid and a line passphrase=WORD, or one of them, read anew. Raises PushError: no_key."""
+    words = read_secret(folder, name).split()
+    phrases = [word for word in words if word.startswith(PASSPHRASE_MARK)]
+    keys = [word for word in words if not word.startswith(PASSPHRASE_MARK)]
+    if not words or len(phrases) > 1 or len(keys) > 1 or not all(map(KEY.fullmatch, keys)):
+        raise PushError(
+            'no_key',
+            f'for SRT it has to hold a line with the streamid, one with {PASSPHRASE_MARK}'
+            'WORD, or both',
+        )
+    passphrase = phrases[0][len(PASSPHRASE_MARK) :] if phrases else ''
+    if phrases and PASSPHRASE.fullmatch(passphrase) is None:
+        raise PushError('no_key', 'a passphrase of SRT has 10 to 79 letters')
+    return SrtSecrets(keys[0] if keys else '', passphrase)
 
 
 def read_secret(folder: Path, name: str) -> str:
@@ -46,24 +77,24 @@ def read_secret(folder: Path, name: str) -> str:
         # Without waiting for whoever may write to a pipe of this name.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, 'rb') as file:
-            _check(os.fstat(descriptor), name)
+            _check(os.fstat(descriptor))
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise PushError('no_key', f'{name} is not there') from None
+        raise PushError('no_key', 'it is not there') from None
     except OSError as error:
-        raise PushError('no_key', f'{name}: {error.strerror}') from None
+        raise PushError('no_key', error.strerror or '') from None
     if len(data) > MOST_BYTES:
-        raise PushError('no_key', f'{name} is too long for a key')
+        raise PushError('no_key', 'it is too long for a key')
     try:
         return data.decode('ascii')
     except UnicodeDecodeError:
-        raise PushError('no_key', f'{name} holds signs that no key has') from None
+        raise PushError('no_key', 'it holds signs that no key has') from None
 
 
-def _check(facts: os.stat_result, name: str) -> None:
+def _check(facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise PushError('no_key', f'{name} is not a file')
+        raise PushError('no_key', 'it is no file')
     if facts.st_uid not in (0, os.geteuid()):
-        raise PushError('no_key', f'{name} belongs to another user: chown it')
+        raise PushError('no_key', 'it belongs to another user: chown it')
     if facts.st_mode & FOR_OTHERS:
-        raise PushError('no_key', f'{name} can be read by others: chmod 600')
+        raise PushError('no_key', 'it can be read by others: chmod 600')

@@ -1,7 +1,7 @@
 """Addresses that can be pushed to, without the secrets that people put in them.
 
-An address says the server, the application and harmless options. What proves who pushes, the
-stream key, has its place in a key file: an address is shown on pages and in logs.
+An address says the server, the application and numbers. What proves who pushes, the stream key, has
+its place in a key file: an address is shown on pages and in logs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,31 @@ DEFAULT_PORTS = {'rtmp': 1935, 'rtmps': 443}
 """srt has none."""
 SCHEMES = (*RTMP_SCHEMES, 'srt')
 MAX_LENGTH = 2000
-# An option whose name ends with one of these is taken for a secret.
-SECRET_ENDINGS = (
-    'auth',
-    'key',
-    'pass',
-    'passphrase',
-    'password',
-    'passwd',
-    'pwd',
-    'secret',
-    'sig',
-    'signature',
-    'streamid',
-    'token',
+# Options of SRT that hold numbers and prove nothing; what else there is may be a secret.
+SRT_OPTIONS = frozenset(
+    {
+        'connect_timeout',
+        'ffs',
+        'inputbw',
+        'iptos',
+        'ipttl',
+        'latency',
+        'linger',
+        'lossmaxttl',
+        'maxbw',
+        'mss',
+        'nakreport',
+        'oheadbw',
+        'pbkeylen',
+        'peerlatency',
+        'pkt_size',
+        'rcvlatency',
+        'sndbuf',
+        'timeout',
+        'tlpktdrop',
+    }
 )
+NUMBER = re.compile(r'-?[0-9]{1,12}')
 HIDDEN = '***'
 IN_THE_KEY_FILE = 'put it in the key file'
 HOST_LABEL = re.compile(r'(?!-)[A-Za-z0-9_-]{1,63}(?<!-)')
@@ -43,8 +53,8 @@ MAX_HOST_LENGTH = 253
 class PushAddress:
     """An address, taken apart.
 
-    host: a name or an IP address, without brackets. path: between the slash after the server and the
-    end, with `?options` of RTMP; empty for srt. options: of srt.
+    host: a name or an IP address, without brackets. path: the application, without slashes around it;
+    empty for srt. options: of srt.
     """
 
     scheme: str
@@ -64,21 +74,6 @@ class PushAddress:
         host = f'[{self.host}]' if ':' in self.host else self.host
         is_usual = self.port == DEFAULT_PORTS.get(self.scheme)
         return f'{self.scheme}://{host}' + ('' if is_usual else f':{self.port}')
-
-    def application(self, key: str) -> tuple[str, str]:
-        """Name of the application and of the stream at an RTMP server.
-
-        Without a key the last part of the path is the name of the stream. Raises PushError.
-        """
-        if key:
-            app, stream = self.path.rstrip('/'), key
-        else:
-            path, mark, options = self.path.partition('?')
-            app, _, name = path.rstrip('/').rpartition('/')
-            stream = name + mark + options
-        if not app or not stream:
-            raise PushError('bad_address', 'it names no application and stream: rtmp://host/app')
-        return app, stream
 
 
 def parse_address(url: str) -> PushAddress:
@@ -107,35 +102,32 @@ def parse_address(url: str) -> PushAddress:
         raise PushError('bad_address', 'it holds a #')
     if not _is_host(host):
         raise PushError('bad_address', 'the name of the server is malformed')
-    options = _options(parts.query)
+    if ';' in url:
+        # Some servers take it for &.
+        raise PushError('bad_address', 'it holds a ;')
     if scheme not in RTMP_SCHEMES:
         if not port:
             raise PushError('bad_address', f'it names no port: {scheme}://host:port')
         if parts.path.strip('/'):
             raise PushError('bad_address', f'{scheme} has no path: {scheme}://host:port')
-        return PushAddress(scheme, host, port, options=options)
-    path = parts.path.strip('/') + (f'?{parts.query}' if parts.query else '')
-    if not parts.path.strip('/'):
+        return PushAddress(scheme, host, port, options=_options(parts.query))
+    path = parts.path.strip('/')
+    if not path:
         raise PushError('bad_address', f'it names no application: {scheme}://host/app')
+    if parts.query:
+        raise PushError('bad_address', f'{scheme} takes no options here: {IN_THE_KEY_FILE}')
     if port == 0:
         raise PushError('bad_address', 'host or port is malformed')
     return PushAddress(scheme, host, port or DEFAULT_PORTS[scheme], path)
 
 
-def redacted(url: str, *, has_key: bool = True) -> str:
-    """The address as people and logs may see it: without credentials, options, and stream name.
-
-    has_key: the key lies elsewhere, so that the last part of the path is no stream name. What is no
-    address gives an empty text.
-    """
+def redacted(url: str) -> str:
+    """The address as people and logs may see it, without options. What is none gives an empty text."""
     try:
         address = parse_address(url)
     except PushError:
         return ''
-    path = address.path.partition('?')[0]
-    if not has_key and path:
-        path = f'{path.rpartition("/")[0]}/{HIDDEN}'.lstrip('/')
-    return f'{address.server}/{path}' if path else address.server
+    return f'{address.server}/{address.path}' if address.path else address.server
 
 
 def without(text: str, *secrets: str) -> str:
@@ -157,8 +149,11 @@ def _is_host(host: str) -> bool:
 
 def _options(query: str) -> tuple[tuple[str, str], ...]:
     options = tuple(urllib.parse.parse_qsl(query, keep_blank_values=True))
-    for name, _ in options:
-        plain = re.sub(r'[^a-z]', '', name.lower())
-        if plain.endswith(SECRET_ENDINGS):
-            raise PushError('bad_address', f'it holds a secret option: {IN_THE_KEY_FILE}')
+    for name, value in options:
+        if name not in SRT_OPTIONS or NUMBER.fullmatch(value) is None:
+            raise PushError(
+                'bad_address',
+                f'of options it takes these, with a number: {", ".join(sorted(SRT_OPTIONS))}. A '
+                'streamid or passphrase belongs into the key file',
+            )
     return options

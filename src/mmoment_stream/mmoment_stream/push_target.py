@@ -94,11 +94,13 @@ class Ingest:
     """Where to push now.
 
     url: as rtmp://host:port/app, without the key. key: name of the stream at the server.
+    passphrase: of the encryption of SRT; empty: none.
     """
 
     url: str
     key: str = field(default='', repr=False)
     playback: Playback = Playback()
+    passphrase: str = field(default='', repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,10 @@ class RtmpSink:
             address = parse_address(ingest.url)
             if address.scheme not in RTMP_SCHEMES:
                 raise PushError('bad_address', 'it is none of RTMP')
-            app, self._stream_name = address.application(ingest.key)
-            self._session = RtmpSession(secrets=(self._stream_name, ingest.key))
+            if not ingest.key:
+                raise PushError('no_key', 'RTMP needs one')
+            app, self._stream_name = address.path, ingest.key
+            self._session = RtmpSession(secrets=(ingest.key,))
             self._connect(address)
             self._greet()
             self._publish(app, f'{address.server}/{app}')

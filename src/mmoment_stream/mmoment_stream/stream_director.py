@@ -252,7 +252,7 @@ class StreamDirector:
 
 def address_of(target: PushTarget) -> str:
     """Of the server of a target, as far as it is known before it is asked for."""
-    return redacted(target.url, has_key=bool(target.key_file))
+    return redacted(target.url)
 
 
 def _rank(push: RecoverySnapshot) -> tuple[int, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from mmoment_stream.key_file import read_key
+from mmoment_stream.key_file import read_key, read_srt_secrets
 from mmoment_stream.livepeer_models import LivepeerOptions
 from mmoment_stream.push_address import RTMP_SCHEMES, parse_address
 from mmoment_stream.push_target import (
@@ -47,7 +47,7 @@ def open_provider(
 
 
 class RtmpProvider:
-    """A server that is told by its address, with a key from a file or in the address itself."""
+    """A server that is told by its address, with a key from a file; SRT works without one, too."""
 
     def __init__(self, target: PushTarget, key_folder: Path) -> None:
         self._target = target
@@ -59,12 +59,12 @@ class RtmpProvider:
             raise Cancelled
         target = self._target
         address = parse_address(target.url)
-        if target.key_file:
+        if address.scheme in RTMP_SCHEMES:
             return Ingest(target.url, read_key(self._key_folder, target.key_file))
-        if address.scheme not in RTMP_SCHEMES:
+        if not target.key_file:
             return Ingest(target.url)
-        app, name = address.application('')
-        return Ingest(f'{address.server}/{app}', name)
+        secrets = read_srt_secrets(self._key_folder, target.key_file)
+        return Ingest(target.url, secrets.key, passphrase=secrets.passphrase)
 
     def health(self, cancelled: threading.Event) -> ProviderHealth | None:
         """A plain server says nothing."""

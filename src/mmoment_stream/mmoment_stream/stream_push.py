@@ -165,7 +165,7 @@ class StreamPush:
         report = PushReport(
             name=target.name,
             provider=target.provider,
-            address=redacted(ingest.url, has_key=bool(ingest.key)) if ingest else '',
+            address=redacted(ingest.url) if ingest else '',
             enabled=target.enabled,
             push=self._recovery.snapshot,
             error_code=self._error_code,
@@ -195,16 +195,16 @@ class StreamPush:
 
     def _attempt(self) -> None:
         """From asking where to push to the loss of the connection, and the pause after it."""
-        key = ''
+        secrets: tuple[str, ...] = ()
         try:
             ingest = self._find_ingest()
-            key = ingest.key
+            secrets = (ingest.key, ingest.passphrase)
             self._recovery.connecting()
             self._push(ingest)
         except Cancelled:
             return
         except PushError as error:
-            self._pause(error, without(error.text, key))
+            self._pause(error, without(error.text, *secrets))
 
     def _find_ingest(self) -> Ingest:
         """Where to push now. Stays FAILED while that cannot be used. Raises PushError, Cancelled."""

@@ -27,6 +27,10 @@ STREAM_ID = re.compile(r'[A-Za-z0-9-]{0,64}')
 SILENT, NO_AUDIO = 'silent', 'none'
 AUDIO = {SILENT: True, NO_AUDIO: False}
 TRUTH = {'true': True, 'false': False}
+NEEDS_KEY_FILE = (
+    'key_file has to name the file with the stream key: url ends with the application. A server '
+    'without keys has names of streams: put that into the file'
+)
 WORDS = ('name', 'provider', 'url', 'key_file', 'stream_id', 'audio', 'enabled')
 
 
@@ -129,11 +133,10 @@ def _problem_of_place(target: PushTarget) -> str:
         return 'it needs a url'
     try:
         address = parse_address(target.url)
-        if address.scheme in RTMP_SCHEMES:
-            address.application(target.key_file)
     except PushError as error:
         return error.text
-    return ''
+    # Else the key would stand at the end of the address, which everybody sees.
+    return NEEDS_KEY_FILE if address.scheme in RTMP_SCHEMES and not target.key_file else ''
 
 
 def _is_livepeer(target: PushTarget) -> bool:

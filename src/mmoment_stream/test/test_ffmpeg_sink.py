@@ -177,6 +177,30 @@ def test_pictures_arrive_with_their_times_and_the_key_is_for_the_server_alone(li
     assert not is_running(pid)
 
 
+def test_a_passphrase_encrypts_and_is_seen_by_nobody(listening):
+    phrase = 'open-sesame-7f3'
+    listener = listening(f'&passphrase={phrase}&enforced_encryption=1')
+    wire = Wire(listener.port)
+    wrong = opening(Ingest(f'srt://127.0.0.1:{listener.port}', KEY, passphrase='close-sesame'))
+    assert wrong.code == 'key_rejected'
+    sink = FfmpegSink()
+    try:
+        ingest = Ingest(f'srt://127.0.0.1:{wire.port}', KEY, passphrase=phrase)
+        sink.open(ingest, FORMAT, silent_audio=False)
+        pid = child_of(sink)
+        for name in ('cmdline', 'environ'):
+            assert phrase.encode() not in Path(f'/proc/{pid}/{name}').read_bytes()
+        send(sink, PACKETS)
+        time.sleep(0.3)
+        sink.close()
+        listener.end()
+    finally:
+        sink.close()
+        wire.close()
+    assert not any(phrase.encode() in data for data in wire.seen)
+    assert len(shown(listener.path)) >= 85
+
+
 def test_another_epoch_goes_on_in_the_same_connection(listening):
     listener = listening()
     others = coded_later(coded(30, epoch=8, size=(160, 96)), PACKETS[29])

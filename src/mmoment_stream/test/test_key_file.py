@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mmoment_stream.key_file import is_plain_name, key_path, read_key, read_secret
+from mmoment_stream.key_file import is_plain_name, key_path, read_key, read_secret, read_srt_secrets
 from mmoment_stream.push_target import PushError
 
 KEY = 'abcd-efgh-1234-5678'
@@ -22,6 +22,7 @@ def refusal(folder, name, read=read_key):
     assert caught.value.code == 'no_key'
     assert caught.value.is_configuration
     assert KEY not in caught.value.text
+    assert name not in caught.value.text
     return caught.value.text
 
 
@@ -37,9 +38,9 @@ def test_takes_an_absolute_path(file, tmp_path):
 
 def test_a_name_leads_nowhere_but_into_the_folder(tmp_path):
     assert key_path(tmp_path, 'a.key') == tmp_path / 'a.key'
-    for name in ('', '..', '../main.key', 'a/b', '.hidden', '-x', 'a b', 'ä', 'x' * 101):
+    for name in ('..', '../main.key', 'a/b', '.hidden', '-x', 'a b', 'ä', 'x' * 101):
         assert not is_plain_name(name)
-        assert '.key' not in refusal(tmp_path, name)
+        refusal(tmp_path, name)
 
 
 @pytest.mark.parametrize('mode', [0o640, 0o604, 0o620, 0o601])
@@ -63,7 +64,7 @@ def test_refuses_a_file_of_another_user(file, tmp_path):
 def test_says_what_is_missing_without_waiting(tmp_path):
     assert 'not there' in refusal(tmp_path, 'main.key')
     os.mkfifo(tmp_path / 'pipe', 0o600)
-    assert 'not a file' in refusal(tmp_path, 'pipe')
+    assert 'no file' in refusal(tmp_path, 'pipe')
     (tmp_path / 'folder').mkdir(0o700)
     refusal(tmp_path, 'folder')
 
@@ -84,3 +85,38 @@ def test_refuses_what_is_no_text_or_too_long(file, tmp_path):
 def test_a_secret_may_have_lines(file, tmp_path):
     file.write_text('one two\nthree\n')
     assert read_secret(tmp_path, 'main.key') == 'one two\nthree\n'
+
+
+@pytest.mark.parametrize(
+    ('content', 'key', 'passphrase'),
+    [
+        (KEY, KEY, ''),
+        ('passphrase=ten letters'.replace(' ', '_'), '', 'ten_letters'),
+        (f'{KEY}\npassphrase=a=b=c=d=e=f\n', KEY, 'a=b=c=d=e=f'),
+        (f'passphrase=0123456789\n{KEY}', KEY, '0123456789'),
+    ],
+)
+def test_srt_has_a_streamid_a_passphrase_or_both(file, tmp_path, content, key, passphrase):
+    file.write_text(content)
+    secrets = read_srt_secrets(tmp_path, 'main.key')
+    assert (secrets.key, secrets.passphrase) == (key, passphrase)
+    assert repr(secrets) == 'SrtSecrets()'
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        ('', 'streamid'),
+        (f'{KEY} {KEY}', 'streamid'),
+        ('passphrase=0123456789 passphrase=0123456789', 'streamid'),
+        (f'{KEY}\npassphrase={KEY[:9]}', '10 to 79'),
+        (f'passphrase={"x" * 80}', '10 to 79'),
+    ],
+)
+def test_refuses_what_srt_does_not_take(file, tmp_path, content, words):
+    file.write_text(content)
+    with pytest.raises(PushError) as caught:
+        read_srt_secrets(tmp_path, 'main.key')
+    assert caught.value.code == 'no_key'
+    assert words in caught.value.text
+    assert KEY not in caught.value.text

@@ -273,13 +273,6 @@ def test_the_end_is_told_to_the_server(server, ingest, sink):
     assert server.await_stream(ingest.key, publishing=False)
 
 
-def test_a_key_may_lie_in_the_address(server, ingest, sink):
-    packets = coded(2)
-    sink.open(Ingest(server.play_url('in-address')), video_of(packets), silent_audio=False)
-    send_all(sink, packets)
-    assert server.await_stream('in-address')
-
-
 class TestScripted:
     """What nginx never does, or does not show."""
 

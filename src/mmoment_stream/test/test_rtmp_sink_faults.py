@@ -112,7 +112,7 @@ def test_a_server_that_talks_without_answering_is_given_up(sink, video):
 def test_an_address_that_is_none_of_rtmp(sink, video):
     assert refused_open(sink, 'srt://127.0.0.1:9', video).code == 'bad_address'
     assert refused_open(sink, f'rtmp://127.0.0.1/live?key={SECRET}', video).code == 'bad_address'
-    assert refused_open(sink, 'rtmp://127.0.0.1/live', video, key='').code == 'bad_address'
+    assert refused_open(sink, 'rtmp://127.0.0.1/live', video, key='').code == 'no_key'
 
 
 def test_the_key_is_in_no_picture_of_the_objects(sink, server, video):

@@ -264,11 +264,11 @@ def test_what_is_idle_says_since_when(world):
     assert [each.push.since_s for each in report.targets] == [230.0, 230.0]
 
 
-def test_an_address_shows_no_name_of_a_stream(world):
-    own = PushTarget('own', url='rtmp://host:1936/live/p1anted')
-    here = world(MAIN, own)
+def test_the_address_of_what_is_idle_is_shown_without_options(world):
+    other = PushTarget('other', url='srt://host:9000?latency=20000')
+    here = world(MAIN, other)
     shown = [each.address for each in here.director.report().targets]
-    assert shown == ['rtmp://host/live', 'rtmp://host:1936/live/***']
+    assert shown == ['rtmp://host/live', 'srt://host:9000']
 
 
 def test_the_end_ends_all_and_forgets_nothing(world):

@@ -41,23 +41,25 @@ def test_the_key_of_a_server_comes_from_its_file_each_time(folder):
     asked.close()
 
 
-@pytest.mark.parametrize(
-    ('url', 'address', 'key'),
-    [
-        ('rtmp://host.test/app/name', 'rtmp://host.test/app', 'name'),
-        ('rtmp://[::1]:1936/app/more/name', 'rtmp://[::1]:1936/app/more', 'name'),
-        ('srt://host.test:9000', 'srt://host.test:9000', ''),
-    ],
-)
-def test_without_a_file_the_address_names_the_stream(folder, url, address, key):
+def test_srt_needs_no_file_and_takes_a_streamid_and_a_passphrase_from_one(folder):
+    url = 'srt://host.test:9000'
     ingest = provider(folder, url, '').ingest(GO_ON)
-    assert (ingest.url, ingest.key) == (address, key)
+    assert (ingest.url, ingest.key, ingest.passphrase) == (url, '', '')
+    ingest = provider(folder, url).ingest(GO_ON)
+    assert (ingest.key, ingest.passphrase) == (KEY, '')
+    (folder / 'main.key').write_text(f'{KEY}\npassphrase=open sesame')
+    assert refusal(provider(folder, url)) == 'no_key'
+    (folder / 'main.key').write_text(f'{KEY}\npassphrase=open-sesame')
+    ingest = provider(folder, url).ingest(GO_ON)
+    assert (ingest.key, ingest.passphrase) == (KEY, 'open-sesame')
+    assert 'sesame' not in repr(ingest)
+    assert refusal(provider(folder, 'rtmp://host.test/app')) == 'no_key'
 
 
 def test_says_what_is_wrong(folder):
     assert refusal(provider(folder, 'rtmp://host.test/app', 'none.key')) == 'no_key'
     assert refusal(provider(folder, f'rtmp://user:{KEY}@host.test/app')) == 'bad_address'
-    assert refusal(provider(folder, 'rtmp://host.test/app', '')) == 'bad_address'
+    assert refusal(provider(folder, 'rtmp://host.test/app/name', '')) == 'no_key'
     assert refusal(provider(folder, '', kind=NONE)) == 'bad_address'
     assert provider(folder, '', kind=NONE).health(GO_ON) is None
 

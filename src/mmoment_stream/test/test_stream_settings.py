@@ -8,7 +8,7 @@ from mmoment_stream.errors import Refused
 from mmoment_stream.push_target import PushTarget
 from mmoment_stream.stream_settings import StreamSettings, checked
 
-MAIN = PushTarget('main', url='rtmp://host/live/x')
+MAIN = PushTarget('main', url='rtmp://host/live', key_file='main.key')
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,11 @@ def test_a_target_is_words():
         (f'name=a url=rtmp://user:{SECRET}@host/live/x', 'key file'),
         (f'name=a url=srt://host:9000?passphrase={SECRET}', 'key file'),
         (f'name=a url=https://host/{SECRET}', 'rtmp'),
-        ('name=a url=rtmp://host/live', 'names no application and stream'),
+        (f'name=a url=rtmp://host/live/{SECRET}', 'key_file has to name the file'),
+        (f'name=a provider=none url=rtmps://host/live/{SECRET}', 'key_file has to name the file'),
+        (f'name=a url=rtmp://host/app?a=1;key={SECRET} key_file=k', 'it holds a ;'),
+        (f'name=a url=rtmp://host/app?region={SECRET} key_file=k', 'put it in the key file'),
+        (f'name=a url=srt://host:9000?mode=listener&latency={SECRET}', 'latency'),
         (f'name=a url=rtmp://host/live key_file=folder/{SECRET}', 'key folder'),
         (f'name=a url=rtmp://host/live key_file=../{SECRET}', 'key folder'),
         ('name=a url=rtmp://host/live key_file=settings.json', 'settings.json'),
@@ -64,7 +68,7 @@ def test_a_wrong_one_is_refused_without_repeating_it(text, words):
 
 def test_names_are_unique_and_there_are_not_too_many():
     def many(count):
-        return [PushTarget(f't{n}', url='rtmp://host/live/x') for n in range(count)]
+        return [PushTarget(f't{n}', url='srt://host:9000') for n in range(count)]
 
     assert checked_targets(many(MOST_TARGETS)) == tuple(many(MOST_TARGETS))
     assert f'{MOST_TARGETS} targets' in refused(checked_targets, many(MOST_TARGETS + 1))

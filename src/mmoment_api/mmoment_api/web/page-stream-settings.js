@@ -30,7 +30,7 @@ function field(form, name) {
 function showFields(form) {
   const provider = field(form, 'provider').value;
   for (const node of form.querySelectorAll('[data-of]')) node.hidden = !node.dataset.of.split(' ').includes(provider);
-  setText(form.querySelector('.key-text'), provider === 'livepeer' ? 'File with the API key' : 'Key file (optional)');
+  setText(form.querySelector('.key-text'), provider === 'livepeer' ? 'File with the API key' : 'File with the stream key');
   const name = field(form, 'name').value.trim();
   form.querySelector('.target-remove').setAttribute('aria-label', `Remove ${name || 'this target'}`);
 }
