@@ -26,6 +26,10 @@ PEERS_AT_MOST = 8
 # From the answer until pictures can flow.
 CONNECT_WAIT_S = 15.0
 NAME_BYTES = 16
+# What browsers offer: a picture and sound, here and there twice. Each costs sockets of its own.
+MEDIA = frozenset({'audio', 'video'})
+MEDIA_AT_MOST = 4
+MEDIA_LINE = 'm='
 NS_TIME_BASE = Fraction(1, 1_000_000_000)
 OVER = frozenset({'failed', 'closed'})
 
@@ -52,10 +56,15 @@ class WhepPeers:
         """Name and answer (SDP) for a browser's offer; raises `ApiError` and `TooManyViewers`."""
         if len(self._peers) >= self._at_most:
             raise TooManyViewers
+        _check_media(offer)
         viewer = self._hub.enter(annotated)
         viewer.is_welcome = is_welcome
         name = secrets.token_urlsafe(NAME_BYTES)
-        peer = self._peers[name] = _Peer(viewer, lambda: self._end_soon(name))
+        try:
+            peer = self._peers[name] = _Peer(viewer, lambda: self._end_soon(name))
+        except BaseException:
+            self._hub.leave(viewer)
+            raise
         try:
             return name, await peer.answer(offer)
         except BaseException:
@@ -111,6 +120,7 @@ class _Peer:
         transceiver.setCodecPreferences([one for one in codecs if one.mimeType == 'video/H264'])
         try:
             await connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type='offer'))
+            self._take_nothing()
             await connection.setLocalDescription(await connection.createAnswer())
         except Exception as error:
             # Of what it raises for an offer that is none, little is said anywhere.
@@ -128,6 +138,12 @@ class _Peer:
         with contextlib.suppress(ConnectionError):
             await self._connection.close()
 
+    def _take_nothing(self) -> None:
+        """Receive no media: aiortc decodes it and keeps all of it until somebody fetches it."""
+        for transceiver in self._connection.getTransceivers():
+            is_ours = transceiver.sender.track is not None
+            transceiver.direction = 'sendonly' if is_ours else 'inactive'
+
     def _on_state(self) -> None:
         state = self._connection.connectionState
         if state == 'connected':
@@ -138,6 +154,14 @@ class _Peer:
     def _give_up(self) -> None:
         if self._connection.connectionState != 'connected':
             self._over()
+
+
+def _check_media(offer: str) -> None:
+    """Raises `ApiError` for an offer of anything but picture and sound, or of too much."""
+    lines = [line for line in offer.splitlines() if line.startswith(MEDIA_LINE)]
+    kinds = {line[len(MEDIA_LINE) :].partition(' ')[0] for line in lines}
+    if not kinds <= MEDIA or len(lines) > MEDIA_AT_MOST:
+        raise ApiError(422, 'invalid', 'The offer has more in it than picture and sound')
 
 
 def _packet_track(viewer: VideoViewer, over: Callable[[], None]) -> Any:

@@ -19,6 +19,7 @@ av = pytest.importorskip('av')
 WAIT_S = 15.0
 FPS = 30
 SIZE = (160, 96)
+DIRECTIONS = {f'a={one}' for one in ('sendonly', 'recvonly', 'sendrecv', 'inactive')}
 SDP = {'Content-Type': 'application/sdp'}
 
 
@@ -189,3 +190,85 @@ def test_what_is_no_offer_is_refused(served, services):
         assert (status, '"invalid"' in answer) == (422, True)
     assert ask(served, 'POST', '/api/live/whep', '{}', {'Content-Type': 'text/plain'})[0] == 415
     assert services.whep.count == services.video.figures.viewers == 0
+
+
+class Noise(aiortc.VideoStreamTrack):
+    """What a viewer sends though nobody wants it."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = 0
+
+    async def recv(self):
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(
+            np.random.default_rng(self.sent).integers(0, 255, (144, 96), np.uint8), 'yuv420p'
+        )
+        frame.pts, frame.time_base = pts, time_base
+        self.sent += 1
+        return frame
+
+
+@pytest.mark.parametrize('obeys', [True, False])
+def test_what_a_viewer_sends_is_not_kept(served, services, obeys):
+    async def scenario():
+        connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        noise = Noise()
+        connection.addTrack(aiortc.mediastreams.AudioStreamTrack())
+        sender = connection.addTrack(noise)
+        await connection.setLocalDescription(await connection.createOffer())
+        offer = connection.localDescription.sdp
+        assert offer.count('a=sendrecv') == 2
+        status, _, answer = await asyncio.to_thread(
+            ask, served, 'POST', '/api/live/whep?overlay=0', offer
+        )
+        assert status == 201, answer
+        directions = [line for line in answer.splitlines() if line in DIRECTIONS]
+        assert directions == ['a=inactive', 'a=sendonly']
+        if not obeys:
+            answer = answer.replace('a=inactive', 'a=sendrecv').replace('a=sendonly', 'a=sendrecv')
+        await connection.setRemoteDescription(aiortc.RTCSessionDescription(answer, 'answer'))
+        (track,) = [
+            one.receiver.track for one in connection.getTransceivers() if one.sender is sender
+        ]
+        await asyncio.wait_for(track.recv(), WAIT_S)
+        while noise.sent < (20 if not obeys else 0):
+            await asyncio.wait_for(track.recv(), WAIT_S)
+        (peer,) = services.whep._peers.values()
+        for receiver in peer._connection.getReceivers():
+            assert receiver.track is None or receiver.track._queue.empty()
+        await connection.close()
+
+    asyncio.run(scenario())
+
+
+def test_offers_of_more_than_picture_and_sound_are_refused(served, services):
+    async def offers():
+        connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        connection.addTransceiver('video', direction='recvonly')
+        await connection.setLocalDescription(await connection.createOffer())
+        plain = connection.localDescription.sdp
+        await connection.close()
+        data = 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\n'
+        media = plain[plain.index('m=') :]
+        return plain + data, plain + media * web_rtc.MEDIA_AT_MOST
+
+    for offer in asyncio.run(offers()):
+        status, _, answer = ask(served, 'POST', '/api/live/whep', offer)
+        assert (status, '"invalid"' in answer) == (422, True)
+    assert services.whep.count == services.video.figures.viewers == 0
+
+
+def test_a_connection_that_cannot_be_made_takes_no_seat(services, monkeypatch):
+    def fails(*arguments):
+        raise OSError('no more files can be opened')
+
+    monkeypatch.setattr(web_rtc, '_Peer', fails)
+
+    async def scenario():
+        with pytest.raises(OSError, match='no more files'):
+            await services.whep.open('', False, lambda: True)
+
+    asyncio.run(scenario())
+    assert services.video.viewers == frozenset()
+    assert services.whep.count == services.live.seats.taken == 0
