@@ -67,6 +67,9 @@ def two_targets():
             next_try_s=25.0,
         ),
         error_code='timed_out',
+        # Of the connection before.
+        provider_known=True,
+        provider_checked=stamp(time.time()),
         hls_url='javascript:alert(1)',
     )
     spare = StreamTargetStatus(name='spare', provider='rtmp', push=state(ComponentState.IDLE))
@@ -218,6 +221,7 @@ def test_each_target_tells_how_it_is(camera):
     main, studio = camera.target('main'), camera.target('studio')
     assert 'The server does not answer: media.example.org. Next try in' in main
     assert '(attempt 4)' in main
+    assert 'asked' not in main
     for words in (
         'Livepeer',
         'rtmp://rtmp.example.org/live',
@@ -259,7 +263,7 @@ def test_what_a_person_must_change_is_said(camera):
     target = camera.stream.targets[0]
     target.push = state(ComponentState.FAILED, last_error='The key file cannot be read')
     camera.stream.targets = [target]
-    until(lambda: 'This needs you' in camera.target('main'))
+    until(lambda: 'it goes on by itself once that is mended' in camera.target('main'))
     assert camera.driver.find_elements('css selector', '[data-target="studio"]') == []
     assert camera.text('stream-state') == 'failed'
     assert not camera.shows('air-badge')

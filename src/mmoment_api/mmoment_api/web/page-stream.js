@@ -99,7 +99,7 @@ function showFigures(list, target) {
 function errorText(target) {
   if (!target.last_error) return '';
   if (target.state === 'live') return `Before that: ${target.last_error}`;
-  if (target.state === 'failed') return `${target.last_error}. This needs you: it is not tried again by itself.`;
+  if (target.state === 'failed') return `${target.last_error}. This needs you; it goes on by itself once that is mended.`;
   const tries = target.retries > 1 ? ` (attempt ${target.retries + 1})` : '';
   const left = target.since + target.next_try_s * 1000 - Date.now() - ahead;
   if (target.state !== 'waiting_to_retry') return target.last_error;
@@ -107,6 +107,8 @@ function errorText(target) {
 }
 
 function providerText(target) {
+  // What it said of another connection is old.
+  if (target.state !== 'live') return '';
   const name = PROVIDERS[target.provider] || target.provider;
   if (target.provider_error) return `${name} cannot be asked: ${target.provider_error}`;
   if (!target.provider_known) return '';
