@@ -79,6 +79,12 @@ class StreamStatus:
     bitrate_kbps: int = 0
     targets: tuple[TargetStatus, ...] = ()
 
+    def error_code(self) -> str:
+        """Stable code of the error of the whole, which is that of one target; empty: none."""
+        error = self.push.last_error
+        codes = [one.error_code for one in self.targets if one.push.last_error == error]
+        return codes[0] if error and codes else ''
+
     def shown(self) -> TargetStatus | None:
         """The target to name where there is room for one: live before others, then as configured.
 

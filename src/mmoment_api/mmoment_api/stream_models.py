@@ -21,7 +21,9 @@ from mmoment_api.stream_control import (
     TargetSettings,
     TargetStatus,
 )
+from mmoment_stream.push_target import PUSH_ERRORS
 
+OTHER_ERROR = 'The push has failed'
 TARGETS_AT_MOST = 16
 TEXT_AT_MOST = 2048
 NAME_AT_MOST = 256
@@ -41,7 +43,10 @@ class PushData(BaseModel):
         description='failed: a person must change the settings. silent: stream_node says nothing'
     )
     since: int | None = Field(description='When this state was entered; null: not known')
-    last_error: str | None
+    last_error: str | None = Field(
+        description='For people; with details only for those who may start and stop the push'
+    )
+    error_code: str | None = Field(description='Stable code of last_error')
     retries: int = Field(description='Attempts since it was last live')
     next_try_s: float = Field(description='From `since` until the next attempt; 0: none waits')
 
@@ -78,7 +83,6 @@ class TargetAnswer(PushData):
     provider: str
     address: str | None = Field(description='Without key and credentials; null: not known yet')
     enabled: bool
-    error_code: str | None = Field(description='Stable code of last_error')
     bytes_sent: int
     packets_sent: int
     dropped: int = Field(description='Pictures left out because the network or server is slow')
@@ -180,7 +184,9 @@ def stream_data(pushed: PushedStream) -> dict[str, Any]:
     status = heard or StreamStatus(push=PushState(state=SILENT))
     shown, news = status.shown(), pushed.news
     return {
-        **_push(status.push),
+        **_push(status.push, status.error_code()),
+        # Details may be paths of the camera and words of a server.
+        'last_error': _sentence(status),
         'running': heard is not None,
         'wanted': status.wanted,
         'live': status.live,
@@ -201,9 +207,11 @@ def stream_data(pushed: PushedStream) -> dict[str, Any]:
 
 
 def stream_answer(pushed: PushedStream, timestamp_ms: int, *, with_targets: bool) -> StreamAnswer:
-    """The push as of now; where its targets are is for those who may start and stop it."""
+    """The push as of now; what is said of its targets is for those who may start and stop it."""
     data = stream_data(pushed)
     status = pushed.now() or StreamStatus()
+    if with_targets:
+        data['last_error'] = status.push.last_error or None
     return StreamAnswer(
         **data,
         timestamp=timestamp_ms,
@@ -214,11 +222,19 @@ def stream_answer(pushed: PushedStream, timestamp_ms: int, *, with_targets: bool
     )
 
 
-def _push(push: PushState) -> dict[str, Any]:
+def _sentence(status: StreamStatus) -> str | None:
+    """What everybody may know of the last error."""
+    if not status.push.last_error:
+        return None
+    return PUSH_ERRORS.get(status.error_code(), OTHER_ERROR)
+
+
+def _push(push: PushState, error_code: str) -> dict[str, Any]:
     return {
         'state': push.state,
         'since': push.since_ms or None,
         'last_error': push.last_error or None,
+        'error_code': error_code or None,
         'retries': push.retries,
         'next_try_s': round(push.next_try_s, 2),
     }
@@ -234,13 +250,12 @@ def _playback(target: TargetStatus) -> dict[str, Any]:
 
 def _target(target: TargetStatus) -> TargetAnswer:
     return TargetAnswer(
-        **_push(target.push),
+        **_push(target.push, target.error_code),
         **_playback(target),
         name=target.name,
         provider=target.provider,
         address=target.address or None,
         enabled=target.enabled,
-        error_code=target.error_code or None,
         bytes_sent=target.bytes_sent,
         packets_sent=target.packets_sent,
         dropped=target.dropped,

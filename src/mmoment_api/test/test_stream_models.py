@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from fake_stream import MAIN, ON_AIR, SETTINGS, SINCE_MS, STUDIO
@@ -6,6 +6,7 @@ from fake_stream import MAIN, ON_AIR, SETTINGS, SINCE_MS, STUDIO
 from mmoment_api.pushed_stream import ProviderNews, PushedStream
 from mmoment_api.stream_control import PushState, SettingsChange, TargetSettings, TargetStatus
 from mmoment_api.stream_models import (
+    OTHER_ERROR,
     SettingsRequest,
     StreamData,
     TargetAnswer,
@@ -13,6 +14,7 @@ from mmoment_api.stream_models import (
     stream_answer,
     stream_data,
 )
+from mmoment_stream.push_target import PUSH_ERRORS
 
 
 @pytest.fixture
@@ -38,6 +40,7 @@ def test_the_summary_is_of_the_whole_and_of_the_target_that_can_be_watched(pushe
         'state': 'live',
         'since': SINCE_MS,
         'last_error': None,
+        'error_code': None,
         'retries': 0,
         'next_try_s': 0.0,
         'channel': 'public',
@@ -68,7 +71,7 @@ def test_each_target_has_all_fields_of_the_message(pushed):
     assert studio['provider_issues'] == ['low bitrate']
     assert studio['provider_checked'] == SINCE_MS + 9000
     known = {item.name for item in fields(TargetStatus)} - {'push', 'provider_checked_ms'}
-    state = {'state', 'since', 'last_error', 'retries', 'next_try_s'}
+    state = {'state', 'since', 'last_error', 'error_code', 'retries', 'next_try_s'}
     assert TargetAnswer.model_fields.keys() == known | state | {'provider_checked'}
     for name in ('name', 'provider', 'address', 'enabled', 'packets_sent', 'queued_bytes', 'slate'):
         assert studio[name] == getattr(STUDIO, name)
@@ -88,6 +91,21 @@ def test_where_targets_are_is_not_for_everybody(pushed):
     assert answer['targets'] is None
     assert 'media.example.org' not in str(answer)
     assert answer['live'] is True
+
+
+@pytest.mark.parametrize(
+    ('code', 'sentence'),
+    [('no_key', PUSH_ERRORS['no_key']), ('of_later', OTHER_ERROR), ('', OTHER_ERROR)],
+)
+def test_details_of_errors_are_not_for_everybody(pushed, code, sentence):
+    push = PushState('failed', SINCE_MS, f'{PUSH_ERRORS["no_key"]}: /home/camera/secret.key')
+    target = replace(MAIN, push=push, error_code=code)
+    pushed.hear(replace(ON_AIR, live=False, push=push, targets=(STUDIO, target)))
+    for data in (stream_data(pushed), told(pushed, with_targets=False)):
+        assert (data['last_error'], data['error_code']) == (sentence, code or None)
+        assert 'secret.key' not in str(data)
+    answer = told(pushed)
+    assert answer['last_error'] == push.last_error == answer['targets'][1]['last_error']
 
 
 def test_without_the_part_nothing_is_known(pushed, clock):
