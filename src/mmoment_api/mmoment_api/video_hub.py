@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from mmoment_api.live_wire import VideoPacket, silent, video_message
@@ -75,17 +76,28 @@ class VideoHub:
 
     def enter(self, annotated: bool) -> VideoViewer:
         """A new viewer; raises `TooManyViewers`."""
+        viewer = self.reserve(annotated)
+        self.begin(viewer)
+        return viewer
+
+    def reserve(self, annotated: bool) -> VideoViewer:
+        """One that has a seat and gets nothing before `begin`; raises `TooManyViewers`."""
         self._seats.take()
         self._loop = asyncio.get_running_loop()
-        channel = self._channels.get(annotated)
-        if channel is None:
-            channel = self._channels[annotated] = _Channel(self, annotated)
-            self.source.open(annotated)
-        viewer = VideoViewer(annotated, self.figures, self.clock, channel.ask)
+        viewer = VideoViewer(annotated, self.figures, self.clock, partial(self._ask, annotated))
         self._viewers.add(viewer)
         self.figures.viewers = len(self._viewers)
-        channel.enter(viewer)
         return viewer
+
+    def begin(self, viewer: VideoViewer) -> None:
+        """Let pictures come for it."""
+        if viewer not in self._viewers:
+            return
+        channel = self._channels.get(viewer.annotated)
+        if channel is None:
+            channel = self._channels[viewer.annotated] = _Channel(self, viewer.annotated)
+            self.source.open(viewer.annotated)
+        channel.enter(viewer)
 
     def leave(self, viewer: VideoViewer) -> None:
         """Forget a viewer; its channel ends a little later if nobody else looks."""
@@ -130,6 +142,11 @@ class VideoHub:
             self.source.close(annotated)
         self._channels.clear()
 
+    def _ask(self, annotated: bool) -> None:
+        channel = self._channels.get(annotated)
+        if channel is not None:
+            channel.ask()
+
     def _take(self, annotated: bool, message: VideoMessage) -> None:
         channel = self._channels.get(annotated)
         if channel is not None:
@@ -158,7 +175,7 @@ class _Channel:
         self._group_bytes = 0
         self._heard_s = hub.clock()
         self._asked_s = float('-inf')
-        self._asks_again = False
+        self._later: asyncio.TimerHandle | None = None
 
     def enter(self, viewer: VideoViewer) -> None:
         self.viewers.add(viewer)
@@ -180,7 +197,7 @@ class _Channel:
             self.forget()
             for viewer in self.viewers:
                 if not viewer.needs_keyframe:
-                    viewer.lose()
+                    viewer.break_off()
             self.ask()
             return
         self._group.append(message)
@@ -192,15 +209,20 @@ class _Channel:
             self._group = [message]
 
     def ask(self) -> None:
-        """Ask for a keyframe; a little later if that has just been done."""
-        wait_s = self._asked_s + ASK_PERIOD_S - self._hub.clock()
+        """Ask for the keyframe that somebody needs, as soon as one of those may have it."""
+        due_s = [viewer.asks_from_s for viewer in self.viewers if viewer.needs_keyframe]
+        if not due_s:
+            return
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        wait_s = max(self._asked_s + ASK_PERIOD_S, min(due_s)) - self._hub.clock()
         if wait_s <= 0:
             self._asked_s = self._hub.clock()
             self._hub.figures.asked += 1
             self._hub.source.request_keyframe(self.annotated)
-        elif not self._asks_again:
-            self._asks_again = True
-            asyncio.get_running_loop().call_later(wait_s, self._ask_again)
+        else:
+            self._later = asyncio.get_running_loop().call_later(wait_s, self.ask)
 
     def look_after(self, explain: Callable[[], tuple[str, str]]) -> None:
         if not self.viewers:
@@ -211,19 +233,11 @@ class _Channel:
             text = silent(*explain())
             for viewer in self.viewers:
                 viewer.notice(text)
-        self._ask_if_needed()
+        self.ask()
 
     def forget(self) -> None:
         """Let nobody begin with what has been."""
         self._group, self._group_bytes = [], 0
-
-    def _ask_again(self) -> None:
-        self._asks_again = False
-        self._ask_if_needed()
-
-    def _ask_if_needed(self) -> None:
-        if any(viewer.needs_keyframe for viewer in self.viewers):
-            self.ask()
 
     def _follows(self, packet: VideoPacket) -> bool:
         if not self._group:

@@ -16,6 +16,11 @@ from mmoment_api.live_wire import VideoPacket, video_start
 QUEUE_S = 0.3
 # From then on, a keyframe that comes anyway is a chance to be in time again.
 LATE_S = 0.1
+# Others pay for the keyframes that one asks for: who loses again and again waits longer each time,
+# until it has kept up for a while.
+ASK_FIRST_S = 0.5
+ASK_LAST_S = 4.0
+STEADY_S = 8.0
 
 
 @dataclass(slots=True)
@@ -45,7 +50,8 @@ class VideoMessage:
 class VideoViewer:
     """One viewer; all methods belong to the event loop's thread.
 
-    sending_since_s is for the watchdog: since when the transport takes nothing.
+    sending_since_s is for the watchdog: since when the transport takes nothing. asks_from_s: when a
+    keyframe may be asked for on its behalf.
     """
 
     def __init__(
@@ -63,6 +69,8 @@ class VideoViewer:
         self.is_welcome: Callable[[], bool] = lambda: True
         self.is_closed = False
         self.needs_keyframe = True
+        self.asks_from_s = float('-inf')
+        self._ask_pause_s = 0.0
         self._figures = figures
         self._clock = clock
         self._ask = ask
@@ -97,10 +105,16 @@ class VideoViewer:
         self._wake()
 
     def lose(self) -> None:
-        """Nothing can be decoded until the next keyframe, which is asked for."""
+        """It cannot decode anything until the next keyframe, which is asked for."""
+        if not self.needs_keyframe:
+            self._back_off()
+        self.break_off()
+        self._ask()
+
+    def break_off(self) -> None:
+        """Nothing can be decoded until the next keyframe, through no fault of its own."""
         self._skip()
         self.needs_keyframe = True
-        self._ask()
 
     def notice(self, text: str) -> None:
         """Say this as soon as possible; only the newest counts."""
@@ -136,6 +150,14 @@ class VideoViewer:
         self._notice = None
         self._figures.sent += 1
         return message.data
+
+    def _back_off(self) -> None:
+        now_s = self._clock()
+        if now_s - self.asks_from_s > STEADY_S:
+            self._ask_pause_s = 0.0
+        due_s = max(now_s, self.asks_from_s + self._ask_pause_s)
+        self.asks_from_s = min(due_s, now_s + self._ask_pause_s)
+        self._ask_pause_s = min(max(2 * self._ask_pause_s, ASK_FIRST_S), ASK_LAST_S)
 
     def _skip(self) -> None:
         self._figures.dropped += len(self._queue)

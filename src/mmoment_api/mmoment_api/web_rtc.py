@@ -13,6 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from mmoment_api.errors import ApiError
@@ -57,11 +58,14 @@ class WhepPeers:
         if len(self._peers) >= self._at_most:
             raise TooManyViewers
         _check_media(offer)
-        viewer = self._hub.enter(annotated)
+        # Until it is connected, nothing is made for it.
+        viewer = self._hub.reserve(annotated)
         viewer.is_welcome = is_welcome
         name = secrets.token_urlsafe(NAME_BYTES)
         try:
-            peer = self._peers[name] = _Peer(viewer, lambda: self._end_soon(name))
+            peer = self._peers[name] = _Peer(
+                viewer, partial(self._hub.begin, viewer), lambda: self._end_soon(name)
+            )
         except BaseException:
             self._hub.leave(viewer)
             raise
@@ -95,12 +99,15 @@ class WhepPeers:
 
 
 class _Peer:
-    """One connection. over: called when it is of no more use."""
+    """One connection. begin: called when pictures can flow. over: when it is of no more use."""
 
-    def __init__(self, viewer: VideoViewer, over: Callable[[], None]) -> None:
+    def __init__(
+        self, viewer: VideoViewer, begin: Callable[[], None], over: Callable[[], None]
+    ) -> None:
         from aiortc import RTCConfiguration, RTCPeerConnection
 
         self.viewer = viewer
+        self._begin = begin
         self._over = over
         # Without the empty list, it would ask a server on the Internet.
         self._connection: Any = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -111,7 +118,7 @@ class _Peer:
         from aiortc import RTCRtpSender, RTCSessionDescription
 
         connection = self._connection
-        sender = connection.addTrack(_packet_track(self.viewer, self._over))
+        sender = connection.addTrack(_packet_track(self.viewer, self._begin, self._over))
         # A loss that cannot be mended: the packets are made elsewhere, and the next keyframe, too.
         sender._send_keyframe = self.viewer.lose
         codecs = RTCRtpSender.getCapabilities('video').codecs
@@ -164,7 +171,7 @@ def _check_media(offer: str) -> None:
         raise ApiError(422, 'invalid', 'The offer has more in it than picture and sound')
 
 
-def _packet_track(viewer: VideoViewer, over: Callable[[], None]) -> Any:
+def _packet_track(viewer: VideoViewer, begin: Callable[[], None], over: Callable[[], None]) -> Any:
     """A track of the viewer's packets."""
     from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
     from av import Packet
@@ -178,9 +185,8 @@ def _packet_track(viewer: VideoViewer, over: Callable[[], None]) -> Any:
 
         async def recv(self) -> Any:
             if not self._has_begun:
-                # Asked for the first time when pictures can flow; what waits until then is old.
                 self._has_begun = True
-                viewer.lose()
+                begin()
             message = await viewer.next()
             while isinstance(message, str):
                 message = await viewer.next()

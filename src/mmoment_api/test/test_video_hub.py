@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import json
 import threading
 
@@ -13,7 +14,7 @@ from mmoment_api.video_hub import (
     SILENT_AFTER_S,
     VideoHub,
 )
-from mmoment_api.video_viewer import LATE_S, QUEUE_S
+from mmoment_api.video_viewer import ASK_FIRST_S, ASK_LAST_S, LATE_S, QUEUE_S, STEADY_S
 from mmoment_api.viewer_seats import TooManyViewers, ViewerSeats
 
 
@@ -316,6 +317,94 @@ def test_who_asks_too_soon_is_not_forgotten(clock):
         assert source.asked == [False, False]
 
     asyncio.run(body())
+
+
+async def lose_for(world, viewer, wait_s, step_s=0.1):
+    """It gets each keyframe at once and loses at once again; seconds between those asked for."""
+    asked_s, number = [], 1
+    for _ in range(round(wait_s / step_s)):
+        number += 1
+        before = len(world.source.asked)
+        viewer.lose()
+        world.hub.look_after()
+        if len(world.source.asked) > before:
+            asked_s.append(world.clock.now_s)
+            await world.put(packet(number, keyframe=True))
+        world.clock.now_s += step_s
+    return [round(after - one, 1) for one, after in itertools.pairwise(asked_s)]
+
+
+def test_who_loses_again_and_again_is_given_fewer_keyframes(run):
+    async def scenario(world):
+        viewer = world.hub.enter(False)
+        await world.put(packet(1, keyframe=True))
+        pauses = await lose_for(world, viewer, 24.0)
+        assert pauses[0] == pytest.approx(ASK_FIRST_S, abs=0.15)
+        assert pauses[-1] == pytest.approx(ASK_LAST_S, abs=0.15)
+        assert pauses == sorted(pauses)
+        assert len(pauses) < 10
+        # A newcomer has done nothing.
+        world.hub.leave(viewer)
+        await world.put(*(packet(number) for number in range(1000, 1020)))
+        before = len(world.source.asked)
+        world.hub.enter(False).lose()
+        await world.put(packet(2000))
+        assert len(world.source.asked) == before + 1
+
+    run(scenario)
+
+
+def test_who_has_kept_up_for_a_while_is_helped_at_once_again(run):
+    async def scenario(world):
+        viewer = world.hub.enter(False)
+        await world.put(packet(1, keyframe=True))
+        await lose_for(world, viewer, 10.0)
+        await world.put(packet(900, keyframe=True))
+        world.clock.now_s += ASK_LAST_S + STEADY_S + 1.0
+        before = len(world.source.asked)
+        viewer.lose()
+        assert len(world.source.asked) == before + 1
+
+    run(scenario)
+
+
+def test_losses_of_the_encoder_are_nobodys_fault(run):
+    async def scenario(world):
+        world.hub.enter(False)
+        await world.put(packet(1, keyframe=True))
+        for number in range(10, 100, 10):
+            world.clock.now_s += 1.0
+            before = len(world.source.asked)
+            await world.put(packet(number))
+            assert len(world.source.asked) == before + 1
+            await world.put(packet(number + 1, keyframe=True))
+
+    run(scenario)
+
+
+def test_nothing_is_made_for_a_seat_that_is_only_reserved(run):
+    async def scenario(world):
+        viewer = world.hub.reserve(False)
+        assert world.source.open_channels == set()
+        other = world.hub.enter(False)
+        await world.put(packet(1, keyframe=True))
+        assert await numbers(other) == [1]
+        world.clock.now_s += 10.0
+        await world.put(packet(2))
+        assert world.source.asked == []
+        assert await texts_and_numbers(viewer) == []
+        world.hub.leave(other)
+        await asyncio.sleep(0.01)
+        world.hub.begin(viewer)
+        assert world.source.open_channels == {False}
+        await world.put(packet(3, keyframe=True))
+        assert await numbers(viewer) == [3]
+        world.hub.leave(viewer)
+        world.hub.begin(viewer)
+        await asyncio.sleep(0.01)
+        assert world.source.open_channels == set()
+
+    run(scenario)
 
 
 def test_there_are_so_many_seats(run):

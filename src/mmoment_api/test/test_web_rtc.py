@@ -159,6 +159,24 @@ def test_it_ends_with_the_session_and_with_the_browser(served, services):
     asyncio.run(scenario())
 
 
+def test_who_never_connects_costs_no_video(served, services, encoder, monkeypatch):
+    monkeypatch.setattr(web_rtc, 'CONNECT_WAIT_S', 0.5)
+
+    async def scenario():
+        connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        connection.addTransceiver('video', direction='recvonly')
+        await connection.setLocalDescription(await connection.createOffer())
+        offer = connection.localDescription.sdp
+        await connection.close()
+        assert (await asyncio.to_thread(ask, served, 'POST', '/api/live/whep', offer))[0] == 201
+        assert services.video.figures.viewers == 1
+        await asyncio.to_thread(served.until, lambda: services.whep.count == 0)
+
+    asyncio.run(scenario())
+    assert services.video.figures.viewers == services.live.seats.taken == 0
+    assert (encoder.is_open, encoder.asked) == (set(), [])
+
+
 def test_no_address_of_others_is_asked(served):
     async def scenario():
         connection, _, _ = await look(served)
