@@ -13,8 +13,7 @@ from mmoment_api.pushed_stream import PushedStream
 from mmoment_api.stream_messages import stream_status
 from mmoment_api.stream_models import stream_data
 from mmoment_interfaces.msg import EncoderStatus, StreamStatus
-
-ENCODERS = {'public': 'encoder_status', 'annotated': 'overlay/encoder_status'}
+from mmoment_stream.video_channel import VIDEO_CHANNELS
 
 
 class StreamTopics:
@@ -35,10 +34,10 @@ class StreamTopics:
                 StreamStatus, 'stream_status', self._on_status, STATE_QOS
             )
         )
-        for channel, topic in ENCODERS.items():
+        for name, channel in VIDEO_CHANNELS.items():
             self._subscriptions.append(
                 self._node.create_subscription(
-                    EncoderStatus, topic, partial(self._on_encoder, channel), STATE_QOS
+                    EncoderStatus, channel.status, partial(self._on_encoder, name), STATE_QOS
                 )
             )
         self._timer = self._node.create_timer(WATCH_PERIOD_S, self._tell_silence)

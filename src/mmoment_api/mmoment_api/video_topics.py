@@ -11,12 +11,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from mmoment_api.live_wire import VideoPacket
+from mmoment_api.session_messages import CLIENT_QOS
 from mmoment_interfaces.msg import VideoPacket as VideoMessage
+from mmoment_stream.video_channel import ANNOTATED, PUBLIC, VIDEO_CHANNELS
 
 # A packet that is missing makes those after it worthless. A second of them, for a busy moment.
 VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
-TOPICS = {True: 'overlay/video', False: 'video'}
-SERVICES = {True: 'overlay/request_keyframe', False: 'request_keyframe'}
+CHANNELS = {True: VIDEO_CHANNELS[ANNOTATED], False: VIDEO_CHANNELS[PUBLIC]}
 
 Hear = Callable[[bool, VideoPacket], None]
 Gate = Callable[[int], bool]
@@ -42,9 +43,10 @@ class VideoTopics:
         self.hold_back: Callable[[bool], None] = lambda annotated: None
         self._subscriptions: dict[bool, Any] = {}
         self._clients = {
-            annotated: node.create_client(Trigger, service)
-            for annotated, service in SERVICES.items()
+            annotated: node.create_client(Trigger, channel.request_keyframe, qos_profile=CLIENT_QOS)
+            for annotated, channel in CHANNELS.items()
         }
+        self._calls: dict[bool, Any] = {}
 
     def open(self, annotated: bool) -> None:
         """See `VideoSource`."""
@@ -69,7 +71,10 @@ class VideoTopics:
     def _subscribe(self, annotated: bool) -> None:
         if annotated not in self._subscriptions and self._clients:
             self._subscriptions[annotated] = self._node.create_subscription(
-                VideoMessage, TOPICS[annotated], partial(self._on_packet, annotated), VIDEO_QOS
+                VideoMessage,
+                CHANNELS[annotated].video,
+                partial(self._on_packet, annotated),
+                VIDEO_QOS,
             )
 
     def _unsubscribe(self, annotated: bool) -> None:
@@ -79,9 +84,13 @@ class VideoTopics:
 
     def _request(self, annotated: bool) -> None:
         client = self._clients.get(annotated)
-        # Nobody waits for the answer: the keyframe is the answer.
-        if client is not None and client.service_is_ready():
-            client.call_async(Trigger.Request())
+        if client is None or not client.service_is_ready():
+            return
+        call = self._calls.get(annotated)
+        if call is not None:
+            # Of an encoder that died there is no answer to wait for, and the keyframe is the answer.
+            client.remove_pending_request(call)
+        self._calls[annotated] = client.call_async(Trigger.Request())
 
     def _on_packet(self, annotated: bool, message: VideoMessage) -> None:
         if not self._gates[annotated](message.monotonic_ns):

@@ -129,3 +129,14 @@ def test_a_keyframe_is_asked_of_the_right_encoder(world):
         world.asked.clear()
         until(lambda: world.asked, lambda flag=annotated: world.topics.request_keyframe(flag))
         assert set(world.asked) == {service}
+
+
+def test_an_encoder_that_never_answers_leaves_nothing_behind(world):
+    client = world.topics._clients[False]
+    until(client.service_is_ready)
+    world.ended.set()
+    world.thread.join()
+    # Nothing is spun any more: no answer comes.
+    for _ in range(5):
+        world.topics._request(False)
+    assert len(client._pending_requests) == 1
