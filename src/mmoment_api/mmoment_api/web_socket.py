@@ -52,7 +52,15 @@ class Line:
 
 
 class LineProtocol(WebSocketsSansIOProtocol):
-    """Tells the app the line of its connection."""
+    """Tells the app the line of its connection; answers no pings that only fill our memory."""
+
+    def handle_ping(self) -> None:
+        """A ping has come; its answer waits to be written."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            # A client that takes nothing owes itself the answers: without end they would wait here.
+            self.conn.data_to_send()
 
     def handle_connect(self, event: Request) -> None:
         """The request to open a WebSocket has come; the app is about to be called."""

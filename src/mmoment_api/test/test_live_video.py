@@ -207,6 +207,16 @@ def test_what_a_stalled_viewer_does_not_take_is_left_out_and_not_kept(
                 pass
 
 
+def test_pings_of_a_client_that_takes_nothing_are_not_answered_without_end(served, video_source):
+    ping = b'\x89\xfd\0\0\0\0' + bytes(125)
+    with plain(served, '/api/live/video?overlay=0') as stalled:
+        served.until(lambda: video_source.open_channels)
+        for _ in range(60):
+            stalled.sendall(ping * 500)
+        (line,) = [one for one in served.server._server.server_state.connections]
+        assert line.transport.get_write_buffer_size() < 300_000
+
+
 def test_a_stalled_viewer_of_jpeg_is_cut_off_as_well(served, services, sources, picture, clock):
     figures = services.live.figures
     with plain(served, '/api/live/jpeg') as stalled:
