@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPConnection
 
 import pytest
 
@@ -17,13 +18,14 @@ from tests.browser import CHROMIUM, DRIVER, open_browser, wait_for_page
 pytestmark = pytest.mark.graph
 
 WAIT_S = 40.0
+SEATS = 6
 NAMESPACE = f'/test_live_page_{os.getpid()}'
 ENCODER = 'mmoment_stream.encoder_node'
 NODES = {
     'mmoment_camera.camera_node': ('source:=pattern', 'width:=640', 'height:=360'),
     'mmoment_vision.overlay_node': (),
     ENCODER: (),
-    'mmoment_api.api_node': ('port:=0',),
+    'mmoment_api.api_node': ('port:=0', f'viewers_at_most:={SEATS}'),
 }
 # A checksum of the pixels as the browser shows them.
 PIXELS = """
@@ -142,6 +144,26 @@ def test_without_websockets_there_is_mjpeg_and_a_reason(page):
         page.open()
         page.shows_by('MJPEG')
         assert 'WebSocket' in page.text('way-reason')
+
+
+def test_that_too_many_look_is_said(page):
+    address = page.link.partition('/sign-in')[0]
+    cookie = '; '.join(f'{one["name"]}={one["value"]}' for one in page.driver.get_cookies())
+    page.driver.get('about:blank')
+    with ExitStack() as stack:
+
+        def looks():
+            viewer = HTTPConnection(address.partition('//')[2], timeout=WAIT_S)
+            stack.callback(viewer.close)
+            viewer.request('GET', '/mjpeg-stream', headers={'Cookie': cookie})
+            return viewer.getresponse().status == 200
+
+        for _ in range(SEATS):
+            # Whoever looked before is gone a moment later.
+            until(looks)
+        page.driver.get(f'{address}/test-page')
+        until(lambda: 'As many people look as the camera can serve' in page.text('way-reason'))
+    page.shows_by(r'.+')
 
 
 def test_a_decoder_that_fails_is_replaced_and_at_last_given_up(page):

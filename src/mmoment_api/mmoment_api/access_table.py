@@ -35,6 +35,7 @@ ACCESS: dict[str, Access] = {
     'POST /api/stream/livepeer/webhook': Access.PUBLIC,
     'GET /mjpeg-stream': Access.VIEW,
     'GET /stream': Access.VIEW,
+    'GET /api/live': Access.VIEW,
     'WEBSOCKET /api/live/video': Access.VIEW,
     'WEBSOCKET /api/live/jpeg': Access.VIEW,
     'POST /api/live/whep': Access.VIEW,

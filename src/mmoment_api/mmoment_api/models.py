@@ -258,6 +258,13 @@ class SourceAnswer(BaseModel):
     message: str
 
 
+class SeatsAnswer(Success):
+    """There is room for one more viewer."""
+
+    viewers: int
+    viewers_at_most: int
+
+
 class StreamInfoAnswer(CamelModel):
     """The live picture and how to get it."""
 

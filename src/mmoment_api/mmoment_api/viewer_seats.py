@@ -11,12 +11,17 @@ class ViewerSeats:
     """Seats that all live views share; belongs to the event loop's thread."""
 
     def __init__(self, at_most: int) -> None:
-        self._at_most = at_most
+        self.at_most = at_most
         self.taken = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may look now."""
+        return self.taken >= self.at_most
 
     def take(self) -> None:
         """Take a seat; raises `TooManyViewers`."""
-        if self.taken >= self._at_most:
+        if self.is_full:
             raise TooManyViewers
         self.taken += 1
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import itertools
 import json
 import socket
@@ -39,6 +40,17 @@ def status_of(served, path, **arguments):
             return error.response.status_code, json.loads(error.response.body)['error']
 
     return asyncio.run(scenario())
+
+
+def seats(served):
+    connection = http.client.HTTPConnection('127.0.0.1', served.port, timeout=WAIT_S)
+    with contextlib.closing(connection):
+        connection.request('GET', '/api/live', headers={'Cookie': served.cookie})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    if answer.status == 200:
+        return answer.status, body['viewers'], body['viewers_at_most']
+    return answer.status, body['error']
 
 
 def watched(served):
@@ -168,6 +180,10 @@ def test_all_ways_share_the_seats(served):
                 refused = await asyncio.to_thread(status_of, served, path)
                 assert refused == (503, 'too_many_viewers')
             assert watched(served) == 4
+            # Browsers hide why a WebSocket is refused: this is where they ask.
+            assert await asyncio.to_thread(seats, served) == (503, 'too_many_viewers')
+        await asyncio.to_thread(served.until, lambda: watched(served) == 0)
+        assert await asyncio.to_thread(seats, served) == (200, 0, 4)
 
     asyncio.run(scenario())
 

@@ -11,12 +11,22 @@ from mmoment_api.errors import ApiError
 from mmoment_api.mjpeg_encoder import CONTENT_TYPE
 from mmoment_api.mjpeg_response import MjpegResponse
 from mmoment_api.mjpeg_rungs import RATES_FPS, WIDTHS_PX, snap
+from mmoment_api.models import SeatsAnswer
 from mmoment_api.routes.common import LiveWelcomeOf, PrincipalOf, ServicesOf
 from mmoment_api.viewer_seats import TooManyViewers
 
 router = APIRouter(tags=['live'])
 
 RETRY_AFTER_S = 5
+
+
+@router.get('/api/live')
+async def get_seats(services: ServicesOf) -> SeatsAnswer:
+    """Whether one more may look; refused like a live view, for browsers hide why a WebSocket is."""
+    seats = services.live.seats
+    if seats.is_full:
+        raise too_many_viewers()
+    return SeatsAnswer(viewers=seats.taken, viewers_at_most=seats.at_most)
 
 
 @router.get(

@@ -39,6 +39,16 @@ class CameraClock {
   }
 }
 
+// Browsers do not say why a WebSocket, or a picture, was refused. Empty: it was not.
+export async function whyRefused() {
+  try {
+    const answer = await fetch('/api/live', { cache: 'no-store' });
+    return answer.ok ? '' : (await answer.json()).message;
+  } catch {
+    return '';
+  }
+}
+
 // hear: { start(text), picture({ key, sequence, capturedUs, data }), silent(text), end(reason) }; after
 // `end` or `close` nothing more is heard.
 export class PictureSocket {
@@ -51,8 +61,9 @@ export class PictureSocket {
     this.socket.onopen = () => {
       this.clock = new CameraClock(() => this.say({ type: 'clock', sent: performance.now() }));
     };
-    this.socket.onclose = ({ wasClean }) => {
-      this.end(wasClean ? 'the camera ended it' : 'no connection');
+    this.socket.onclose = async ({ wasClean }) => {
+      if (wasClean) this.end('the camera ended it');
+      else this.end((!this.clock && await whyRefused()) || 'no connection');
     };
     this.heard = performance.now();
     this.watch = setInterval(() => {

@@ -1,7 +1,7 @@
 // The ways that live pictures take to the page. Each has start(query) and stop(), and tells
 // picture(drawable, ageOf, free), silent(part, reason) and fault(reason, isHopeless).
 
-import { PictureSocket } from './page-live-socket.js';
+import { PictureSocket, whyRefused } from './page-live-socket.js';
 
 // A decoder for which more than this waits for so long does not keep up. At the beginning it has to
 // catch up with what came since the last keyframe.
@@ -199,9 +199,13 @@ export class MjpegWay {
 
   start(query) {
     this.image.onload = () => this.tell.picture(null, () => null);
-    this.image.onerror = () => this.tell.fault('no connection', false);
     // `_t` makes each connection a new address, so that a broken picture is really asked for again.
-    this.image.src = `/mjpeg-stream?${query}&_t=${Date.now()}`;
+    const address = `/mjpeg-stream?${query}&_t=${Date.now()}`;
+    this.image.onerror = async () => {
+      const reason = await whyRefused() || 'no connection';
+      if (this.image.getAttribute('src') === address) this.tell.fault(reason, false);
+    };
+    this.image.src = address;
   }
 
   stop() {
