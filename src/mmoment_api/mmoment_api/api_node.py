@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import importlib.util
-import ipaddress
-import logging
 import socket
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_srvs.srv import Trigger
 
 from mmoment_api.access import SignIn
+from mmoment_api.api_parameters import ApiParameters, check
 from mmoment_api.app import create_app, guarded
-from mmoment_api.bridge import CHANNEL_RINGS, Bridge
-from mmoment_api.enrolment_rules import LIVE, SESSION_ENROLMENTS
+from mmoment_api.bridge import Bridge
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
-from mmoment_api.health import OVERLAY, why_no_picture, why_no_video
-from mmoment_api.livepeer_webhook import LivepeerWebhook, NoSecret, read_secret
+from mmoment_api.live_hubs import live_hubs
+from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.media_topics import MediaTopics
-from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings, timestamp_ms
 from mmoment_api.session_topics import SessionTopics
 from mmoment_api.stream_topics import StreamTopics
-from mmoment_api.video_gate import VideoGate
-from mmoment_api.video_hub import VideoHub
-from mmoment_api.video_topics import Gate, VideoTopics
+from mmoment_api.video_gate import channel_gates
+from mmoment_api.video_topics import VideoTopics
+from mmoment_api.web_log import forward_log
 from mmoment_api.web_protocol import ConnectionLimits
-from mmoment_api.web_rtc import WhepPeers
+from mmoment_api.web_rtc import open_peers
 from mmoment_api.web_server import WebServer, bind
-from mmoment_camera.frame_ring import ring_name
-from mmoment_node.errors import ConfigurationError
 from mmoment_node.managed_node import ManagedNode, run_node
-from mmoment_node.parameters import parameter
-from mmoment_node.redaction import redact_text
 
 HEALTH_PERIOD_S = 1.0
 # Beside viewers and listeners: browsers hold six each for short requests.
@@ -48,98 +37,6 @@ OTHER_CONNECTIONS_AT_MOST = 32
 SECONDS_PER_MINUTE = 60.0
 SECONDS_PER_HOUR = 3600.0
 ANY_ADDRESS = ('', '0.0.0.0', '::')
-
-
-@dataclass(frozen=True, slots=True)
-class ApiParameters:
-    """What a person may set."""
-
-    host: str = parameter(
-        '127.0.0.1',
-        'Address to listen on; 0.0.0.0 for all networks of this machine',
-        read_only=True,
-    )
-    port: int = parameter(
-        5002, 'TCP port; 0 takes a free one', minimum=0, maximum=65535, read_only=True
-    )
-    camera_name: str = parameter('Mmoment camera', 'Name shown to people', read_only=True)
-    allowed_hosts: tuple[str, ...] = parameter(
-        (),
-        'Names by which the camera may be called, beside addresses and localhost; '
-        'the name of its tunnel, for instance',
-        read_only=True,
-    )
-    allowed_origins: tuple[str, ...] = parameter(
-        (), "Other sites whose pages may call, as 'https://example.org'", read_only=True
-    )
-    nodes: tuple[str, ...] = parameter(
-        (
-            'camera_node',
-            'face_node',
-            'gesture_node',
-            'overlay_node',
-            'encoder_node',
-            'capture_node',
-            'stream_node',
-            'session_node',
-        ),
-        'Nodes that must be heard for the camera to be in order',
-        read_only=True,
-    )
-    trusted_proxies: tuple[str, ...] = parameter(
-        (),
-        'Addresses of proxies that are believed when they say whose request it is and that it '
-        'came encrypted; the end of the tunnel, if nothing else on its machine can call',
-        read_only=True,
-    )
-    viewers_at_most: int = parameter(
-        64, 'People who may look at the live picture at once', minimum=1, maximum=1000,
-        read_only=True,
-    )  # fmt: skip
-    whep: bool = parameter(
-        False,
-        'Serve the live picture over WebRTC as well (WHEP), for players that know nothing else; '
-        'needs aiortc, and UDP that reaches the camera',
-        read_only=True,
-    )
-    jpeg_quality: int = parameter(80, 'JPEG quality of the live picture', minimum=10, maximum=100)
-    stalled_viewer_s: float = parameter(
-        10.0,
-        'A viewer that takes nothing for so long is cut off',
-        unit='s',
-        minimum=1.0,
-        maximum=600.0,
-        read_only=True,
-    )
-    session_enrolment: str = parameter(
-        LIVE,
-        'What people may enrol themselves from: the live picture, that with movements, or also '
-        'pictures they send, which may show somebody else',
-        choices=SESSION_ENROLMENTS,
-        read_only=True,
-    )
-    livepeer_webhook_secret_file: str = parameter(
-        '',
-        'File with the secret by which webhooks of Livepeer are known to be genuine, for the user '
-        'of the camera alone; empty: none are taken',
-        read_only=True,
-    )
-    sign_in_link_minutes: float = parameter(
-        30.0,
-        'How long a sign-in link can be opened',
-        unit='min',
-        minimum=1.0,
-        maximum=1440.0,
-        read_only=True,
-    )
-    session_hours: float = parameter(
-        12.0,
-        'How long a browser stays signed in; also ends with the node',
-        unit='h',
-        minimum=0.1,
-        maximum=720.0,
-        read_only=True,
-    )
 
 
 class ApiNode(ManagedNode[ApiParameters]):
@@ -158,10 +55,8 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._link_service: Any = None
         self._heard_topics: list[SessionTopics | MediaTopics | StreamTopics] = []
         self._video_topics: VideoTopics | None = None
-        _check_origins(parameters.allowed_origins)
-        _check_proxies(parameters.trusted_proxies)
-        _check_secret(parameters.livepeer_webhook_secret_file)
-        self._forward_log()
+        check(parameters)
+        forward_log(self.get_logger())
         # Taken now, so that a port in use is the first thing a person is told.
         self._listener = bind(parameters.host, parameters.port, parameters.stalled_viewer_s)
         self._port: int = self._listener.getsockname()[1]
@@ -179,22 +74,18 @@ class ApiNode(ManagedNode[ApiParameters]):
         for topics in self._heard_topics:
             topics.open()
         video_topics = self._video_topics = VideoTopics(
-            self, bridge.in_executor_later, self._video_gates(bridge)
+            self,
+            bridge.in_executor_later,
+            channel_gates(bridge.layer_keeper, self.get_namespace()),
         )
-        live = LiveHub(
-            self._bridge.open_source,
+        live, video = live_hubs(
+            bridge.open_source,
+            video_topics,
+            bridge.layer_keeper,
+            state,
+            parameters.nodes,
             parameters.viewers_at_most,
             lambda: self.parameters.jpeg_quality,
-            lambda _: bridge.layer_keeper.why_held_back or why_no_picture(state, parameters.nodes),
-        )
-        video = VideoHub(
-            video_topics,
-            live.seats,
-            lambda: (
-                (OVERLAY, bridge.layer_keeper.why_held_back)
-                if bridge.layer_keeper.why_held_back
-                else why_no_video(state, parameters.nodes)
-            ),
         )
         video_topics.hear, video_topics.hold_back = video.hear, video.hold_back
         self._web = Services(
@@ -219,7 +110,7 @@ class ApiNode(ManagedNode[ApiParameters]):
             events=events,
             live=live,
             video=video,
-            whep=_whep(video) if parameters.whep else None,
+            whep=open_peers(video) if parameters.whep else None,
             sessions=sessions,
             media=bridge.media_calls,
             stream=bridge.stream_calls,
@@ -303,13 +194,6 @@ class ApiNode(ManagedNode[ApiParameters]):
             )
         ]
 
-    def _video_gates(self, bridge: Bridge) -> dict[bool, Gate]:
-        keeper, namespace = bridge.layer_keeper, self.get_namespace()
-        return {
-            annotated: VideoGate(keeper, ring_name(namespace, ring)).lets_through
-            for annotated, ring in CHANNEL_RINGS.items()
-        }
-
     def _on_sign_in_link(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
@@ -335,63 +219,6 @@ class ApiNode(ManagedNode[ApiParameters]):
     def _publish_health(self) -> None:
         health = health_answer(self._web, is_owner=False)
         self._web.events.publish('health', health.model_dump(exclude={'detail'}))
-
-    def _forward_log(self) -> None:
-        handler = _RosHandler(self.get_logger())
-        for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'mmoment_api'):
-            logger = logging.getLogger(name)
-            logger.handlers[:] = [handler]
-            logger.propagate = False
-            logger.setLevel(logging.WARNING)
-
-
-class _RosHandler(logging.Handler):
-    """Hands the log of the web libraries to the node's, without secrets in addresses."""
-
-    def __init__(self, logger: Any) -> None:
-        super().__init__(logging.WARNING)
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = redact_text(self.format(record))
-        if record.levelno >= logging.ERROR:
-            self._logger.error(text)
-        else:
-            self._logger.warning(text)
-
-
-def _check_origins(origins: tuple[str, ...]) -> None:
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ('http', 'https') or not parts.netloc or origin.count('/') != 2:
-            raise ConfigurationError(
-                f"api_node: '{origin}' in allowed_origins is no origin, write it as "
-                "'https://example.org', without a path; '*' is not offered"
-            )
-
-
-def _check_proxies(addresses: tuple[str, ...]) -> None:
-    for address in addresses:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise ConfigurationError(
-                f"api_node: '{address}' in trusted_proxies is no address, write it as '127.0.0.1'"
-            ) from None
-
-
-def _whep(video: VideoHub) -> WhepPeers:
-    if importlib.util.find_spec('aiortc') is None:
-        raise ConfigurationError('api_node: the parameter whep needs aiortc: pip install aiortc')
-    return WhepPeers(video)
-
-
-def _check_secret(path: str) -> None:
-    if path:
-        try:
-            read_secret(Path(path))
-        except NoSecret as error:
-            raise ConfigurationError(f'api_node: livepeer_webhook_secret_file: {error}') from None
 
 
 def main(args: list[str] | None = None) -> None:

@@ -38,6 +38,7 @@ from mmoment_api.media_messages import MediaCalls
 from mmoment_api.mjpeg_encoder import Picture
 from mmoment_api.session_messages import SessionCalls
 from mmoment_api.stream_messages import StreamCalls
+from mmoment_api.video_gate import CHANNEL_RINGS
 from mmoment_camera.frame_ring import FrameRingReader, NoRing, ring_name
 from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_interfaces.action import EnrollFace
@@ -65,7 +66,6 @@ FACES = 'face_node'
 LAYER_PARAMETERS = ('show_faces', 'show_hands', 'show_gestures', 'blur_strangers')
 # Both come from the overlay: without its drawing, strangers are blurred all the same if that is on.
 CHANNEL_TOPICS = {True: 'overlay/frames', False: 'public/frames'}
-CHANNEL_RINGS = {True: 'annotated', False: 'public'}
 
 
 class Bridge:

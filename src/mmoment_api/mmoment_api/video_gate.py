@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 
 from mmoment_api.layer_keeper import LayerKeeper
-from mmoment_camera.frame_ring import FrameRingReader, NoRing
+from mmoment_camera.frame_ring import FrameRingReader, NoRing, ring_name
+
+CHANNEL_RINGS = {True: 'annotated', False: 'public'}
+Gate = Callable[[int], bool]
 
 
 class VideoGate:
@@ -49,3 +52,11 @@ class VideoGate:
             except NoRing:
                 self._ring = None
         return self._ring.epoch if self._ring is not None else None
+
+
+def channel_gates(keeper: LayerKeeper, namespace: str) -> dict[bool, Gate]:
+    """Whether a packet of a picture that was taken then may be shown, by channel."""
+    return {
+        annotated: VideoGate(keeper, ring_name(namespace, ring)).lets_through
+        for annotated, ring in CHANNEL_RINGS.items()
+    }

@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 
 from mmoment_api.live_wire import VideoPacket
 from mmoment_api.session_messages import CLIENT_QOS
+from mmoment_api.video_gate import Gate
 from mmoment_interfaces.msg import VideoPacket as VideoMessage
 from mmoment_stream.video_channel import ANNOTATED, PUBLIC, VIDEO_CHANNELS
 
@@ -20,7 +21,6 @@ VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 CHANNELS = {True: VIDEO_CHANNELS[ANNOTATED], False: VIDEO_CHANNELS[PUBLIC]}
 
 Hear = Callable[[bool, VideoPacket], None]
-Gate = Callable[[int], bool]
 
 
 class VideoTopics:

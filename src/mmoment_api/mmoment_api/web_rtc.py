@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import secrets
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from mmoment_api.live_wire import HEAD, KEYFRAME
 from mmoment_api.video_hub import VideoHub
 from mmoment_api.video_viewer import VideoViewer
 from mmoment_api.viewer_seats import TooManyViewers
+from mmoment_node.errors import ConfigurationError
 
 # Each costs as much as 20 viewers over WebSocket: everything is encrypted here.
 PEERS_AT_MOST = 8
@@ -35,6 +37,13 @@ NS_TIME_BASE = Fraction(1, 1_000_000_000)
 OVER = frozenset({'failed', 'closed'})
 
 _logger = logging.getLogger(__name__)
+
+
+def open_peers(hub: VideoHub) -> WhepPeers:
+    """Nobody looks yet; raises `ConfigurationError` where aiortc is not installed."""
+    if importlib.util.find_spec('aiortc') is None:
+        raise ConfigurationError('api_node: the parameter whep needs aiortc: pip install aiortc')
+    return WhepPeers(hub)
 
 
 class WhepPeers:
