@@ -15,6 +15,11 @@
 #define ADDRESS_BYTES 128
 #define RECORD_KINDS 8
 #define FACE_AT_MOST_BYTES 8192
+#define RECORD_BYTES (1 + 8 + KEY_BYTES)
+#define RECORDS_AT_MOST 20
+#define RIGHTS_KNOWN 0x7fu
+
+enum mode { PRIVATE = 0, PUBLIC = 1 };
 
 /* The structs are the format, without gaps: clients read the same. Times are seconds since 1970. */
 
