@@ -88,16 +88,37 @@ class Camera:
     @classmethod
     def from_bytes(cls, data: bytes) -> Camera:
         """Read an account. Raises LayoutError."""
-        row = _fields(CAMERA, 'Camera', data)
-        _, _, _, active, mode, closed_list = row[:6]
-        counts, log_s, lengths, texts = row[19:27], row[27], row[28:31], row[31:]
+        (
+            _, _, _, active, mode, closed_list, first_device, owner, device, payer,
+            registered_s, changed_s, features, present, sessions, grants, visits, log_count,
+            log_head, *log_counts, log_s, name_length, model_length, address_length,
+            name, model, address,
+        ) = _fields(CAMERA, 'Camera', data)  # fmt: skip
         if mode not in iter(Mode):
             raise LayoutError(f'this camera is in mode {mode}, which is not known here')
-        name, model, address = map(_text, texts, lengths)
         return cls(
-            *row[6:10], Mode(mode), bool(active), bool(closed_list), *row[10:19],
-            log_counts=counts, log_s=log_s, name=name, model=model, address=address,
-        )  # fmt: skip
+            id=first_device,
+            owner=owner,
+            device=device,
+            payer=payer,
+            mode=Mode(mode),
+            is_active=bool(active),
+            has_closed_list=bool(closed_list),
+            registered_s=registered_s,
+            changed_s=changed_s,
+            features=features,
+            present=present,
+            sessions=sessions,
+            grants=grants,
+            visits=visits,
+            log_count=log_count,
+            log_head=log_head,
+            log_counts=tuple(log_counts),
+            log_s=log_s,
+            name=_text(name, name_length),
+            model=_text(model, model_length),
+            address=_text(address, address_length),
+        )
 
 
 @dataclass(frozen=True, slots=True)
