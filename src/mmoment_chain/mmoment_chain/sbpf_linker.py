@@ -42,7 +42,7 @@ FLAG_WRITE, FLAG_ALLOC, FLAG_CODE = 1, 2, 4
 SEGMENT_LOAD, READABLE, EXECUTABLE = 1, 4, 1
 UNDEFINED = 0
 LOAD_ADDRESS, CALL = 1, 10  # R_BPF_64_64, R_BPF_64_32
-OPCODE_CALL, CALL_WITHIN = 0x85, 1
+OPCODE_LOAD, OPCODE_CALL, CALL_WITHIN = 0x18, 0x85, 1
 CODE_ADDRESS = 1 << 32
 # Constants lie at address 0 onwards: whatever a null pointer names must not be one of them.
 NULL_PADDING = 16
@@ -84,7 +84,7 @@ def link(content: bytes) -> bytes:
     """The program, to be deployed as it is. Raises LinkError."""
     try:
         return _link(content)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, LookupError, ValueError, OverflowError) as error:
         raise LinkError(f'this is no whole object file of clang ({error})') from error
 
 
@@ -119,7 +119,9 @@ def _link(content: bytes) -> bytes:
     entries = [each for each in symbols if each.name == ENTRY and each.section in image.code_at]
     if len(entries) != 1:
         raise LinkError(f'there is no function {ENTRY}, or there are several')
-    return _program(image, image.code_at[entries[0].section] + entries[0].value)
+    entry = image.code_at[entries[0].section] + entries[0].value
+    _require_code(image, entry)
+    return _program(image, entry)
 
 
 def _sections(content: bytes) -> list[_Section]:
@@ -139,7 +141,9 @@ def _sections(content: bytes) -> list[_Section]:
 
 def _part(content: bytes, row: tuple[int, ...]) -> bytes:
     if row[1] == SECTION_NO_BITS:
-        return bytes(row[5])
+        if row[2] & FLAG_ALLOC and row[5]:
+            raise LinkError('there is room for variables: a program has none')
+        return b''
     part = content[row[4] : row[4] + row[5]]
     if len(part) != row[5]:
         raise LinkError('a section lies behind the end of the file')
@@ -169,6 +173,8 @@ def _laid_out(sections: list[_Section]) -> _Image:
         if section.flags & FLAG_WRITE:
             raise LinkError(f'{section.name} can be written to: a program has no variables')
         if section.flags & FLAG_CODE:
+            if len(section.data) % WORD:
+                raise LinkError(f'{section.name} is no whole number of instructions')
             image.code_at[number] = len(image.code)
             image.code += section.data
         elif section.name.startswith('.rodata'):
@@ -187,6 +193,7 @@ def _relocate(section: _Section, symbols: list[_Symbol], image: _Image) -> None:
         return
     for offset, info in RELOCATION.iter_unpack(section.data):
         symbol, kind = symbols[info >> 32], info & 0xFFFFFFFF
+        _require_code(image, begin + offset)
         if kind == LOAD_ADDRESS:
             _patch_address(image, begin + offset, symbol)
         elif kind == CALL:
@@ -198,8 +205,10 @@ def _relocate(section: _Section, symbols: list[_Symbol], image: _Image) -> None:
 def _patch_address(image: _Image, at: int, symbol: _Symbol) -> None:
     """Two instructions that load 64 bits: the address of a constant."""
     if symbol.section not in image.constants_at:
-        raise LinkError(f'the address of {symbol.name or "code"} is taken, and it is no constant')
+        raise LinkError(f'the address of {symbol.name or "code"} is taken, and that is no constant')
     code, registers, gap, addend = INSTRUCTION.unpack_from(image.code, at)
+    if code != OPCODE_LOAD:
+        raise LinkError(f'the address of {symbol.name or "a constant"} is loaded by no load')
     address = image.constants_at[symbol.section] + symbol.value + addend
     if not NULL_PADDING <= address < len(image.constants):
         raise LinkError('the address of a constant lies outside of the constants')
@@ -218,8 +227,14 @@ def _patch_call(image: _Image, at: int, symbol: _Symbol) -> None:
         INSTRUCTION.pack_into(image.code, at, code, registers & 0x0F, gap, number)
         return
     target = image.code_at[symbol.section] + symbol.value + (addend + 1) * WORD
+    _require_code(image, target)
     distance = (target - at) // WORD - 1
     INSTRUCTION.pack_into(image.code, at, code, registers & 0x0F | CALL_WITHIN << 4, gap, distance)
+
+
+def _require_code(image: _Image, at: int) -> None:
+    if not 0 <= at < len(image.code) or at % WORD:
+        raise LinkError('something that should be an instruction lies outside of the code')
 
 
 def _program(image: _Image, entry: int) -> bytes:
