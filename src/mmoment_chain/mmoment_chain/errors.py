@@ -46,6 +46,11 @@ REFUSALS = {
     'bad_passphrase': 'This passphrase has half a character in it: type it anew',
     'wrong_passphrase': 'The passphrase is wrong, or the backup is damaged',
     'bad_backup': 'This is no backup of a key that this program reads',
+    # Transactions
+    'would_fail': 'The chain would refuse this',
+    'too_large': 'This does not fit one transaction',
+    'not_ours': 'This is not the transaction that was built here: ask for a new one',
+    'unsigned': 'A signature is missing or wrong',
 }
 """Stable codes with the sentence a person is told. Codes never change once published."""
 
