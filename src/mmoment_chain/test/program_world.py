@@ -32,6 +32,7 @@ NOW_S = 1_790_000_000
 # LiteSVM fails every call that has accounts where this gate is on, those of its own programs too.
 NOT_FOR_LITESVM = '7VgiehxN'
 PLENTY = 10**11
+PEOPLE = ('device', 'owner', 'payer', 'person', 'stranger', 'next_device', 'subject')
 
 
 def new_chain(features: str = 'default') -> LiteSVM:
@@ -100,7 +101,10 @@ class ProgramWorld:
 
     def __init__(self, features: str = 'default', *, checks_signatures: bool = True) -> None:
         # Who is marked as a signer is taken for one where signatures are not checked.
-        self.chain = new_chain(features).with_sigverify(checks_signatures)
+        self.chain = new_chain(features)
+        if not checks_signatures:
+            # The same transaction may be sent again, too.
+            self.chain.with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
         self.chain.add_program(Pubkey.from_bytes(PROGRAM_ID), program())
         self._pairs: dict[str, Keypair] = {}
         self.chain.airdrop(self.pair('fees').pubkey(), PLENTY)
@@ -118,9 +122,9 @@ class ProgramWorld:
 
     def __getattr__(self, name: str) -> bytes:
         """Keys of the usual people: `world.owner`."""
-        if name in ('device', 'owner', 'payer', 'person', 'stranger', 'other_device', 'subject'):
-            return self.key(name)
-        raise AttributeError(name)
+        if name not in PEOPLE:
+            raise AttributeError(name)
+        return self.key(name)
 
     @property
     def camera(self) -> bytes:
@@ -151,21 +155,18 @@ class ProgramWorld:
 
     def would(self, instruction: Instruction) -> int | None:
         """As `do`, but nothing changes; for worlds that do not check signatures."""
-        message = Message([instruction], self.pair('fees').pubkey())
-        return refusal_number(self.chain.simulate_transaction(Transaction.new_unsigned(message)))
+        return refusal_number(self.chain.simulate_transaction(self.unsigned(instruction)))
+
+    def unsigned(self, instruction: Instruction) -> Transaction:
+        return Transaction.new_unsigned(Message([instruction], self.pair('fees').pubkey()))
 
     def register(self, mode: Mode = Mode.PRIVATE, *, closed_list: bool = False) -> None:
+        self.must(self.registration(mode, closed_list=closed_list))
+
+    def registration(self, mode: Mode = Mode.PRIVATE, *, closed_list: bool = False) -> Instruction:
         about = Description('Gym', 'mk1', 'https://camera.example', 7, closed_list)
-        self.must(
-            register_camera(
-                PROGRAM_ID,
-                device=self.device,
-                owner=self.owner,
-                payer=self.payer,
-                mode=mode,
-                about=about,
-            )
-        )
+        keys = {'device': self.device, 'owner': self.owner, 'payer': self.payer}
+        return register_camera(PROGRAM_ID, **keys, mode=mode, about=about)
 
     def at(self, unix_s: int) -> None:
         clock = self.chain.get_clock()
