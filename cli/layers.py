@@ -41,6 +41,8 @@ EDGE_MODULES = (
     # A command that calls one service.
     'src/mmoment_api/mmoment_api/sign_in_link.py',
     'src/mmoment_api/mmoment_api/web_*.py',
+    # Serves the dev chain.
+    'src/mmoment_chain/mmoment_chain/devchain_server.py',
     # Loaded by real `ros2 launch` only.
     'launch/mmoment_bringup/ros2_launch.py',
 )
