@@ -75,6 +75,6 @@ class BalanceWatch:
 
     def _text(self, lamports: int) -> str:
         return (
-            f'The device has {sol(lamports)} SOL left, less than {sol(self._low_lamports)}: '
+            f'The device has {sol(lamports)} SOL left, less than {sol(self._low_lamports)} SOL: '
             f'send some to {wallet_text(bytes(self._address))}'
         )

@@ -24,7 +24,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain.errors import Refused
-from mmoment_chain.rpc_errors import BadAnswer
+from mmoment_chain.rpc_errors import BadAnswer, RpcError
 from mmoment_chain.rpc_pool import RpcPool
 from mmoment_chain.transaction_verdict import Verdict, Verdicts
 from mmoment_chain.wallet import verify, wallet_text
@@ -148,9 +148,13 @@ class TransactionBuilder:
             return 0
         keys = message.account_keys
         written = [key for index, key in enumerate(keys) if message.is_maybe_writable(index)]
-        answer = await self._pool.read(
-            lambda client: client.get_recent_prioritization_fees(written)
-        )
+        try:
+            answer = await self._pool.read(
+                lambda client: client.get_recent_prioritization_fees(written)
+            )
+        except RpcError:
+            # Not every server tells it, and it takes a busy chain for this to matter.
+            return 0
         fees = sorted(entry.prioritization_fee for entry in answer.value)
         return min(_percentile(fees, self._settings.price_percentile), self._settings.price_at_most)
 
