@@ -89,8 +89,10 @@ class Endpoint:
     ) -> Result:
         """Answer of this server. Raises RpcError; what that says about the server is noted."""
         limit_s = self._timeout_s if timeout_s is None else timeout_s
+        # Making one takes a third of a second, for its certificates.
+        client = self._connected()
         try:
-            result = await guarded(lambda: question(self._connected()), self.name, limit_s)
+            result = await guarded(lambda: question(client), self.name, limit_s)
         except RpcRefused:
             self._works()
             raise

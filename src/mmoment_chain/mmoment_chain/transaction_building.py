@@ -7,13 +7,12 @@ that is needed, and with sentences that say what signing does.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
@@ -24,9 +23,9 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain.errors import Refused
-from mmoment_chain.rpc_errors import BadAnswer, RpcError
-from mmoment_chain.rpc_pool import RpcPool
-from mmoment_chain.transaction_verdict import Verdict, Verdicts
+from mmoment_chain.rpc_errors import NodeBehind, RpcError
+from mmoment_chain.rpc_pool import Line, RpcPool
+from mmoment_chain.transaction_verdict import BLOCKHASH_NOT_FOUND, Verdict, Verdicts
 from mmoment_chain.wallet import verify, wallet_text
 
 WIRE_BYTES_AT_MOST = 1232
@@ -35,6 +34,8 @@ UNITS_AT_MOST = 1_400_000
 """Compute units of one transaction."""
 MICRO_LAMPORTS = 1_000_000
 NO_SIGNATURE = bytes(64)
+BLOCKHASHES_TRIED = 3
+"""Behind one address there may be several nodes, some of which lag."""
 
 
 class Signer(Protocol):
@@ -118,22 +119,35 @@ class TransactionBuilder:
 
     async def build(self, plan: Plan) -> Built:
         """Make and try it. Raises RpcError, WouldFail, and Refused 'too_large'."""
-        line = self._pool.line()
         first = _compiled(plan, UNITS_AT_MOST, 0, Hash.default())
         _check_size(first, plan)
-        price, latest = await asyncio.gather(
-            self._price(first), line.ask(lambda client: client.get_latest_blockhash())
-        )
-        blockhash, last_valid_height = latest.value.blockhash, latest.value.last_valid_block_height
+        price = await self._price(first)
+        for _ in range(BLOCKHASHES_TRIED):
+            built = await self._built(plan, price)
+            if built is not None:
+                return built
+        raise NodeBehind('the chain gives blockhashes that it does not know')
+
+    async def _built(self, plan: Plan, price: int) -> Built | None:
+        """None if the server that is asked does not know the blockhash: it lags."""
+        line = self._pool.line()
+        latest = (await line.ask(lambda client: client.get_latest_blockhash())).value
         units = plan.units
         if units is None:
-            used = await self._try(line, _compiled(plan, UNITS_AT_MOST, price, blockhash), plan)
+            tried = _compiled(plan, UNITS_AT_MOST, price, latest.blockhash)
+            try:
+                used = await self._try(line, tried)
+            except WouldFail as failure:
+                if failure.verdict.code == BLOCKHASH_NOT_FOUND:
+                    return None
+                raise
             units = math.ceil(used * (1 + self._settings.units_margin))
-        message = _compiled(plan, min(units, UNITS_AT_MOST), price, blockhash)
-        fee = await line.ask(lambda client: client.get_fee_for_message(message))
-        if fee.value is None:
-            raise BadAnswer('the chain gave a blockhash that it does not know')
-        return self._signed(plan, message, min(units, UNITS_AT_MOST), fee.value, last_valid_height)
+        units = min(units, UNITS_AT_MOST)
+        message = _compiled(plan, units, price, latest.blockhash)
+        fee = (await line.ask(lambda client: client.get_fee_for_message(message))).value
+        if fee is None:
+            return None
+        return self._signed(plan, message, units, fee, latest.last_valid_block_height)
 
     async def rent_lamports(self, size: int) -> int:
         """What an account of that many bytes has to hold. Raises RpcError."""
@@ -158,7 +172,7 @@ class TransactionBuilder:
         fees = sorted(entry.prioritization_fee for entry in answer.value)
         return min(_percentile(fees, self._settings.price_percentile), self._settings.price_at_most)
 
-    async def _try(self, line: Any, message: MessageV0, plan: Plan) -> int:
+    async def _try(self, line: Line, message: MessageV0) -> int:
         """Compute units that it took."""
         blank = [Signature.default()] * message.header.num_required_signatures
         transaction = VersionedTransaction.populate(message, blank)

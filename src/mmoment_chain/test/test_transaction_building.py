@@ -1,5 +1,6 @@
 import asyncio
 import base64
+from types import SimpleNamespace
 
 import pytest
 from rpc_world import RpcWorld, rpc_refused
@@ -9,7 +10,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain.errors import Refused
-from mmoment_chain.rpc_errors import BadAnswer, ChainAway, EndpointAway
+from mmoment_chain.rpc_errors import ChainAway, EndpointAway, NodeBehind
 from mmoment_chain.transaction_building import (
     BuildSettings,
     Plan,
@@ -165,16 +166,31 @@ def test_a_chain_that_is_away_is_told(chain):
         build(chain, plan(DEVICE))
 
 
-def test_a_blockhash_that_the_chain_does_not_know_is_told(chain):
-    async def nothing(message):
-        class Answer:
-            value = None
+def test_a_server_that_does_not_know_its_own_blockhash_is_asked_again(chain):
+    original, left = chain.nodes[0].get_fee_for_message, [1, 1]
 
-        return Answer
+    async def sometimes(message):
+        answer = await original(message)
+        return SimpleNamespace(value=None) if left and left.pop() else answer
 
-    chain.nodes[0].get_fee_for_message = nothing
-    with pytest.raises(BadAnswer):
+    chain.nodes[0].get_fee_for_message = sometimes
+    assert build(chain, plan(DEVICE)).fee_lamports == 5000
+    left.extend([1, 1, 1])
+    with pytest.raises(NodeBehind):
         build(chain, plan(DEVICE))
+
+
+def test_a_trial_with_a_blockhash_that_is_not_known_is_made_again(chain):
+    original = chain.nodes[0].simulate_transaction
+    errors = ['BlockhashNotFound', 'BlockhashNotFound', None]
+
+    async def lags(transaction):
+        chain.ledger.simulated['err'] = errors.pop(0)
+        return await original(transaction)
+
+    chain.nodes[0].simulate_transaction = lags
+    assert build(chain, plan(DEVICE)).units == 1200
+    assert errors == []
 
 
 def test_rent_is_asked_of_the_chain(chain):
