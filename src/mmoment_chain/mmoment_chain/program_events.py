@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -17,7 +18,10 @@ from dataclasses import dataclass, fields
 from mmoment_chain.wallet import wallet_text
 
 DISCRIMINATOR_BYTES = 8
-CALLED, DATA = 'invoke [', 'Program data: '
+DATA = 'Program data: '
+# What programs write themselves stands behind `Program log: `, which has no address in its place.
+BEGUN = re.compile(r'Program (\w{32,44}) invoke \[\d+\]$')
+ENDED = re.compile(r'Program (\w{32,44}) (?:success$|failed)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +164,13 @@ def _data_lines(logs: Iterable[str], program: str) -> Iterator[str]:
     """What the program logged itself, not what programs around it or below it did."""
     callers: list[str] = []
     for line in logs:
-        words = line.split(' ')
         if line.startswith(DATA):
-            if callers and callers[-1] == program:
+            if callers[-1:] == [program]:
                 yield line[len(DATA) :]
-        elif words[0] == 'Program' and len(words) > 2:
-            if ' '.join(words[2:]).startswith(CALLED):
-                callers.append(words[1])
-            elif words[2].rstrip(':') in ('success', 'failed') and callers[-1:] == words[1:2]:
-                callers.pop()
+        elif begun := BEGUN.match(line):
+            callers.append(begun[1])
+        elif (ended := ENDED.match(line)) and callers[-1:] == [ended[1]]:
+            callers.pop()
 
 
 def _event(text: str) -> Event | None:
