@@ -18,6 +18,8 @@ from mmoment_chain.devchain_errors import INVALID_PARAMS, RpcError, invalid
 
 ACCOUNTS_AT_MOST = 100
 FILTERS_AT_MOST = 4
+COMPARED_AT_MOST = 128
+COMPARED_TEXT_AT_MOST = 175
 LARGEST = 20
 
 
@@ -160,11 +162,15 @@ def _filter(given: Any) -> Callable[[bytes], bool]:
     if not isinstance(compared, dict) or not isinstance(compared.get('offset'), int):
         raise invalid('a filter is dataSize or memcmp')
     wanted, start = _wanted(compared), compared['offset']
+    if start < 0 or len(wanted) > COMPARED_AT_MOST:
+        raise RpcError(INVALID_PARAMS, 'Invalid param: encoded binary data is too large')
     return lambda data: data[start : start + len(wanted)] == wanted
 
 
 def _wanted(compared: Mapping[str, Any]) -> bytes:
     given = compared.get('bytes')
+    if isinstance(given, str) and len(given) > COMPARED_TEXT_AT_MOST:
+        raise RpcError(INVALID_PARAMS, 'Invalid param: encoded binary data is too large')
     try:
         if isinstance(given, list):
             return bytes(given)

@@ -7,8 +7,9 @@ start makes the same ones again. A fork begins a branch with a salt of its own.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from solders.account import Account
@@ -80,7 +81,11 @@ class BlockHashes:
         return made is not None and made < height <= made + BLOCKHASH_LIFE_BLOCKS
 
 
-def newest_first(blocks: Sequence[Block], at_most: int) -> Iterator[Block]:
-    """The last of these blocks."""
-    for number in range(1, min(len(blocks), at_most) + 1):
-        yield blocks[-number]
+def newest(blocks: Sequence[Block], at_most: int) -> list[Block]:
+    """The last of these blocks, newest first."""
+    return list(itertools.islice(reversed(blocks), at_most))
+
+
+def closed_after(blocks: Sequence[Block], slot: int) -> list[Block]:
+    """Those of these blocks that follow this slot, oldest first."""
+    return list(itertools.takewhile(lambda block: block.slot > slot, reversed(blocks)))[::-1]

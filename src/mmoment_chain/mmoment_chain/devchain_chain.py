@@ -10,10 +10,9 @@ when nothing happens: blockhashes grow old by it. One thread uses a chain.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,8 @@ from mmoment_chain.devchain_blocks import (
     SALT_BYTES,
     Block,
     BlockHashes,
-    newest_first,
+    closed_after,
+    newest,
 )
 from mmoment_chain.devchain_store import BlockRow, DevchainStore, TransactionRow
 from mmoment_chain.devchain_wire import TransactionRefused, WireTransaction
@@ -83,9 +83,11 @@ class Chain:
         first = max(0, height - BLOCKHASH_LIFE_BLOCKS)
         for each in range(first, height + 1):
             self.hashes.remember(each)
-        last = Block(slot, height, slot - 1, 0, self.hashes.of(height), bytes(SALT_BYTES))
-        self.closed: deque[Block] = deque([last], BLOCKS_REMEMBERED)
-        self.open = self._next_block()
+        hashes = (self.hashes.of(height), self.hashes.of(max(0, height - 1)))
+        # Whatever is on the disk is final after a start.
+        self._final = Block(slot, height, slot - 1, 0, *hashes)
+        self.closed: deque[Block] = deque([self._final], BLOCKS_REMEMBERED)
+        self.open = self._block_after(self._final, slot + 1)
 
     def _begin(self) -> None:
         with self.store.writing():
@@ -98,14 +100,14 @@ class Chain:
 
     def block_at(self, commitment: str, lag_blocks: int = 0) -> Block:
         """The newest block of this commitment; with a lag, as a node knows it that is behind."""
-        final = max(0, len(self.closed) - 1 - self.finalized_after)
+        final = len(self.closed) - 1 - len(self._undoable())
         if commitment == 'finalized':
             return self.closed[max(0, final - lag_blocks)]
-        newest = len(self.closed) - (1 if commitment == 'confirmed' else 0) - lag_blocks
-        if newest == len(self.closed):
+        place = len(self.closed) - (1 if commitment == 'confirmed' else 0) - lag_blocks
+        if place == len(self.closed):
             return self.open
-        # What is older cannot be looked at any more.
-        return self.closed[max(final, newest)]
+        # What is older than the final block cannot be looked at any more.
+        return self.closed[max(final, place)]
 
     def latest_hash(self, block: Block) -> tuple[bytes, int]:
         """Blockhash that whoever knows this block is told, and the last height that takes it."""
@@ -123,7 +125,7 @@ class Chain:
     def program_accounts(self, owner: Pubkey, slot: int) -> dict[Pubkey, Account]:
         """What this program owned when the block of this slot ended."""
         found = self.bank.program_accounts(owner)
-        for block in reversed(list(self._after(slot))):
+        for block in reversed(self._after(slot)):
             for key, account in block.before.items():
                 found.pop(key, None)
                 if account is not None and account.owner == owner:
@@ -142,13 +144,15 @@ class Chain:
         """The time that a block has that begins now."""
         return self._clock.utc_ms() // 1000 + self._shift_s
 
-    def _after(self, slot: int) -> Iterator[Block]:
-        """Blocks that can still be undone and follow this slot, oldest first."""
-        if slot < self.open.slot:
-            depth = sum(1 for block in newest_first(self.closed, self.finalized_after + 1)
-                        if block.slot > slot)  # fmt: skip
-            yield from list(newest_first(self.closed, depth))[::-1]
-            yield self.open
+    def _undoable(self) -> list[Block]:
+        """Closed blocks that are not final, oldest first."""
+        return closed_after(self.closed, self._final.slot)
+
+    def _after(self, slot: int) -> list[Block]:
+        """Blocks that are not final and follow this slot, oldest first."""
+        if slot >= self.open.slot:
+            return []
+        return [*closed_after(self.closed, max(slot, self._final.slot)), self.open]
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -191,39 +195,38 @@ class Chain:
     def close_block(self) -> Block:
         """End the open block: write it, and begin the next. Raises sqlite3.Error; nothing is lost."""
         block = self.open
-        if self._pending or block.height >= self._reserved[1]:
-            reserved = (block.slot + RESERVED_BLOCKS, block.height + RESERVED_BLOCKS)
-            with self.store.writing():
-                self.store.put_fact(RESERVED, _bytes(*reserved))
-                self._write(block)
-            self._reserved = reserved
+        if block.before or block.height >= self._reserved[1]:
+            self._write(block)
         block.rows, block.touched = list(self._pending.values()), frozenset(block.before)
         self._pending = {}
         self.closed.append(block)
         self.hashes.remember(block.height)
-        final = self.block_at('finalized')
-        # Nothing undoes it any more.
-        final.before = {}
-        self.open = self._next_block()
+        self.open = self._block_after(block, block.slot + 1)
+        if len(self._undoable()) > self.finalized_after:
+            self._final = self._undoable()[0]
         for listener in self.on_block:
             listener(block)
-        final.rows, final.touched = [], frozenset()
+        # Nothing undoes it any more.
+        self._final.before, self._final.rows, self._final.touched = {}, [], frozenset()
         return block
 
     def _write(self, block: Block) -> None:
-        if not self._pending:
-            return
-        self.store.put_accounts((key, self.bank.account(key)) for key in block.before)
+        reserved = (block.slot + RESERVED_BLOCKS, block.height + RESERVED_BLOCKS)
         fields = (block.slot, block.height, block.parent, block.hash, block.previous_hash)
-        self.store.put_block(BlockRow(*fields, block.time_s), list(self._pending.values()))
+        with self.store.writing():
+            self.store.put_fact(RESERVED, _bytes(*reserved))
+            self.store.put_accounts((key, self.bank.account(key)) for key in block.before)
+            if self._pending:
+                row = BlockRow(*fields, block.time_s)
+                self.store.put_block(row, list(self._pending.values()))
+        self._reserved = reserved
 
-    def _next_block(self) -> Block:
-        last = self.closed[-1]
-        slot = max(last.slot, getattr(self, 'open', last).slot) + 1
+    def _block_after(self, last: Block, slot: int) -> Block:
+        """A block to be filled, and the time in it for the programs."""
         height = last.height + 1
         # Time on a chain never goes back.
         time_s = max(last.time_s, self.time_s())
-        recent = [(each.slot, Hash(each.hash)) for each in newest_first(self.closed, SLOT_HASHES)]
+        recent = [(each.slot, Hash(each.hash)) for each in newest(self.closed, SLOT_HASHES)]
         self.bank.set_time(slot, time_s, recent)
         return Block(slot, height, last.slot, time_s, self.hashes.of(height), last.hash)
 
@@ -239,17 +242,18 @@ class Chain:
 
         Their transactions have never been, their blockhashes neither. Slots go on; heights go back.
         """
-        blocks = min(blocks, self.finalized_after, len(self.closed) - 1)
-        undone = [*list(newest_first(self.closed, blocks))[::-1], self.open]
+        blocks = min(blocks, len(self._undoable()))
         last = self.closed[-1 - blocks]
-        salt = secrets.token_bytes(SALT_BYTES)
+        undone = [*newest(self.closed, blocks), self.open]
         before: dict[Pubkey, Account | None] = {}
-        for block in reversed(undone):
+        for block in sorted(undone, key=lambda each: -each.slot):
             before.update(block.before)
+        salt = secrets.token_bytes(SALT_BYTES)
         with self.store.writing():
             self.store.put_accounts(before.items())
             self.store.forget_after(last.slot)
             self.store.put_branch(last.height + 1, salt)
+        # What a program needs is there before the program.
         for key, account in sorted(before.items(), key=lambda each: _is_program(each[1])):
             self.bank.put(key, account)
         for _ in range(blocks):
@@ -257,8 +261,14 @@ class Chain:
         self.transaction_count -= sum(block.transactions for block in undone)
         self._pending = {}
         self.hashes.branch(last.height + 1, salt)
-        self.open = self._next_block()
+        self.open = self._block_after(last, self.open.slot + 1)
         return blocks
+
+    def settle(self) -> None:
+        """Close the open block, and make all that there is final."""
+        self._final = self.close_block()
+        for block in self.closed:
+            block.before, block.rows, block.touched = {}, [], frozenset()
 
     def shift_clock(self, seconds: int) -> None:
         """Put the time of the chain forward, for good; the open block has it at once."""
@@ -266,12 +276,6 @@ class Chain:
         with self.store.writing():
             self.store.put_fact(SHIFT, self._shift_s.to_bytes(8, 'little'))
         self.close_block()
-
-    def close(self) -> None:
-        """Close the open block, and the store."""
-        with contextlib.ExitStack() as last:
-            last.callback(self.store.close)
-            self.close_block()
 
 
 def _is_program(account: Account | None) -> bool:

@@ -5,6 +5,7 @@ What is done here needs no signatures: whoever begins a chain says what is on it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from solders.account import Account
@@ -26,7 +27,7 @@ from mmoment_chain.devchain_records import MEMO_PROGRAMS
 from mmoment_chain.devchain_store import TransactionRow
 from mmoment_chain.devchain_wire import TransactionRefused, loaded
 
-FAUCET_KEY, AIRDROPS = 'faucet_key', 'airdrops'
+FAUCET_KEY = 'faucet_key'
 FAUCET_LAMPORTS = 500_000_000 * 10**9
 ROOM_BYTES = 64 * 1024
 """Of a program at least, so that upgrades find room."""
@@ -42,14 +43,12 @@ def faucet_of(chain: Chain) -> Faucet:
     if chain.bank.account(keys.pubkey()) is None:
         chain.open.before.setdefault(keys.pubkey(), None)
         chain.bank.put(keys.pubkey(), Account(FAUCET_LAMPORTS, b'', SYSTEM_PROGRAM))
-    count = int.from_bytes(chain.store.fact(AIRDROPS) or b'', 'little')
+    numbers = itertools.count(1)
 
     def airdrop(key: Pubkey, lamports: int) -> bytes:
-        nonlocal count
-        count += 1
         given = TransferParams(from_pubkey=keys.pubkey(), to_pubkey=key, lamports=lamports)
         # Two airdrops alike in one block would be one transaction.
-        memo = Instruction(MEMO_PROGRAMS[0], f'airdrop {count}'.encode(), [])
+        memo = Instruction(MEMO_PROGRAMS[0], f'airdrop {next(numbers)}'.encode(), [])
         message = MessageV0.try_compile(keys.pubkey(), [transfer(given), memo], [], _hash(chain))
         wire = loaded(VersionedTransaction(message, [keys]), chain.bank.account)
         chain.run(wire)

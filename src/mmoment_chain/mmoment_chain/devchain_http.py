@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from mmoment_chain.devchain_rpc import Reply, Rpc
-from mmoment_chain.devchain_subscriptions import Subscriptions
+from mmoment_chain.devchain_subscriptions import Client, Subscriptions
 
 BODY_AT_MOST_BYTES = 50 * 1024
 """As Solana's nodes have it."""
@@ -39,7 +39,7 @@ class DevchainApp:
     def __init__(self, rpc: Rpc, subscriptions: Subscriptions) -> None:
         self._rpc = rpc
         self._subscriptions = subscriptions
-        self._sockets: dict[asyncio.Task[None], None] = {}
+        self._sockets: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendMessage) -> None:
         """Called by the server for each request and each WebSocket."""
@@ -88,58 +88,53 @@ class DevchainApp:
         if (await receive())['type'] != 'websocket.connect':
             return
         await send({'type': 'websocket.accept'})
-        waiting: asyncio.Queue[str] = asyncio.Queue(NOTICES_AT_MOST)
-        task = asyncio.ensure_future(self._converse(receive, send, waiting))
-        self._sockets[task] = None
+        task = asyncio.ensure_future(self._converse(receive, send))
+        self._sockets.add(task)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             task.cancel()
         finally:
-            self._sockets.pop(task, None)
+            self._sockets.discard(task)
 
-    async def _converse(
-        self, receive: Receive, send: SendMessage, waiting: asyncio.Queue[str]
-    ) -> None:
+    async def _converse(self, receive: Receive, send: SendMessage) -> None:
         """Take what a client says and send it what it wants to know, until either ends it."""
-        listening = asyncio.ensure_future(self._listen(receive, waiting))
-        talking = asyncio.ensure_future(_talk(send, waiting))
-        code = CLOSED_GOING_AWAY
-        try:
-            await asyncio.wait((listening, talking), return_when=asyncio.FIRST_COMPLETED)
-            if listening.done() and listening.result():
-                code = CLOSED_TOO_SLOW
-        finally:
-            listening.cancel()
-            talking.cancel()
-            await asyncio.gather(listening, talking, return_exceptions=True)
-            # It may have gone by itself.
-            with contextlib.suppress(RuntimeError, OSError):
-                await send({'type': 'websocket.close', 'code': code})
-
-    async def _listen(self, receive: Receive, waiting: asyncio.Queue[str]) -> bool:
-        """Take what a client says until it goes; whether it goes because it is too slow."""
-        too_slow = asyncio.Event()
+        waiting: asyncio.Queue[str] = asyncio.Queue(NOTICES_AT_MOST)
+        is_slow = asyncio.Event()
 
         def queue(text: str) -> None:
             try:
                 waiting.put_nowait(text)
             except asyncio.QueueFull:
-                too_slow.set()
+                is_slow.set()
 
         client = self._subscriptions.join(queue)
+        work = [
+            asyncio.ensure_future(each)
+            for each in (self._listen(receive, client), _talk(send, waiting), is_slow.wait())
+        ]
         try:
-            while not too_slow.is_set():
-                message = await receive()
-                if message['type'] == 'websocket.disconnect':
-                    return False
-                text = message.get('text')
-                if text is None:
-                    text = (message.get('bytes') or b'').decode('utf-8', 'replace')
-                self._subscriptions.receive(client, text)
-            return True
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._subscriptions.leave(client)
+            for each in work:
+                each.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            code = CLOSED_TOO_SLOW if is_slow.is_set() else CLOSED_GOING_AWAY
+            # It may have gone by itself.
+            with contextlib.suppress(RuntimeError, OSError):
+                await send({'type': 'websocket.close', 'code': code})
+
+    async def _listen(self, receive: Receive, client: Client) -> None:
+        """Take what a client says until it goes."""
+        while True:
+            message = await receive()
+            if message['type'] == 'websocket.disconnect':
+                return
+            text = message.get('text')
+            if text is None:
+                text = (message.get('bytes') or b'').decode('utf-8', 'replace')
+            self._subscriptions.receive(client, text)
 
 
 async def _talk(send: SendMessage, waiting: asyncio.Queue[str]) -> None:

@@ -166,7 +166,8 @@ class DevchainServer:
         if settings.program is not None:
             devchain_genesis.deploy(self.chain, faucet, settings.program_id, settings.program)
         self.faucet = faucet.address
-        self.chain.close_block()
+        # No fork undoes what a chain begins with.
+        self.chain.settle()
         rpc = Rpc(self.chain, faucet, self.faults)
         app = DevchainApp(rpc, Subscriptions(self.chain, faucet))
         control = Control(self.faults, app.close_sockets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from mmoment_chain.devchain_calls import COMMITMENTS, Call, Faucet, View, flag, 
 from mmoment_chain.devchain_chain import Chain
 from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -27,6 +29,8 @@ from mmoment_chain.devchain_store import TransactionRow
 
 SUBSCRIPTIONS_AT_MOST = 1000
 """Of one client."""
+
+_log = logging.getLogger(__name__)
 
 Send = Callable[[str], None]
 
@@ -88,6 +92,10 @@ class Subscriptions:
                 self._call(client, each)
             except RpcError as error:
                 _tell(client, error=error.to_json(), id=each.get('id'))
+            except Exception as error:
+                _log.exception('a call failed: %s', each['method'])
+                failure = RpcError(INTERNAL_ERROR, f'Internal error: {type(error).__name__}')
+                _tell(client, error=failure.to_json(), id=each.get('id'))
 
     def _call(self, client: Client, given: Mapping[str, Any]) -> None:
         name, params = given['method'], given.get('params') or []

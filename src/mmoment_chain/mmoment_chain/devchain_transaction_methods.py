@@ -10,6 +10,7 @@ from typing import Any
 
 from solders.message import from_bytes_versioned
 from solders.signature import Signature
+from solders.transaction import VersionedTransaction
 
 from mmoment_chain import devchain_records as records
 from mmoment_chain.devchain_account_methods import shown
@@ -116,8 +117,13 @@ def get_signatures_for_address(call: Call) -> Any:
     limit = config.get('limit') or HISTORY_AT_MOST
     if not isinstance(limit, int) or not 0 < limit <= HISTORY_AT_MOST:
         raise RpcError(INVALID_PARAMS, f'Invalid limit; max {HISTORY_AT_MOST}')
-    before = _place(call, config.get('before'))
-    until = _place(call, config.get('until')) or (0, 0)
+    before, until = None, (0, 0)
+    if config.get('before') is not None:
+        before = _place(call, config['before'])
+        if before is None:
+            return []
+    if config.get('until') is not None:
+        until = _place(call, config['until']) or until
     last = min(view.slot, call.view_of('confirmed').slot)
     rows = call.chain.store.mentioning(bytes(key), last, before, until, limit)
     return [_history_line(call, row) for row in rows]
@@ -143,7 +149,14 @@ def get_fee_for_message(call: Call) -> Any:
         raise RpcError(INVALID_PARAMS, f'invalid message: {error}') from error
     if not call.chain.hashes.is_valid(bytes(message.recent_blockhash), call.chain.open.height):
         return view.answer(None)
-    return view.answer(LAMPORTS_PER_SIGNATURE * message.header.num_required_signatures)
+    count = message.header.num_required_signatures
+    transaction = VersionedTransaction.populate(message, [Signature.default()] * count)
+    try:
+        # The machine knows best, also what is paid to be first.
+        outcome, _ = call.chain.bank.simulate(loaded(transaction, call.chain.bank.account))
+    except TransactionRefused:
+        return view.answer(LAMPORTS_PER_SIGNATURE * count)
+    return view.answer(outcome.fee)
 
 
 def get_latest_blockhash(call: Call) -> Any:
@@ -241,8 +254,8 @@ def _status(call: Call, view: View, wanted: bytes, searches: bool) -> dict[str, 
 
 
 def _place(call: Call, text: Any) -> tuple[int, int] | None:
-    """Where the transaction with this signature stands; None: none is named, or it is unknown."""
-    row = None if text is None else call.chain.store.transaction(signature(text))
+    """Where the transaction with this signature stands; None: it is unknown."""
+    row = call.chain.store.transaction(signature(text))
     return None if row is None else (row.slot, row.position)
 
 

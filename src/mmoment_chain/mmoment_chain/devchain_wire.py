@@ -11,7 +11,7 @@ from typing import Any
 from solders.account import Account
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from mmoment_chain.devchain_encoding import base58, from_base58
 from mmoment_chain.devchain_errors import INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError, invalid
@@ -49,7 +49,9 @@ class WireTransaction:
     @property
     def message(self) -> Message | MessageV0:
         """What was signed."""
-        return self.transaction.message
+        message = self.transaction.message
+        assert isinstance(message, Message | MessageV0)
+        return message
 
     @property
     def signature(self) -> bytes:
@@ -73,7 +75,7 @@ class WireTransaction:
 
 def decoded(text: str, encoding: str) -> bytes:
     """The wire form of a transaction in base64 or base58. Raises RpcError."""
-    if encoding not in TEXT_AT_MOST:
+    if encoding not in list(TEXT_AT_MOST):
         raise invalid(f'unsupported encoding: {encoding}. Supported encodings: base58, base64')
     kind = f'{encoding} encoded solana_transaction::versioned::VersionedTransaction too large'
     if len(text) > TEXT_AT_MOST[encoding]:
@@ -99,7 +101,7 @@ def parse(wire: bytes) -> VersionedTransaction:
         transaction = VersionedTransaction.from_bytes(wire)
         is_whole = bytes(transaction) == wire
         transaction.sanitize()
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, SanitizeError) as error:
         raise RpcError(
             INVALID_PARAMS,
             f'failed to deserialize solana_transaction::versioned::VersionedTransaction: {error}',
