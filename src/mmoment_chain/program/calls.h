@@ -92,15 +92,16 @@ SHARED u64 make(struct account *made, struct account *payer, u64 bytes, struct s
     return call_system(36, made, 0, seeds, seed_count);
 }
 
-/* Give the account back to the system, and its rent to who paid it. */
+/* Give the account back to the system, and its rent to who paid it.
+ *
+ * Whoever paid signed for it then, which an account of this program never does: it is another account. */
 SHARED u64 close_to(struct account *closed, struct account *payer, const u8 *paid_by) {
     REQUIRE(is_same(payer->key, paid_by), WRONG_AUTHORITY);
     REQUIRE(payer->writable, NOT_WRITABLE);
-    REQUIRE(!is_same(payer->key, closed->key), WRONG_ACCOUNTS);
     *payer->lamports += *closed->lamports;
     *closed->lamports = 0;
-    sol_memset_(closed->data, 0, closed->length);
-    set_word(closed->data - 8, 0, 0); /* its length */
+    /* Its length: the loader cuts off the data. */
+    set_word(closed->data - 8, 0, 0);
     copy_key(closed->owner, SYSTEM_PROGRAM);
     return OK;
 }

@@ -26,11 +26,24 @@ SHARED u64 make_session(const u8 *subject, struct camera *camera) {
     return OK;
 }
 
+/* The session of this subject, as it is or made now, if this visit is the next.
+ *
+ * First of all is told what is done already: whoever asks again must not hear of something else. */
+SHARED u64 session_for(const u8 *subject, u64 visit, struct camera *camera, struct session **session) {
+    if (!is_same(account(1)->owner, WORK->input.program)) TRY(make_session(subject, camera));
+    TRY(session_of(account(1), account(0), session));
+    REQUIRE(is_same((*session)->subject, subject), WRONG_ADDRESS);
+    REQUIRE(visit > (*session)->visit, ALREADY_DONE);
+    REQUIRE(!(*session)->present, STILL_PRESENT);
+    REQUIRE(visit == (*session)->visit + 1, OUT_OF_ORDER);
+    return OK;
+}
+
 /* Accounts: camera, session, device (signs), payer (signs), system program, person or none, grant or none.
  * Data: subject, number of the visit, when, until when. */
 static u64 check_in(void) {
-    struct account *held = account(1);
     struct camera *camera;
+    struct session *session;
     REQUIRE(WORK->input.count == 7, WRONG_ACCOUNTS);
     TRY(camera_of(account(0), &camera));
     TRY(needs_signature(account(2), camera->device));
@@ -41,22 +54,13 @@ static u64 check_in(void) {
     u64 visit = word(at, 4);
     i64 when_s = word(at, 5), expires_s = word(at, 6);
     REQUIRE(!is_zero(subject) && visit, WRONG_DATA);
-    REQUIRE(camera->active, INACTIVE);
     TRY(is_subject(camera, account(5), subject));
+    TRY(session_for(subject, visit, camera, &session));
+    REQUIRE(camera->active, INACTIVE);
     TRY(is_plausible(when_s));
     REQUIRE(expires_s > when_s, WRONG_TIME);
-    if (is_same(held->owner, WORK->input.program)) {
-        struct session *there;
-        TRY(session_of(held, account(0), &there));
-        REQUIRE(is_same(there->subject, subject), WRONG_ADDRESS);
-        REQUIRE(visit > there->visit, ALREADY_DONE);
-    }
     if (camera->closed_list) TRY(is_granted(account(6), camera, subject));
     else REQUIRE(!is_given(account(6)), WRONG_ACCOUNTS);
-    if (!is_same(held->owner, WORK->input.program)) TRY(make_session(subject, camera));
-    struct session *session = (struct session *)held->data;
-    REQUIRE(!session->present, STILL_PRESENT);
-    REQUIRE(visit == session->visit + 1, OUT_OF_ORDER);
     session->present = 1;
     session->visit = visit;
     session->checked_in_s = when_s;

@@ -117,11 +117,15 @@ def test_an_account_that_may_not_be_written_to(staged):
             assert staged.with_account(place, writable=False) == Refusal.NOT_WRITABLE, name
 
 
-def test_an_account_of_nobody(staged):
-    for place, name, _ in staged.places():
-        if (staged.name, name) not in ANYBODY:
-            number = staged.with_account(place, bytes(Pubkey.new_unique()))
-            assert number in REFUSALS, name
+def test_an_account_of_nobody_or_of_a_program(staged):
+    """The program's own address stands for an account that is not needed: never for one that is."""
+    executable = other_program(staged.world)
+    for place, name, meta in staged.places():
+        if (staged.name, name) in ANYBODY:
+            continue
+        for key in (bytes(Pubkey.new_unique()), executable, PROGRAM_ID, bytes(32)):
+            if key != bytes(meta.pubkey):
+                assert staged.with_account(place, key) in REFUSALS, name
 
 
 def test_an_account_given_twice(staged):

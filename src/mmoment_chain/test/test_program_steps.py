@@ -73,6 +73,16 @@ def test_descriptions(world):
     # Nothing is left of the longer texts.
     assert b'nn' not in world.data(world.camera)
     assert b'aa' not in world.data(world.camera)
+    assert b'mm' not in world.data(world.camera)
+
+
+def test_a_camera_has_a_name(world):
+    world.register()
+    instruction = make.update_camera(PROGRAM_ID, world.camera, world.owner, Description('n'))
+    nameless = instruction.data[:8] + bytes(4) + instruction.data[13:]
+    assert len(nameless) == len(instruction.data) - 1
+    assert world.do(changed(instruction, nameless)) == Refusal.WRONG_DATA
+    world.must(instruction)
 
 
 def test_the_log_is_a_chain_without_gaps(world):

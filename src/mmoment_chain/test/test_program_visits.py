@@ -15,6 +15,7 @@ from mmoment_chain.program_events import (
     CheckedOut,
     events,
 )
+from mmoment_chain.program_instructions import Description
 from mmoment_chain.program_layout import (
     NO_HEAD,
     ChainSession,
@@ -102,6 +103,19 @@ def test_visits_of_a_person_are_counted_in_order(world):
     assert world.do(closing_session(world, world.person, 'person')) == 0
     assert world.camera_now().visits == 2
     assert leave(2, 'device') == Refusal.WRONG_OWNER
+
+
+def test_who_asks_again_is_told_that_it_is_done_whatever_happened_since(world):
+    world.register()
+    again = checking_in(world, world.subject)
+    world.must(again)
+    world.must(make.set_active(PROGRAM_ID, world.camera, world.owner, False))
+    assert world.do(again) == Refusal.ALREADY_DONE
+    about = Description('Gym', has_closed_list=True)
+    world.must(make.update_camera(PROGRAM_ID, world.camera, world.owner, about))
+    assert world.do(again) == Refusal.ALREADY_DONE
+    world.at(5)
+    assert world.do(again) == Refusal.ALREADY_DONE
 
 
 def test_in_private_mode_the_subject_is_no_key_that_may_sign(world):
