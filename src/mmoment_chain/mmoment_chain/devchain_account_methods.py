@@ -169,15 +169,17 @@ def _filter(given: Any) -> Callable[[bytes], bool]:
 
 def _wanted(compared: Mapping[str, Any]) -> bytes:
     given = compared.get('bytes')
-    if isinstance(given, str) and len(given) > COMPARED_TEXT_AT_MOST:
-        raise RpcError(INVALID_PARAMS, 'Invalid param: encoded binary data is too large')
     try:
         if isinstance(given, list):
             return bytes(given)
+        if not isinstance(given, str):
+            raise invalid('memcmp has offset and bytes')
+        if len(given) > COMPARED_TEXT_AT_MOST:
+            raise RpcError(INVALID_PARAMS, 'Invalid param: encoded binary data is too large')
         if compared.get('encoding') == 'base64':
-            return base64.b64decode(str(given), validate=True)
-        return from_base58(str(given))
-    except (ValueError, binascii.Error) as error:
+            return base64.b64decode(given, validate=True)
+        return from_base58(given)
+    except (ValueError, TypeError, binascii.Error) as error:
         raise invalid(f'memcmp: {error}') from error
 
 

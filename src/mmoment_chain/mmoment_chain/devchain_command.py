@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; 0: ended so, 1: the server failed, 2: it could not start."""
     options = parser().parse_args(arguments)
     logging.basicConfig(format='devchain: %(message)s', level=logging.INFO)
+    # It tells of clients that went away, and of connections that were to be cut.
+    logging.getLogger('uvicorn').setLevel(logging.CRITICAL)
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())

@@ -17,12 +17,15 @@ ADVANCE_AT_MOST = 100_000
 
 
 class Control:
-    """What may be asked of a chain that is under control. is_paused: no block is closed."""
+    """What may be asked of a chain that is under control.
 
-    def __init__(self, faults: Faults, close_sockets: Callable[[], int]) -> None:
+    is_paused: no block is closed. end_sockets: ends all WebSocket connections; returns how many.
+    """
+
+    def __init__(self, faults: Faults) -> None:
         self.is_paused = False
+        self.end_sockets: Callable[[], int] = lambda: 0
         self._faults = faults
-        self._close_sockets = close_sockets
 
     def methods(self) -> Mapping[str, Callable[[Call], Any]]:
         """The methods by their names."""
@@ -74,7 +77,7 @@ class Control:
 
     def close_sockets(self, call: Call) -> Any:
         """End the connections of all WebSocket clients; returns how many."""
-        return self._close_sockets()
+        return self.end_sockets()
 
     def state(self, call: Call) -> Any:
         """Where the chain stands."""

@@ -67,6 +67,7 @@ class DevchainServer:
     def __init__(self, settings: DevchainSettings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.faults = Faults()
+        self.control = Control(self.faults)
         self._clock = clock or SystemClock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -170,11 +171,11 @@ class DevchainServer:
         self.chain.settle()
         rpc = Rpc(self.chain, faucet, self.faults)
         app = DevchainApp(rpc, Subscriptions(self.chain, faucet))
-        control = Control(self.faults, app.close_sockets)
+        self.control.end_sockets = app.close_sockets
         if settings.has_control:
-            rpc.control = control.methods()
+            rpc.control = self.control.methods()
         self._server = uvicorn.Server(_server_config(app))
-        blocks = asyncio.ensure_future(self._close_blocks(rpc, control))
+        blocks = asyncio.ensure_future(self._close_blocks(rpc))
         started = asyncio.ensure_future(self._tell_started())
         try:
             await self._server.serve(sockets=self._sockets)
@@ -191,7 +192,7 @@ class DevchainServer:
             await asyncio.sleep(0.002)
         self._is_ready.set_result(None)
 
-    async def _close_blocks(self, rpc: Rpc, control: Control) -> None:
+    async def _close_blocks(self, rpc: Rpc) -> None:
         period_s = self.settings.block_ms / 1000
         loop = asyncio.get_running_loop()
         due = loop.time() + period_s
@@ -199,7 +200,7 @@ class DevchainServer:
             await asyncio.sleep(due - loop.time())
             # What was missed while the machine slept is not made up for.
             due = max(due + period_s, loop.time())
-            if control.is_paused:
+            if self.control.is_paused:
                 continue
             try:
                 self.chain.close_block()

@@ -122,7 +122,12 @@ class Subscriptions:
     # --- what happens -----------------------------------------------------------------------------
 
     def _on_transaction(self, row: TransactionRow, touched: frozenset[Pubkey]) -> None:
-        self._tell_of([row], touched, self._view('processed'), 'processed')
+        view = self._view('processed')
+        for client in list(self._clients):
+            for each in list(client.subscriptions.values()):
+                if each.about == row.signature and each.config.get('enableReceivedNotification'):
+                    _notify(client, each, view.answer('receivedSignature'))
+        self._tell_of([row], touched, view, 'processed')
 
     def _on_block(self, block: Block) -> None:
         chain = self._chain

@@ -6,12 +6,17 @@ import itertools
 import json
 
 from solana.rpc.async_api import AsyncClient
+from solana.rpc.commitment import Confirmed
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
+from solders.system_program import CreateAccountParams, TransferParams, create_account, transfer
 from solders.transaction import VersionedTransaction
+from spl.memo.instructions import create_memo
+from spl.memo.models import MemoParams
+from spl.token import instructions as spl
+from spl.token import models
 
 from mmoment_chain import devchain_genesis
 from mmoment_chain.clock import SystemClock
@@ -23,8 +28,9 @@ from mmoment_chain.devchain_store import DevchainStore
 from mmoment_chain.devchain_wire import loaded
 
 SOL = 10**9
-FAST_BLOCK_MS = 20
+FAST_BLOCK_MS = 30
 FINAL_AFTER = 4
+MEMO = Pubkey.from_string('MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr')
 
 _amounts = itertools.count(SOL)
 
@@ -159,3 +165,54 @@ def someone():
 
 def run(coroutine):
     return asyncio.run(coroutine)
+
+
+def asked(chain, work, commitment=Confirmed):
+    """Result of a coroutine function that is given a client."""
+
+    async def ask():
+        async with client(chain.url, commitment=commitment) as asking:
+            return await work(asking)
+
+    return run(ask())
+
+
+async def sent(asking, payer, instructions, *signers):
+    """Send a transaction and wait until it is confirmed; its signature."""
+    made = signed(payer, (await latest(asking)).blockhash, instructions, *signers)
+    signature = (await asking.send_transaction(made)).value
+    status = await confirmed(asking, signature)
+    assert status.err is None
+    return signature
+
+
+def noted(payer, text):
+    return create_memo(MemoParams(program_id=MEMO, signer=payer.pubkey(), message=text.encode()))
+
+
+def minting(payer, mint, program):
+    """A mint with two decimals, and 10.50 of it for the payer."""
+    key = payer.pubkey()
+    account = spl.get_associated_token_address(key, mint.pubkey(), program)
+    return [
+        create_account(
+            CreateAccountParams(
+                from_pubkey=key, to_pubkey=mint.pubkey(), lamports=SOL, space=82, owner=program
+            )
+        ),
+        spl.initialize_mint(
+            models.InitializeMintParams(
+                decimals=2, program_id=program, mint=mint.pubkey(), mint_authority=key
+            )
+        ),
+        spl.create_associated_token_account(key, key, mint.pubkey(), program),
+        spl.mint_to(
+            models.MintToParams(
+                program_id=program,
+                mint=mint.pubkey(),
+                dest=account,
+                mint_authority=key,
+                amount=1050,
+            )
+        ),
+    ]
