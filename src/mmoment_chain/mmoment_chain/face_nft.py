@@ -2,7 +2,7 @@
 
 A face NFT is a mint of Token-2022 with one token, which cannot be transferred. Its person holds the
 token, may change the metadata with the sealed face, may burn it and close the mint, and nobody else
-may; nobody at all can mint a second one or freeze it. It is a member of the group of the cameras
+may; nobody at all can mint a second token or freeze it. It is a member of the group of the cameras
 that made it, which the authority of that group has to sign: that is what makes it genuine.
 
 Each plan is a row of transactions. The last one decides: until a mint was made a member, together
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from solders.instruction import Instruction
 
@@ -100,20 +101,24 @@ def create_group(
     return NftPlan(mint, (Step(says, tuple(packer.filled[0]), lamports),))
 
 
-def close_group(authority: bytes, payer: bytes, mint: bytes, refund_to: bytes) -> NftPlan:
+def close_group(authority: bytes, mint: bytes, refund_to: bytes) -> NftPlan:
     """Take a group off the chain: none of its members is genuine any more."""
-    says = f'Close the group of face NFTs: no member is genuine any more; rent to {wallet_text(refund_to)}'
+    says = (
+        'Close the group of face NFTs: none of them is genuine any more; its rent goes to '
+        f'{wallet_text(refund_to)}'
+    )
     return NftPlan(mint, (Step(says, (token.close_account(mint, refund_to, authority),)),))
 
 
 def mint_face(parties: Parties, mint: bytes, face: SealedFace, minimum: Minimum) -> NftPlan:
-    """A face NFT in the wallet of its person. The key of the new mint signs the first step only.
+    """A face NFT in the wallet of its person.
 
-    The authority of the group signs the last one only: what it admits is there to be read.
+    The key of the new mint signs the first step and the last, and has no power afterwards. Until
+    then it is the camera's to keep: who has it could mint a second token, to somebody else. The
+    authority of the group signs the last step only: what it admits is there to be read.
     """
     payer, person = parties.payer, parties.person
-    is_given = payer != person
-    paid = {PAID_BY: wallet_text(payer)} if is_given else {}
+    paid = {PAID_BY: wallet_text(payer)} if payer != person else {}
 
     def packed(lamports: int) -> _Written:
         before = _new_mint(parties, mint, lamports)
@@ -152,9 +157,12 @@ def update_face(
         before += [[token.remove_field(address, person, name)] for name in old]
         return _written(_Page(payer, person, address), face, before, [])
 
-    fields = kept | packed(1).fields
-    size = _face_mint_bytes(metadata.name, metadata.symbol, metadata.uri, fields)
-    missing = max(0, minimum(size) - lamports)
+    # With and without a transfer there may be another number of pieces.
+    sizes = [
+        _face_mint_bytes(metadata.name, metadata.symbol, metadata.uri, kept | packed(some).fields)
+        for some in (0, 1)
+    ]
+    missing = max(0, minimum(max(sizes)) - lamports)
     return NftPlan(
         address,
         packed(missing).steps(
@@ -234,7 +242,7 @@ def _written(
 ) -> _Written:
     """The face between other instructions: in one field, or in pieces if that saves transactions."""
     ways = []
-    if len(content_of(face)) <= Packer(page.payer).room(lambda text: page.field(FACE, text)):
+    if len(content_of(face)) <= Packer(page.payer).room(partial(page.field, FACE)):
         ways.append(_in_one)
     ways.append(_in_pieces)
     made = []
@@ -257,7 +265,7 @@ def _in_pieces(packer: Packer, page: _Page, content: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     while content:
         name = piece_name(len(fields))
-        room = packer.room(lambda text, name=name: page.field(name, text))  # type: ignore[misc]
+        room = packer.room(partial(page.field, name))
         if room < min(LEAST_PIECE, len(content)):
             packer.next()
             continue
@@ -276,20 +284,20 @@ def _new_mint(parties: Parties, mint: bytes, lamports: int) -> list[Instruction]
         token.initialize_group_member_pointer(mint, mint, None),
         token.initialize_mint_close_authority(mint, person),
         # Nobody can freeze it: a face is its owner's.
-        token.initialize_mint(mint, 0, person),
-        token.initialize_metadata(mint, person, person, name=NAME, symbol=SYMBOL, uri=URI),
+        token.initialize_mint(mint, 0, mint),
+        token.initialize_metadata(mint, person, mint, name=NAME, symbol=SYMBOL, uri=URI),
     ]
 
 
 def _admission(parties: Parties, mint: bytes) -> list[Instruction]:
-    # Together: a member that is not minted yet could still be minted to somebody else.
+    # Together: there is no moment at which a member could be minted to somebody else.
     person = parties.person
     account = token.associated_address(person, mint)
     return [
-        token.initialize_member(mint, person, parties.group, parties.group_authority),
+        token.initialize_member(mint, mint, parties.group, parties.group_authority),
         token.create_token_account(parties.payer, person, mint),
-        token.mint_to(mint, account, person, 1),
-        token.set_authority(mint, token.Authority.MINT_TOKENS, person, None),
+        token.mint_to(mint, account, mint, 1),
+        token.set_authority(mint, token.Authority.MINT_TOKENS, mint, None),
     ]
 
 
