@@ -20,7 +20,7 @@ from mmoment_chain.devchain_errors import DevchainError
 from mmoment_chain.devchain_faults import Fault
 from mmoment_chain.devchain_server import PORT, DevchainServer, DevchainSettings
 from mmoment_chain.devchain_store import FILE_NAME
-from mmoment_chain.errors import ChainError
+from mmoment_chain.errors import ChainError, StoreUnusable
 from mmoment_chain.store_files import WriterLock
 from mmoment_chain.wallet import parse_wallet, wallet_text
 from mmoment_node.errors import EXIT_CONFIGURATION
@@ -129,8 +129,10 @@ def reset(folder: Path) -> None:
     """Take away what is kept of a chain, and nothing else. Raises DevchainError if it runs."""
     if not (folder / FILE_NAME).exists():
         return
-    # Opened to see that nobody else has it.
-    lock = WriterLock(folder / FILE_NAME)
+    try:
+        lock = WriterLock(folder / FILE_NAME)
+    except StoreUnusable as error:
+        raise DevchainError(f'{folder} is in use by another dev chain: stop that one') from error
     try:
         for end in ('', '-wal', '-shm'):
             (folder / f'{FILE_NAME}{end}').unlink(missing_ok=True)

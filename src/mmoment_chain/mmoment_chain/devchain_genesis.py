@@ -104,8 +104,8 @@ def _do(chain: Chain, payer: bytes, instructions: Sequence[Instruction]) -> Tran
         ) from refused
     if row.error is not None:
         raise DevchainError(
-            f'the program cannot be deployed: {transaction_error_text(row.error)}; '
-            f'{"; ".join(row.meta["logMessages"])}'
+            f'the program cannot be deployed: {transaction_error_text(row.error)}; begin anew '
+            f'(--reset) or without it (--no-program); {"; ".join(row.meta["logMessages"])}'
         )
     return row
 
