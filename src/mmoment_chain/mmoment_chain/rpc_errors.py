@@ -172,17 +172,24 @@ def refusal(endpoint: str, error: Any) -> RpcError:
 
 
 def _told(error: BaseException, endpoint: str) -> RpcError:
-    # solana-py wraps what comes from below.
-    cause = error.__cause__ or error
+    cause = _known(error)
     if isinstance(cause, httpx2.HTTPStatusError):
         return _of_status(cause.response, endpoint)
-    if isinstance(cause, httpx2.TimeoutException | TimeoutError):
+    if isinstance(cause, httpx2.TimeoutException | asyncio.TimeoutError | TimeoutError):
         return RpcTimedOut(f'{endpoint} gave no answer in time')
     if isinstance(cause, httpx2.ConnectError):
         return EndpointAway(f'{endpoint} cannot be reached')
     if isinstance(cause, httpx2.TransportError | OSError):
         return EndpointAway(f'{endpoint} broke off')
     return BadAnswer(f'{endpoint} gave an answer that cannot be read ({type(cause).__name__})')
+
+
+def _known(error: BaseException) -> BaseException:
+    """The first fault of the connection, since libraries wrap what comes from below."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(at, httpx2.HTTPError | OSError):
+        at = at.__cause__
+    return at or error
 
 
 def _of_status(response: httpx2.Response, endpoint: str) -> RpcError:

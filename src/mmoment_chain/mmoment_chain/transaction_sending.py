@@ -177,7 +177,7 @@ class TransactionSender:
             await line.ask(lambda client: client.send_raw_transaction(transaction, options))
         except RpcRefused as refused:
             # If a server may have taken it before, the refusal may be about that.
-            if is_first and line.moves == moves and not refused.helps_elsewhere:
+            if is_first and line.moves == moves:
                 return await self._refused(line, case, self._of_refused(refused, case))
         except RpcError:
             # It may have been taken all the same.

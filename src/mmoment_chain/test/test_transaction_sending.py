@@ -18,7 +18,7 @@ from mmoment_chain.transaction_sending import Outcome, SendSettings, Transaction
 from mmoment_chain.transaction_verdict import Verdicts, camera_table
 
 PROGRAM = bytes([9]) * 32
-ROUNDS = int(os.environ.get('MMOMENT_FAULT_ROUNDS', '60'))
+ROUNDS = int(os.environ.get('MMOMENT_FAULT_ROUNDS', '20'))
 PAYER = Keypair.from_seed(bytes([1]) * 32)
 NO_GRANT = {'InstructionError': [0, {'Custom': 6012}]}
 
@@ -192,6 +192,15 @@ def test_a_preflight_is_not_believed_after_a_server_may_have_taken_it():
     case.nodes[0].loses_answers = 1
     case.nodes[1].faults['send_raw_transaction'] = [preflight(NO_GRANT)]
     assert case.send().is_confirmed
+
+
+def test_a_later_refusal_is_not_believed():
+    case = Case()
+    # It is on the chain, and this node does not know yet.
+    case.nodes[0].lag = 10
+    case.nodes[0].faults['send_raw_transaction'] = [None, rpc_refused(-32003)]
+    assert case.send().is_confirmed
+    assert case.sends() >= 2
 
 
 def test_a_preflight_is_not_believed_if_the_wallet_has_sent_it():

@@ -55,6 +55,7 @@ def test_without_a_program_a_number_counts_only_if_it_is_nobody_elses():
     assert VERDICTS.of(custom(6013)).code == 'grant_expired'
     assert VERDICTS.of(custom(6012)).code == 'would_fail'
     assert VERDICTS.of(custom(37)).code == 'would_fail'
+    assert VERDICTS.of(custom(6013), [UNKNOWN]).code == 'would_fail'
 
 
 @pytest.mark.parametrize(
