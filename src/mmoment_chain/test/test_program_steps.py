@@ -45,6 +45,19 @@ def changed(instruction, data):
     return type(instruction)(instruction.program_id, bytes(data), instruction.accounts)
 
 
+def test_switches_are_on_or_off(world):
+    """The last byte of a description is the closed list; the first of a registration is the mode."""
+    registration = world.registration()
+    for place in (8, len(registration.data) - 1):
+        data = bytearray(registration.data)
+        data[place] = 2
+        assert world.do(changed(registration, data)) == Refusal.WRONG_DATA
+    world.must(registration)
+    switch = make.set_active(PROGRAM_ID, world.camera, world.owner, True)
+    assert world.do(changed(switch, switch.data[:8] + b'\2')) == Refusal.WRONG_DATA
+    world.must(switch)
+
+
 def test_another_device_key_signs_from_then_on(world):
     world.register()
     rotate = make.rotate_device(PROGRAM_ID, world.camera, world.owner, world.next_device)
