@@ -7,10 +7,9 @@ PACKAGE = 'mmoment_chain'
 setup(
     name=PACKAGE,
     version='0.1.0',
-    packages=[*find_packages(exclude=['test']), f'{PACKAGE}.program'],
-    # The program on the chain lies beside the package: it is C, and built by its own tools.
-    package_dir={f'{PACKAGE}.program': 'program'},
-    package_data={PACKAGE: ['py.typed'], f'{PACKAGE}.program': ['*.so', '*.json', '*.c', '*.h']},
+    packages=find_packages(exclude=['test']),
+    # The program on the chain lies beside the package, which has a link to it: it is C.
+    package_data={PACKAGE: ['py.typed', 'program/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml']),

@@ -33,9 +33,7 @@ DEVELOPMENT_SEED = hashlib.sha256(b'mmoment camera registry, for development').d
 PROGRAM_ID = bytes(Keypair.from_seed(DEVELOPMENT_SEED).pubkey())
 """Address of the program on chains for development."""
 
-_HERE = Path(__file__).resolve().parent
-# Installed, the folder lies within the package; in a clone beside it.
-FOLDER = next(each for each in (_HERE / 'program', _HERE.parent / 'program') if each.is_dir())
+FOLDER = (Path(__file__).parent / 'program').resolve()
 SOURCE, BUILT, IDL = 'program.c', 'mmoment_camera.so', 'mmoment_camera.json'
 RECORD = 'mmoment_camera.build.json'
 OLDEST_CLANG, NEWEST_CLANG = 14, 30
