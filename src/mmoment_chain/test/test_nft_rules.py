@@ -39,7 +39,7 @@ def quick():
 
 def looks_like_one(
     world, holder, *, operator='owner', group='group', is_transferable=False, freezes=None,
-    decimals=0, amount=1, keeps_minting=False, delegate=None, has_face=True,
+    decimals=0, amount=1, also_to='', keeps_minting=False, delegate=None, writer=None, has_face=True,
 ):  # fmt: skip
     """A mint with one thing that is not as it must be, that an operator admitted all the same."""
     mint, anna, payer = world.new_mint(), world.key(holder), world.key(holder)
@@ -53,13 +53,20 @@ def looks_like_one(
         token.initialize_group_member_pointer(mint, mint, None),
         *([] if is_transferable else [token.initialize_non_transferable(mint)]),
         token.initialize_mint(mint, decimals, anna, freezes),
-        token.initialize_metadata(mint, anna, anna, name='Mmoment face', symbol='FACE', uri=''),
+        token.initialize_metadata(
+            mint, writer or anna, anna, name='Mmoment face', symbol='FACE', uri=''
+        ),
     ]
     admitted = [
         token.initialize_member(mint, anna, world.key(group), world.key(operator)),
         token.create_token_account(payer, anna, mint),
         token.mint_to(mint, world.tokens(holder, mint), anna, amount),
     ]
+    if also_to:
+        admitted += [
+            token.create_token_account(payer, world.key(also_to), mint),
+            token.mint_to(mint, world.tokens(also_to, mint), anna, 1),
+        ]
     if not keeps_minting:
         admitted.append(token.set_authority(mint, token.Authority.MINT_TOKENS, anna, None))
     face = sealed_face(anna, 128)
@@ -175,7 +182,9 @@ def test_the_look_alike_of_these_tests_would_be_let_in(world):
         ({'amount': 2}, 'not_single'),
         ({'decimals': 1}, 'not_single'),
         ({'keeps_minting': True}, 'not_single'),
+        ({'also_to': 'berta'}, 'not_single'),
         ({'delegate': KEY}, 'not_theirs'),
+        ({'writer': KEY, 'has_face': False}, 'not_theirs'),
         ({'has_face': False}, 'incomplete'),
     ],
 )
@@ -240,6 +249,13 @@ def test_tokens_of_somebody_else_are_not_counted(quick):
     rule, trusted, asked, answer, accounts = quick.parts()
     asked = replace(asked, wallet=quick.key('berta'))
     assert judge(rule, trusted, asked, answer, accounts).reason is Reason.NONE
+
+
+def test_an_empty_account_is_none(quick):
+    rule, trusted, asked, (tokens,), accounts = quick.parts()
+    emptied = replace(tokens, data=tokens.data[:64] + bytes(8) + tokens.data[72:])
+    assert judge(rule, trusted, asked, [emptied], accounts).reason is Reason.NONE
+    assert second_question(rule, trusted, asked, [emptied]) == (trusted.group,)
 
 
 @pytest.mark.parametrize('missing', ['group', 'mint'])

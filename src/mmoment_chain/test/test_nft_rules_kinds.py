@@ -97,6 +97,17 @@ def test_tokens(quick, program):
     assert quick.reason(f'{text}:3', 'anna') == 'not_enough'
 
 
+def test_tokens_of_another_mint_are_not_counted(quick):
+    coin(quick, token_2022.TOKEN_2022, 'anna', 1_000_000)
+    _, trusted, asked, answer, _ = quick.parts()
+    mint, _ = coin(quick, token_2022.TOKEN_2022, 'anna', 100)
+    rule = parse_rule(f'token:{wallet_text(mint)}:2')
+    everything = [*answer, *quick.answer(rule, asked.wallet)]
+    accounts = {mint: quick.fetched(mint)}
+    assert judge(rule, trusted, asked, answer, accounts).reason is Reason.NONE
+    assert judge(rule, trusted, asked, everything, accounts).reason is Reason.NOT_ENOUGH
+
+
 def test_a_token_of_a_mint_that_is_none(quick):
     assert quick.reason(f'token:{wallet_text(KEY)}', 'anna') == 'none'
 

@@ -101,6 +101,14 @@ def test_one_is_not_taken_for_the_other(accounts):
         TokenAccount.from_bytes(accounts['face'])
 
 
+@pytest.mark.parametrize('place', [82, 164, EXTENDED_BYTES - 1])
+def test_a_mint_is_filled_up_with_zeros_and_says_that_it_is_one(accounts, place):
+    data = bytearray(accounts['face'])
+    data[place] = 2
+    with pytest.raises(LayoutError, match='no mint'):
+        Mint.from_bytes(bytes(data))
+
+
 def test_without_extensions(accounts):
     # As the older program has them.
     assert Mint.from_bytes(accounts['face'][:82]).extensions == {}
