@@ -71,12 +71,6 @@ class Client:
         short = {'resend_every_s': 0.1, 'ask_first_s': 0.005, 'ask_every_s': 0.02, **sending}
         self.sender = TransactionSender(self.pool, VERDICTS, CLOCK, SendSettings(**short))
 
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        await self.pool.close()
-
 
 class CameraWorld:
     """One camera: `seed` names its keys, so a process of another name knows the same ones."""
@@ -94,8 +88,13 @@ class CameraWorld:
         self.store = Store(self.folder / 'store.sqlite3', CLOCK, beside=beside)
         self.blinding = BlindingKey.load(keys)
         self.number = 0
+        self._loop = asyncio.new_event_loop()
+        self._client = None
 
     def close(self):
+        if self._client is not None:
+            self._loop.run_until_complete(self._client.pool.close())
+        self._loop.close()
         self.store.close()
         self.blinding.close()
 
@@ -107,14 +106,15 @@ class CameraWorld:
 
     # --- on the chain -----------------------------------------------------------------------------
 
-    def run(self, work, **options):
-        """What `work(client)` returns."""
+    def run(self, work):
+        """What `work(client)` returns. Making a client takes a third of a second: there is one."""
 
         async def begun():
-            async with Client(self.urls, self.device, **options) as client:
-                return await work(client)
+            if self._client is None:
+                self._client = Client(self.urls, self.device)
+            return await work(self._client)
 
-        return asyncio.run(begun())
+        return self._loop.run_until_complete(begun())
 
     def fund(self, lamports=10**12):
         key = Pubkey.from_bytes(self.device.public)
@@ -167,17 +167,17 @@ class CameraWorld:
             CLOCK, settings,
         )  # fmt: skip
 
-    def drain(self, *, settings=None, **options):
+    def drain(self, **settings):
         async def work(client):
-            return await self.outbox(client, **(settings or {})).drain()
+            return await self.outbox(client, **settings).drain()
 
-        return self.run(work, **options)
+        return self.run(work)
 
-    def drain_through(self, limit_s=60.0, settings=None, **options):
+    def drain_through(self, limit_s=60.0, **settings):
         """Run the outbox as the node does, until nothing waits."""
 
         async def work(client):
-            outbox = self.outbox(client, **(settings or {}))
+            outbox = self.outbox(client, **settings)
             running = asyncio.ensure_future(outbox.run())
             deadline_s = CLOCK.elapsed_s() + limit_s
             while not running.done():
@@ -191,7 +191,7 @@ class CameraWorld:
                 await running
             return outbox.status
 
-        return self.run(work, **options)
+        return self.run(work)
 
     def chain_camera(self):
         async def work(client):
