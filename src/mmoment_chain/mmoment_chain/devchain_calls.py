@@ -12,7 +12,7 @@ from solders.signature import Signature
 
 from mmoment_chain.devchain_blocks import Block
 from mmoment_chain.devchain_chain import Chain
-from mmoment_chain.devchain_errors import MIN_CONTEXT_SLOT, RpcError, invalid
+from mmoment_chain.devchain_errors import INVALID_PARAMS, MIN_CONTEXT_SLOT, RpcError, invalid
 
 API_VERSION = '4.1.2'
 """Of the node whose machine this is."""
@@ -105,7 +105,7 @@ class Call:
     def given(self, place: int) -> Any:
         """The parameter at that place, which must be there."""
         if place >= len(self.params):
-            raise RpcError(-32602, f'`params` should have at least {place + 1} argument(s)')
+            raise RpcError(INVALID_PARAMS, f'`params` should have at least {place + 1} argument(s)')
         return self.params[place]
 
     def has(self, place: int) -> bool:
@@ -126,7 +126,7 @@ class Call:
         if not isinstance(value, list):
             raise invalid(f'a list is expected as parameter {place}')
         if len(value) > at_most:
-            raise RpcError(-32602, f'Too many inputs provided; max {at_most}')
+            raise RpcError(INVALID_PARAMS, f'Too many inputs provided; max {at_most}')
         return value
 
 
@@ -137,7 +137,7 @@ def pubkey(text: Any) -> Pubkey:
     try:
         return Pubkey.from_string(text)
     except ValueError as error:
-        raise RpcError(-32602, f'Invalid param: {_reason(text, 32)}') from error
+        raise RpcError(INVALID_PARAMS, f'Invalid param: {_reason(text, 32)}') from error
 
 
 def signature(text: Any) -> bytes:
@@ -147,7 +147,7 @@ def signature(text: Any) -> bytes:
     try:
         return bytes(Signature.from_string(text))
     except ValueError as error:
-        raise RpcError(-32602, f'Invalid param: {_reason(text, 64)}') from error
+        raise RpcError(INVALID_PARAMS, f'Invalid param: {_reason(text, 64)}') from error
 
 
 def flag(config: Mapping[str, Any], name: str) -> bool:

@@ -70,8 +70,7 @@ class Chain:
         self.on_block: list[OnBlock] = []
         self._clock = clock
         self._pending: dict[bytes, TransactionRow] = {}
-        self.is_new = store.fact(SALT) is None
-        if self.is_new:
+        if store.fact(SALT) is None:
             self._begin()
         self.genesis_hash = BlockHashes(store.branches()[:1]).of(0)
         self.hashes = BlockHashes(store.branches())
@@ -85,7 +84,7 @@ class Chain:
             self.hashes.remember(each)
         hashes = (self.hashes.of(height), self.hashes.of(max(0, height - 1)))
         # Whatever is on the disk is final after a start.
-        self._final = Block(slot, height, slot - 1, 0, *hashes)
+        self._final = Block(slot, height, slot - 1, store.last_time_s(), *hashes)
         self.closed: deque[Block] = deque([self._final], BLOCKS_REMEMBERED)
         self.open = self._block_after(self._final, slot + 1)
 

@@ -244,6 +244,12 @@ class DevchainStore:
         )
         return [_transaction(row) for row in rows]
 
+    def last_time_s(self) -> int:
+        """Time of the newest block that is kept; 0 if there is none."""
+        sql = 'SELECT time_s FROM blocks ORDER BY slot DESC LIMIT 1'
+        row = self._db.execute(sql).fetchone()
+        return 0 if row is None else row[0]
+
     def count(self) -> int:
         """How many transactions there are."""
         (count,) = self._db.execute('SELECT count(*) FROM transactions').fetchone()

@@ -253,7 +253,10 @@ def test_programs_see_the_wall_clock_and_it_never_goes_back(tmp_path):
     clock.set_wall(clock.utc_ms() - 60_000)
     world.chain.close_block()
     assert world.chain.open.time_s == before + 5
-    world.close()
+    world.payer()
+    again = world.reopened(clock=clock)
+    assert again.chain.open.time_s == before + 5
+    again.close()
 
 
 def test_clock_that_was_put_forward_stays_so(world):
