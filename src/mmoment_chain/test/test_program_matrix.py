@@ -311,6 +311,13 @@ def test_a_session_and_a_grant_of_somebody_else():
     assert staged.with_account(6, world.grant_of(world.stranger)) == Refusal.NO_GRANT
 
 
+def test_a_grant_of_somebody_else_is_not_changed():
+    staged = Staged('grant_again')
+    world = staged.world
+    world.must(granting(world, world.stranger))
+    assert staged.with_account(1, world.grant_of(world.stranger)) == Refusal.WRONG_ADDRESS
+
+
 @pytest.mark.parametrize('name', ['write_face', 'seal_face', 'close_face'])
 def test_a_face_of_somebody_else(name):
     staged = Staged(name)

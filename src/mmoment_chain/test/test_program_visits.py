@@ -85,6 +85,7 @@ def test_visits_of_a_person_are_counted_in_order(world):
     def leave(number, who='person'):
         return world.do(checking_out(world, world.person, number, signer=who))
 
+    assert come(0) == Refusal.WRONG_DATA
     assert come(2) == Refusal.OUT_OF_ORDER
     assert come(1) == 0
     assert come(1) == Refusal.ALREADY_DONE
