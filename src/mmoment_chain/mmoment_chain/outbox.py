@@ -119,6 +119,10 @@ class Outbox:
         self._sender.budget = lamports
         self._tell(budget_lamports=lamports)
 
+    def look_soon(self) -> None:
+        """Look at the chain in the next round: something has changed there."""
+        self._looked_s = None
+
     async def run(self) -> None:
         """Send what there is to send, for ever."""
         try:
