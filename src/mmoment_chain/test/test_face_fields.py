@@ -69,9 +69,16 @@ def test_half_of_another_face_is_no_face():
     assert refused(mixed) == 'damaged'
 
 
-def test_old_pieces_beside_a_new_field_do_no_harm():
-    old = in_pieces(sealed_face(ANNA), 400)
-    assert face_in({**old, **fields_of(FACE_OF_ANNA)}) == FACE_OF_ANNA
+def test_an_old_face_beside_a_new_one_does_no_harm():
+    old = sealed_face(ANNA)
+    assert face_in({**in_pieces(old, 400), **fields_of(FACE_OF_ANNA)}) == FACE_OF_ANNA
+    assert face_in({**fields_of(old), **in_pieces(FACE_OF_ANNA, 400)}) == FACE_OF_ANNA
+
+
+def test_a_face_of_a_later_version_is_told_as_one():
+    fields = {**fields_of(FACE_OF_ANNA), HEADER: 'v=2;x=y'}
+    with pytest.raises(Refused, match='version 1 is read here'):
+        face_in(fields)
 
 
 def test_a_piece_that_is_missing():

@@ -22,7 +22,6 @@ from mmoment_chain import face_nft, token_2022, vault
 from mmoment_chain.envelope import Envelope, Record
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_fields import FACE, SealedFace, content_of, names_of_face
-from mmoment_chain.transaction_packing import MOST_BYTES
 from mmoment_chain.wallet import wallet_text
 from mmoment_vision.face_template import FaceTemplate
 
@@ -118,8 +117,18 @@ def test_whatever_the_length_everything_fits(world, payer):
     # Around the lengths where a piece, a field or a transaction more is needed.
     for dimension in [1, 17, 100, *range(300, 800, 23), 1500, 4096]:
         face = sealed_face(world.key('anna'), dimension)
-        sent = world.run(world.mint_plan('anna', payer, face=face), payer)
-        assert max(each.size for each in sent) <= MOST_BYTES
+        plan = world.mint_plan('anna', payer, face=face)
+        assert max(each.size for each in world.run(plan, payer)) <= 1232
+        fields = world.mint(plan.mint).metadata().fields
+        # No field for a handful of characters, but at the end.
+        assert all(len(fields[name]) >= 64 for name in names_of_face(fields)[:-1])
+
+
+def test_pieces_only_where_they_save_a_transaction(world):
+    anna = world.key('anna')
+    mints = [world.mint_face('anna', face=sealed_face(anna, size)) for size in (128, 512)]
+    names = [names_of_face(world.mint(mint).metadata().fields) for mint in mints]
+    assert names == [['face'], ['face.0', 'face.1']]
 
 
 @pytest.mark.parametrize(('old', 'new'), itertools.permutations([128, 512, 2048], 2))

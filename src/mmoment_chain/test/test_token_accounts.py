@@ -94,6 +94,14 @@ def test_no_mint_has_the_length_of_several_signatures():
     assert mint_bytes(length - 1) == SEVERAL_SIGNATURES_BYTES - 1
 
 
+def test_what_has_the_length_of_several_signatures_is_none(accounts):
+    length = SEVERAL_SIGNATURES_BYTES - EXTENDED_BYTES - 4
+    data = accounts['face'][:EXTENDED_BYTES] + struct.pack('<HH', 99, length) + bytes(length)
+    with pytest.raises(LayoutError):
+        Mint.from_bytes(data)
+    assert Mint.from_bytes(data + bytes(2)).supply == 1
+
+
 def test_one_is_not_taken_for_the_other(accounts):
     with pytest.raises(LayoutError):
         Mint.from_bytes(accounts['tokens'])
