@@ -106,6 +106,7 @@ class Outbox:
             store, place, blinding, pool, builder, self._sender,
             at_once=self.settings.visits_at_once, again_s=self.settings.again_s,
         )  # fmt: skip
+        self._sender.on_unknown = self._is_unknown
         self._heads = LogHeads()
         self._units: dict[int, int] = {}  # compute units, by number of records
         self._failures = 0
@@ -292,6 +293,10 @@ class Outbox:
         raise held_back_by(verdict)
 
     # --- telling ----------------------------------------------------------------------------------
+
+    def _is_unknown(self, text: str) -> None:
+        """The chain has gone while something was sent; that is asked for until it is back."""
+        self._enter(RecoveryState.WAITING_TO_RETRY, text=text)
 
     def _fails(self, state: RecoveryState, text: str, held_back: str = '') -> float:
         self._failures += 1

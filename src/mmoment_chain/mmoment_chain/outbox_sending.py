@@ -58,6 +58,7 @@ class OutboxSender:
         """budget: lamports in 24 hours; 0: no limit."""
         self.budget = budget
         self.last_signature = b''
+        self.on_unknown: Callable[[str], None] = lambda text: None
         self._store = store
         self._builder = builder
         self._sender = sender
@@ -86,6 +87,7 @@ class OutboxSender:
         await asyncio.to_thread(reserve)
         sent = await self._sender.send(built.transaction, built.last_valid_height, commitment)
         if sent.outcome is Outcome.UNKNOWN:
+            self.on_unknown(sent.text)
             return built, await self.follow(
                 built.signature, built.last_valid_height, commitment, built.programs
             )
@@ -105,6 +107,7 @@ class OutboxSender:
             if sent.outcome is not Outcome.UNKNOWN:
                 await self._settle(sent)
                 return sent
+            self.on_unknown(sent.text)
 
     async def _settle(self, sent: Sent) -> None:
         if sent.is_confirmed:

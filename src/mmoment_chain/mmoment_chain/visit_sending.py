@@ -89,6 +89,7 @@ class VisitSender:
         self._sender = sender
         self._at_once = at_once
         self._again_s = again_s
+        self._left_out_s: int | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -102,8 +103,12 @@ class VisitSender:
         Raises what one of those before has failed with: RpcError, HeldBack, StoreError.
         """
         self._collect()
+        if camera.registered_s != self._left_out_s:
+            before_ms = camera.registered_s * 1000
+            await self._change(lambda tx: visits.leave_out(tx, before_ms))
+            self._left_out_s = camera.registered_s
         if camera.mode is Mode.PUBLIC:
-            await asyncio.to_thread(self._note_people)
+            await self._change(_note_people)
         room = self._at_once - len(self._running)
         if room <= 0:
             return
@@ -137,14 +142,8 @@ class VisitSender:
 
     def _due(self, is_public: bool) -> list[Visit]:
         with self._store.reading() as query:
-            return visits.due(query, is_public=is_public)
-
-    def _note_people(self) -> None:
-        """Public mode: know whose visit is to end, also once they are forgotten; and forget then."""
-        with self._store.transaction() as tx:
-            for session_id, wallet in visits.unnamed(tx).items():
-                visits.name(tx, session_id, parse_wallet(wallet))
-            visits.forget_wallets(tx)
+            # Those that are being told of are among them.
+            return visits.due(query, 2 * self._at_once, is_public=is_public)
 
     async def _see_on(self, visit: Visit, camera: Camera) -> None:
         """Do the next thing for a visit."""
@@ -153,9 +152,8 @@ class VisitSender:
             await self._judge(visit, visit.step or ENTER, sent)
             return
         subject = visit.subject or self._subject(visit, camera)
-        is_of_before = visit.ended_ms is not None and visit.ended_ms < camera.registered_s * 1000
-        if subject is None or (is_of_before and not visit.slot):
-            await self._change(lambda tx: visits.refused(tx, visit.session_id, 'not_told'))
+        if subject is None:
+            await self._change(lambda tx: visits.refused(tx, visit.session_id, 'forgotten'))
             return
         address = session_address(self._place.program, self._place.camera, subject)
         there = await account_at(self._pool, self._place.program, address)
@@ -272,12 +270,19 @@ class VisitSender:
             raise held_back_by(verdict)
         await self._change(lambda tx: visits.refused(tx, visit.session_id, verdict.code))
 
-    async def _change(self, change: Callable[[Transaction], None]) -> None:
+    async def _change(self, change: Callable[[Transaction], object]) -> None:
         def work() -> None:
             with self._store.transaction() as tx:
                 change(tx)
 
         await asyncio.to_thread(work)
+
+
+def _note_people(tx: Transaction) -> None:
+    """Public mode: know whose visit is to end, also once they are forgotten; then forget them."""
+    for session_id, wallet in visits.unnamed(tx).items():
+        visits.name(tx, session_id, parse_wallet(wallet))
+    visits.forget_wallets(tx)
 
 
 def enter_s(visit: Visit) -> int:

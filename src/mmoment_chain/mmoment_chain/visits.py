@@ -39,8 +39,8 @@ class Visit:
         return self.last_valid_height is not None
 
 
-def due(query: Query, *, is_public: bool) -> list[Visit]:
-    """Visits of which the chain is to be told something, those of which it is not known first.
+def due(query: Query, limit: int, *, is_public: bool) -> list[Visit]:
+    """Visits of which the chain is to be told something: those that are undecided, then the oldest.
 
     is_public: people tell of their check-ins themselves, so only ends wait.
     """
@@ -50,8 +50,9 @@ def due(query: Query, *, is_public: bool) -> list[Visit]:
         'FROM chain_visits JOIN sessions ON sessions.id = session_id '
         f"WHERE state IN ('{TO_CHECK_IN}', '{TO_CHECK_OUT}') "
         'AND (NOT ? OR ended_ms IS NOT NULL) '
-        'ORDER BY last_valid_height IS NULL, created_ms, session_id',
+        'ORDER BY last_valid_height IS NULL, created_ms, session_id LIMIT ?',
         int(is_public),
+        limit,
     )
     return [Visit(**dict(row)) for row in rows]
 
@@ -116,6 +117,16 @@ def moved(tx: Transaction, session_id: str, state: str, slot: int = 0) -> None:
 def not_sent(tx: Transaction, session_id: str) -> None:
     """What was noted last did nothing, and never will."""
     tx.change('UPDATE chain_visits SET last_valid_height = NULL WHERE session_id = ?', session_id)
+
+
+def leave_out(tx: Transaction, ended_before_ms: int) -> int:
+    """Let the chain never hear of visits that were over by then; returns how many those are."""
+    return tx.change(
+        f"UPDATE chain_visits SET state = '{DONE}', refusal = 'before_registration' "
+        f"WHERE state = '{TO_CHECK_IN}' AND last_valid_height IS NULL AND signature IS NULL "
+        'AND (SELECT ended_ms FROM sessions WHERE id = session_id) < ?',
+        ended_before_ms,
+    )
 
 
 def refused(tx: Transaction, session_id: str, refusal: str) -> None:

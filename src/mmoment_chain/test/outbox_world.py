@@ -88,13 +88,12 @@ class CameraWorld:
         self.store = Store(self.folder / 'store.sqlite3', CLOCK, beside=beside)
         self.blinding = BlindingKey.load(keys)
         self.number = 0
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._client = None
 
     def close(self):
-        if self._client is not None:
-            self._loop.run_until_complete(self._client.pool.close())
-        self._loop.close()
+        self.connect(self.urls)
+        self.loop.close()
         self.store.close()
         self.blinding.close()
 
@@ -103,6 +102,12 @@ class CameraWorld:
 
     def __exit__(self, *_):
         self.close()
+
+    def connect(self, urls):
+        """From now on use these servers."""
+        client, self._client, self.urls = self._client, None, urls
+        if client is not None:
+            self.loop.run_until_complete(client.pool.close())
 
     # --- on the chain -----------------------------------------------------------------------------
 
@@ -114,7 +119,7 @@ class CameraWorld:
                 self._client = Client(self.urls, self.device)
             return await work(self._client)
 
-        return self._loop.run_until_complete(begun())
+        return self.loop.run_until_complete(begun())
 
     def fund(self, lamports=10**12):
         key = Pubkey.from_bytes(self.device.public)

@@ -1,11 +1,12 @@
 """Events and visits reach the chain once, and nothing is sent where it must not be."""
 
 import asyncio
+import dataclasses
 import itertools
 import sqlite3
 
 import pytest
-from outbox_world import CLOCK, CameraWorld, Key, dev_chain
+from outbox_world import CLOCK, VERDICTS, CameraWorld, Key, dev_chain
 from solders.system_program import TransferParams, transfer
 
 from mmoment_chain import event_log
@@ -21,6 +22,7 @@ from mmoment_chain.held_back import (
 from mmoment_chain.program_build import PROGRAM_ID
 from mmoment_chain.program_instructions import append_log, close_camera, rotate_device
 from mmoment_chain.program_layout import LogRecord, RecordKind
+from mmoment_chain.transaction_sending import TransactionSender
 from mmoment_node.recovery import RecoveryState
 
 pytestmark = pytest.mark.graph
@@ -260,6 +262,28 @@ def test_an_outage_costs_nothing_but_time(world, server):
     assert pauses_s[3] > pauses_s[0]
     camera = world.assert_told()
     assert camera.log_count == 40
+
+
+def test_a_chain_that_goes_away_while_something_is_sent_is_told(world, server):
+    """What was sent is asked for until the chain is back, however long that takes."""
+    server.faults.add(Fault(FaultKind.LOSE_ANSWER, ('sendTransaction',)))
+    server.faults.add(Fault(FaultKind.CLOSE, ('getSignatureStatuses',), times=FOR_EVER))
+    world.log(3)
+
+    async def work(client):
+        outbox = world.outbox(client)
+        give_up = dataclasses.replace(client.sender._settings, give_up_after_s=0.1)
+        sender = TransactionSender(client.pool, VERDICTS, CLOCK, give_up)
+        outbox._sender._sender = sender
+        sending = asyncio.ensure_future(outbox.drain())
+        while outbox.status.recovery.state is not RecoveryState.WAITING_TO_RETRY:
+            await asyncio.sleep(0.01)
+        assert outbox.status.text
+        server.faults.clear()
+        return await sending
+
+    assert world.run(work).recovery.state is RecoveryState.LIVE
+    world.assert_told()
 
 
 def test_a_node_that_lags_leads_to_no_double(world, server):

@@ -28,7 +28,7 @@ def end(store, session_id, reason='asked'):
 
 def due(store, is_public=False):
     with store.reading() as query:
-        found = visits.due(query, is_public=is_public)
+        found = visits.due(query, 100, is_public=is_public)
         assert visits.waiting(query, is_public=is_public) == len(found)
         return found
 
@@ -92,6 +92,22 @@ def test_in_public_mode_only_ends_wait(store):
     assert due(store, is_public=True) == []
     end(store, name)
     assert len(due(store, is_public=True)) == 1
+
+
+def test_no_more_are_told_than_are_asked_for(store):
+    names = [begin(store, number) for number in range(5)]
+    with store.reading() as query:
+        found = visits.due(query, 2, is_public=False)
+    assert [visit.session_id for visit in found] == names[:2]
+
+
+def test_what_was_over_before_the_registration_is_left_out(store):
+    over, here, told = (begin(store, number) for number in range(3))
+    change(store, visits.sending, told, 'whole', b'signature', 900)
+    end(store, over)
+    end(store, told)
+    assert change(store, visits.leave_out, store.clock.utc_ms() + 1) == 1
+    assert {visit.session_id for visit in due(store)} == {here, told}
 
 
 def test_open_sessions_of_before_become_visits(tmp_path, clock):
