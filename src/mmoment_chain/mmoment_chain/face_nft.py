@@ -49,8 +49,6 @@ FACE_MINT = (POINTER_BYTES, 0, KEY_BYTES, POINTER_BYTES, KEY_BYTES)
 GROUP_MINT = (POINTER_BYTES, POINTER_BYTES, KEY_BYTES)
 # An account of a token that stays where it is: owner fixed, transfers refused; both without content.
 TOKEN_ACCOUNT_BYTES = token_accounts.EXTENDED_BYTES + 2 * token_accounts.EXTENSION.size
-# A smaller piece is not worth a field of its own.
-LEAST_PIECE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +264,7 @@ def _in_pieces(packer: Packer, page: _Page, content: str) -> dict[str, str]:
     while content:
         name = piece_name(len(fields))
         room = packer.room(partial(page.field, name))
-        if room < min(LEAST_PIECE, len(content)):
+        if not room:
             packer.next()
             continue
         fields[name], content = content[:room], content[room:]
