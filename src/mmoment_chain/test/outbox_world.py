@@ -205,14 +205,14 @@ class CameraWorld:
 
         return self.run(work)
 
-    def chain_session(self, subject):
+    async def seen(self, client, subject):
+        """The account of that subject's visit, confirmed."""
         address = session_address(PROGRAM_ID, self.place.camera, subject)
+        found = await account_at(client.pool, PROGRAM_ID, address)
+        return None if found.data is None else ChainSession.from_bytes(found.data)
 
-        async def work(client):
-            found = await account_at(client.pool, PROGRAM_ID, address)
-            return None if found.data is None else ChainSession.from_bytes(found.data)
-
-        return self.run(work)
+    def chain_session(self, subject):
+        return self.run(lambda client: self.seen(client, subject))
 
     # --- in the store -----------------------------------------------------------------------------
 

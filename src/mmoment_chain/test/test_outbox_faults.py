@@ -119,6 +119,27 @@ def test_forks_double_and_lose_nothing(world, server):
         world.assert_told(present=1)
 
 
+def test_a_step_that_a_fork_takes_back_before_it_is_final_is_taken_again(tmp_path):
+    with (
+        dev_chain(tmp_path / 'chain', finalized_after_blocks=60) as slow,
+        CameraWorld(tmp_path / 'camera', [slow.url], 'fork') as world,
+    ):
+        world.register()
+        session = world.come()
+        subject = world.blinding.visit_subject(session.id)
+
+        async def work(client):
+            telling = asyncio.ensure_future(world.outbox(client).drain())
+            while not await world.seen(client, subject):
+                await asyncio.sleep(0.01)
+            assert slow.call(lambda chain: chain.fork(50)) > 0
+            assert not await world.seen(client, subject)
+            await telling
+
+        world.run(work)
+        world.assert_told(present=1)
+
+
 def test_a_chain_that_rushes_on_lets_transactions_expire(world, server):
     people = Visitors(world)
     for _ in range(ROUNDS):

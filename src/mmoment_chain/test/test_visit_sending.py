@@ -134,6 +134,31 @@ def test_a_clock_that_is_ahead_of_the_chain_waits_for_it(world):
     world.assert_told(present=1)
 
 
+def test_a_server_that_is_behind_what_the_chain_has_said_before_is_not_believed(world):
+    world.register()
+    session = world.come()
+    world.drain()
+    world.go(session)
+
+    def set_slot(change):
+        with world.store.transaction() as tx:
+            tx.change(f'UPDATE chain_visits SET slot = slot + {change}')
+
+    async def work(client):
+        outbox = world.outbox(client)
+        for _ in range(5):
+            await outbox.round()
+            await asyncio.sleep(0.03)
+        await outbox._visits.close()
+
+    set_slot(1_000_000)
+    world.run(work)
+    assert world.visit_state(session) == 'to_check_out'
+    set_slot(-1_000_000)
+    world.drain()
+    world.assert_told()
+
+
 def test_an_inactive_camera_takes_no_visits_but_its_log_goes_on(world):
     world.register()
     world.send([set_active(PROGRAM_ID, world.place.camera, world.owner.public, False)], world.owner)
