@@ -45,7 +45,9 @@ def _add_register(action: argparse.ArgumentParser) -> None:
         '--closed-list', action='store_true', help='take only people who have a grant'
     )
     action.add_argument(
-        '--fund', metavar='SOL', help='give the camera so much to pay with (default: nothing)'
+        '--fund',
+        metavar='SOL',
+        help='give the camera so much to pay with (default: nothing; demo: 1)',
     )
     action.add_argument('--dry-run', action='store_true', help='only try it')
     _of_camera(action, may_be_elsewhere=False)

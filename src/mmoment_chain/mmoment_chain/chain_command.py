@@ -40,6 +40,7 @@ from mmoment_node.errors import EXIT_CONFIGURATION, NodeError
 DEMO = 'demo'
 EXIT_INTERRUPTED = 130
 DEMO_DEPLOY_LAMPORTS = 10**10
+DEMO_FUND_LAMPORTS = 10**9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,8 +87,9 @@ def _register(options: argparse.Namespace) -> Answer:
     )
     about.to_bytes()
     owner, is_demo = _wallet(options.owner)
+    given = options.fund if options.fund is not None else is_demo * DEMO_FUND_LAMPORTS
     with SigningKey.load(_home(options).keys) as device:
-        wanted = Registration(device, owner, Mode[options.mode.upper()], about, options.fund)
+        wanted = Registration(device, owner, Mode[options.mode.upper()], about, given)
 
         async def work(tools: ChainTools) -> Answer:
             if is_demo:

@@ -42,8 +42,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         '--closed-list', action='store_true', help='take only people who have a grant'
     )
     registered.add_argument(
-        '--fund', type=_lamports, default=0, metavar='SOL',
-        help='give the camera so much to pay with (default: nothing)',
+        '--fund', type=_lamports, metavar='SOL',
+        help='give the camera so much to pay with (default: nothing; demo: 1)',
     )  # fmt: skip
     registered.add_argument('--dry-run', action='store_true', help='only try it')
     _of_camera(registered)
