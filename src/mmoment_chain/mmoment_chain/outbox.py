@@ -167,6 +167,9 @@ class Outbox:
 
     async def _one_round(self, is_urgent: bool = False) -> None:
         await self._look_here()
+        if self._is_public:
+            # Also while the chain is away.
+            await self._visits.note_people()
         if not is_urgent and not self._is_look_due():
             return
         camera = await self._look_there()
@@ -182,11 +185,13 @@ class Outbox:
         """See what the store has."""
 
         def look() -> tuple[int, int, int]:
-            camera = self.status.camera
-            is_public = camera is not None and camera.mode is Mode.PUBLIC
             with self._store.reading() as query:
                 count, _ = event_log.head(query)
-                return count, visits.waiting(query, is_public=is_public), spending.spent(query)
+                return (
+                    count,
+                    visits.waiting(query, is_public=self._is_public),
+                    spending.spent(query),
+                )
 
         count, waiting, spent = await asyncio.to_thread(look)
         self._tell(
@@ -199,6 +204,11 @@ class Outbox:
             self._waits_since_s = None
         elif self._waits_since_s is None:
             self._waits_since_s = self._clock.elapsed_s()
+
+    @property
+    def _is_public(self) -> bool:
+        camera = self.status.camera
+        return camera is not None and camera.mode is Mode.PUBLIC
 
     def _is_look_due(self) -> bool:
         """Whether the chain is to be asked: something is to be sent, or it was not for long."""

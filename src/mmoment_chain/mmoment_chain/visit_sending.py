@@ -108,7 +108,7 @@ class VisitSender:
             await self._change(lambda tx: visits.leave_out(tx, before_ms))
             self._left_out_s = camera.registered_s
         if camera.mode is Mode.PUBLIC:
-            await self._change(_note_people)
+            await self._change(visits.forget_wallets)
         room = self._at_once - len(self._running)
         if room <= 0:
             return
@@ -117,6 +117,19 @@ class VisitSender:
                 room -= 1
                 work = asyncio.ensure_future(self._see_on(visit, camera))
                 self._running[visit.session_id] = work
+
+    async def note_people(self) -> None:
+        """Public mode: know whose visit is to end, also if they are forgotten before it has."""
+
+        def note() -> None:
+            with self._store.reading() as query:
+                unnamed = visits.unnamed(query)
+            if unnamed:
+                with self._store.transaction() as tx:
+                    for session_id, wallet in visits.unnamed(tx).items():
+                        visits.name(tx, session_id, parse_wallet(wallet))
+
+        await asyncio.to_thread(note)
 
     async def wait(self, timeout_s: float) -> None:
         """Wait until one of them is done, or so long."""
@@ -276,13 +289,6 @@ class VisitSender:
                 change(tx)
 
         await asyncio.to_thread(work)
-
-
-def _note_people(tx: Transaction) -> None:
-    """Public mode: know whose visit is to end, also once they are forgotten; then forget them."""
-    for session_id, wallet in visits.unnamed(tx).items():
-        visits.name(tx, session_id, parse_wallet(wallet))
-    visits.forget_wallets(tx)
 
 
 def enter_s(visit: Visit) -> int:

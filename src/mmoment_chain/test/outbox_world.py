@@ -149,21 +149,19 @@ class CameraWorld:
 
     def send(self, instructions, *signers):
         """Have the chain do this, signed by the device and these."""
+        self.run(lambda client: self.sending(client, instructions, *signers))
 
-        async def work(client):
-            latest = await client.pool.read(lambda rpc: rpc.get_latest_blockhash())
-            payer = Pubkey.from_bytes(self.device.public)
-            message = MessageV0.try_compile(payer, instructions, [], latest.value.blockhash)
-            pairs = {bytes(each.pair.pubkey()): each.pair for each in (self.device, *signers)}
-            count = message.header.num_required_signatures
-            keys = [pairs[bytes(key)] for key in message.account_keys[:count]]
-            wire = bytes(VersionedTransaction(message, keys))
-            height = latest.value.last_valid_block_height
-            return await client.sender.send(wire, height, 'finalized')
-
-        sent = self.run(work)
+    async def sending(self, client, instructions, *signers):
+        latest = await client.pool.read(lambda rpc: rpc.get_latest_blockhash())
+        payer = Pubkey.from_bytes(self.device.public)
+        message = MessageV0.try_compile(payer, instructions, [], latest.value.blockhash)
+        pairs = {bytes(each.pair.pubkey()): each.pair for each in (self.device, *signers)}
+        count = message.header.num_required_signatures
+        keys = [pairs[bytes(key)] for key in message.account_keys[:count]]
+        wire = bytes(VersionedTransaction(message, keys))
+        height = latest.value.last_valid_block_height
+        sent = await client.sender.send(wire, height, 'finalized')
         assert sent.is_confirmed, sent
-        return sent
 
     def outbox(self, client, **changes):
         settings = dataclasses.replace(self.settings, **changes)

@@ -8,10 +8,12 @@ from outbox_world import CLOCK, CameraWorld, Key, dev_chain
 from store_world import traces
 
 from mmoment_chain import program_instructions, session_records
+from mmoment_chain.devchain_faults import FOR_EVER, Fault, FaultKind
 from mmoment_chain.program_build import PROGRAM_ID
 from mmoment_chain.program_instructions import set_active
 from mmoment_chain.program_layout import Mode, rights_bits
 from mmoment_chain.wallet import wallet_text
+from mmoment_node.recovery import RecoveryState
 
 pytestmark = pytest.mark.graph
 _numbers = itertools.count(1)
@@ -228,6 +230,34 @@ def test_in_public_mode_the_person_checks_in_and_the_camera_checks_out(world):
     world.drain()
     assert world.store.scrub()
     assert all(person.public not in each.read_bytes() for each in files(world))
+
+
+def test_in_public_mode_who_is_forgotten_while_the_chain_is_away_is_checked_out(world, server):
+    world.register(Mode.PUBLIC)
+    person, place = Key('forgotten person'), world.place
+
+    async def work(client):
+        outbox = world.outbox(client)
+        await outbox.round()
+        session = await asyncio.to_thread(world.come, wallet_text(person.public))
+        begin_s = session.created_ms // 1000
+        visit = program_instructions.Visit(person.public, 1, begin_s, begin_s + 600)
+        enter = program_instructions.check_in(
+            place.program, place.camera, place.device, place.device, visit, person=person.public
+        )
+        await world.sending(client, [enter], person)
+        server.faults.add(Fault(FaultKind.CLOSE, times=FOR_EVER))
+        await outbox.round()
+        await asyncio.to_thread(world.go, session, 'forgotten')
+        with world.store.transaction() as tx:
+            session_records.erase(tx, session.wallet)
+        await outbox.round()
+        assert outbox.status.recovery.state is RecoveryState.WAITING_TO_RETRY
+        server.faults.clear()
+        await outbox.drain()
+
+    world.run(work)
+    world.assert_told(visits_told=1)
 
 
 def files(world):
