@@ -20,12 +20,15 @@ EDGE_MODULES = (
     # Services and actions of a node.
     'src/mmoment_vision/mmoment_vision/*_requests.py',
     'src/mmoment_chain/mmoment_chain/session_requests.py',
+    'src/mmoment_chain/mmoment_chain/chain_requests.py',
     'src/mmoment_stream/mmoment_stream/capture_requests.py',
     'src/mmoment_stream/mmoment_stream/capture_gestures.py',
     'src/mmoment_stream/mmoment_stream/capture_people.py',
     # Calls the services of another node.
     'src/mmoment_chain/mmoment_chain/face_client.py',
     'src/mmoment_chain/mmoment_chain/media_client.py',
+    'src/mmoment_chain/mmoment_chain/gate_client.py',
+    'src/mmoment_chain/mmoment_chain/service_client.py',
     'src/mmoment_stream/mmoment_stream/session_client.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',

@@ -31,6 +31,7 @@ PARTS = (
     'encoder_node',
     'capture_node',
     'session_node',
+    'chain_node',
 )
 WORKING = ('ok', 'degraded')
 WAIT_S = 60.0

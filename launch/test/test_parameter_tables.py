@@ -67,6 +67,7 @@ def test_every_node_of_the_launch_file_is_there(tables):
         'encoder_node',
         'capture_node',
         'session_node',
+        'chain_node',
         'api_node',
     ]
 

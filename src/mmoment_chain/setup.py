@@ -19,11 +19,12 @@ setup(
     zip_safe=False,
     maintainer='Mmoment maintainers',
     maintainer_email='maintainers@mmoment.dev',
-    description='Sessions, wallet sign-in, rights, the vault and the durable store of Mmoment.',
+    description='Sessions, wallet sign-in, rights, the vault, the durable store and the chain of Mmoment.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
             f'session_node = {PACKAGE}.session_node:main',
+            f'chain_node = {PACKAGE}.chain_node:main',
         ],
     },
 )

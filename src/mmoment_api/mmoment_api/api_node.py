@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app, guarded
 from mmoment_api.bridge import Bridge
+from mmoment_api.chain_topics import ChainTopics
 from mmoment_api.enrolment_rules import LIVE, SESSION_ENROLMENTS
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
@@ -72,6 +73,7 @@ class ApiParameters:
             'encoder_node',
             'capture_node',
             'session_node',
+            'chain_node',
         ),
         'Nodes that must be heard for the camera to be in order',
         read_only=True,
@@ -134,7 +136,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._server: WebServer | None = None
         self._health_timer: Any = None
         self._link_service: Any = None
-        self._heard_topics: list[SessionTopics | MediaTopics] = []
+        self._heard_topics: list[ChainTopics | SessionTopics | MediaTopics] = []
         _check_origins(parameters.allowed_origins)
         _check_proxies(parameters.trusted_proxies)
         self._forward_log()
@@ -146,6 +148,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._bridge.open()
         sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
         self._heard_topics = [
+            ChainTopics(self, state.chain, events),
             SessionTopics(self, sessions, events),
             MediaTopics(self, state.recordings, events),
         ]
@@ -165,6 +168,7 @@ class ApiNode(ManagedNode[ApiParameters]):
             ),
             state=state,
             control=self._bridge,
+            chain=bridge.chain_calls,
             sign_in=SignIn(
                 time.monotonic,
                 parameters.sign_in_link_minutes * SECONDS_PER_MINUTE,

@@ -67,6 +67,11 @@ def waiting(query: Query, *, is_public: bool = False) -> int:
     )
 
 
+def was_told(query: Query) -> bool:
+    """Whether the chain was ever told of a visit to this camera."""
+    return query.one('SELECT 1 FROM chain_visits WHERE signature IS NOT NULL LIMIT 1') is not None
+
+
 def unnamed(query: Query) -> dict[str, str]:
     """Wallets of visits without a subject, by session."""
     rows = query.all(

@@ -9,6 +9,7 @@ export const PART_NAMES = {
   session_node: 'Sessions',
   encoder_node: 'Video',
   capture_node: 'Photos and clips',
+  chain_node: 'Chain',
 };
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;
