@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
     """A camera with keys of its own, and one payer."""
 
     chain: LiteSVM
@@ -128,9 +128,9 @@ def measure(rounds: int = ROUNDS) -> list[Row]:
     chain.add_program(Pubkey.from_bytes(PROGRAM_ID), program())
     tables = []
     for number in range(rounds):
-        pairs = [_pair(name, number) for name in ('device', 'owner', 'person')]
+        pairs = [pair_of(name, number) for name in ('device', 'owner', 'person')]
         chain.airdrop(pairs[0].pubkey(), PLENTY_LAMPORTS)
-        tables.append(_Round(chain, *pairs).measured())
+        tables.append(Round(chain, *pairs).measured())
     return [_joined(rows) for rows in zip(*tables, strict=True)]
 
 
@@ -185,7 +185,8 @@ def _joined(rows: Sequence[Row]) -> Row:
     )  # fmt: skip
 
 
-def _pair(name: str, number: int) -> Keypair:
+def pair_of(name: str, number: int) -> Keypair:
+    """A key that is always the same for the same words."""
     return Keypair.from_seed(hashlib.sha256(f'{name} {number}'.encode()).digest())
 
 
