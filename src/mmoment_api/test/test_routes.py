@@ -12,6 +12,7 @@ STAGES = (
     'encoder_node',
     'capture_node',
     'session_node',
+    'chain_node',
 )
 
 
