@@ -63,6 +63,12 @@ ACCESS: dict[str, Access] = {
     # Nobody needs a right to be forgotten.
     'DELETE /api/face': Access.SESSION,
     'POST /api/person/forget': Access.SESSION,
+    'GET /api/chain/status': Access.PUBLIC,
+    # Whose a kind is, the route decides.
+    'POST /api/chain/transactions': Access.SESSION,
+    'POST /api/chain/transactions/submit': Access.SESSION,
+    'POST /api/chain/nft/verify': Access.SESSION,
+    'GET /api/chain/face': Access.SESSION,
     'GET /check-in': Access.PUBLIC,
     'GET /test-page': Access.SESSION,
     'GET /local-test': Access.SESSION,

@@ -17,6 +17,7 @@ from mmoment_api.services import Services, Settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from callers import Caller
+from fake_chain import FakeChain
 from fake_control import FakeControl
 from fake_media import FakeMedia
 from fake_pictures import FakePicture, FakeSources
@@ -77,6 +78,7 @@ def make_services(clock, sources, session_control):
             settings=Settings(**settings),
             state=GraphState(clock),
             control=FakeControl(),
+            chain=FakeChain(),
             sign_in=SignIn(clock, 1800.0, 3600.0),
             events=EventHub(listeners_at_most=2),
             live=LiveHub(sources, viewers_at_most, lambda: 80, lambda _: 'why', linger_s=0.0),

@@ -25,6 +25,7 @@ PUBLIC = {
     'POST /api/session/connect',
     'POST /connect',
     'POST /api/checkin',
+    'GET /api/chain/status',
     'GET /check-in',
 }
 ANY_SESSION = {route for route, access in ACCESS.items() if access is Access.SESSION}

@@ -13,6 +13,7 @@ STAGES = (
     'capture_node',
     'session_node',
     'chain_node',
+    'chain_node',
 )
 
 

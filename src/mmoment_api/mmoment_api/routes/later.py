@@ -21,10 +21,6 @@ PARTS: dict[str, tuple[str, ...]] = {
         'POST /api/stream/livepeer/start',
         'POST /api/stream/livepeer/stop',
     ),
-    'chain_node': (
-        'POST /api/face/extract-embedding',
-        'POST /api/face/enroll/confirm',
-    ),
 }
 
 
