@@ -105,13 +105,19 @@ class NftChecks:
         verified, _ = await self._look(wallet, rule)
         self._known.pop((wallet, rule), None)
         self._known[wallet, rule] = now_s, verified
-        if len(self._known) > REMEMBERED_AT_MOST:
-            del self._known[next(iter(self._known))]
+        self._let_go(now_s)
         return verified
 
     def forget(self, wallet: bytes) -> None:
         """Whatever was known of a wallet: it has just done something."""
         for key in [key for key in self._known if key[0] == wallet]:
+            del self._known[key]
+
+    def _let_go(self, now_s: float) -> None:
+        """Of what is too old, and of the oldest if it is too much; they stand in order."""
+        for key, (asked_s, _) in list(self._known.items()):
+            if now_s - asked_s < self._cache_s and len(self._known) <= REMEMBERED_AT_MOST:
+                return
             del self._known[key]
 
     async def face(self, wallet: bytes) -> tuple[SealedFace, bytes]:

@@ -114,7 +114,8 @@ class ChainRequests:
         order = Order(request.kind, wallet, self._stay(request), values)
         pending = self._wait(lambda: work.desk.build(order), BUILD_PATIENCE_S)
         built = pending.built
-        answer.id, answer.transaction, answer.summary = pending.id, built.base64, built.summary
+        offered = base64.b64encode(work.desk.offered(pending)).decode('ascii')
+        answer.id, answer.transaction, answer.summary = pending.id, offered, built.summary
         answer.number, answer.count = pending.number + 1, len(pending.row.plans)
         answer.fee_lamports, answer.rent_lamports = built.fee_lamports, built.rent_lamports
         answer.last_valid_height = built.last_valid_height

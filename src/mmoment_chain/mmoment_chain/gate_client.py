@@ -77,12 +77,13 @@ class GateClient:
         rules = self._gate.rules
         requests = [VerifyNft.Request(wallet=wallet, rule=rule, fresh=is_fresh) for rule in rules]
         answers = self._client.ask_all(requests, ANSWER_PATIENCE_S)
-        return {rule: _finding(answer) for rule, answer in zip(rules, answers, strict=True)}
+        # Without an answer though it is there, it waits for the chain itself.
+        missing = _NOBODY_KNOWS if self._client.is_ready else _NODE_AWAY
+        return {
+            rule: missing if answer is None else _finding(answer)
+            for rule, answer in zip(rules, answers, strict=True)
+        }
 
 
-def _finding(answer: VerifyNft.Response | None) -> Finding:
-    if answer is None:
-        return _NODE_AWAY
-    if not answer.success:
-        return _NOBODY_KNOWS
-    return Finding(answer.holds, answer.message)
+def _finding(answer: VerifyNft.Response) -> Finding:
+    return Finding(answer.holds, answer.message) if answer.success else _NOBODY_KNOWS

@@ -33,6 +33,12 @@ class ServiceClient:
             self._changed.notify_all()
         self._node.destroy_client(self._client)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the other node is there."""
+        with self._changed:
+            return not self._is_closed and bool(self._client.service_is_ready())
+
     def ask(self, request: Any, patience_s: float) -> Any:
         """The answer; None: there was none in that time."""
         (answer,) = self.ask_all([request], patience_s)

@@ -154,7 +154,11 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._gates = GateClient(
             self,
             self._gate,
-            lambda: {session.wallet or '' for session in self._book.live()},
+            # The owner has every right in any case.
+            lambda: (
+                {session.wallet or '' for session in self._book.live()}
+                - {self.parameters.owner_wallet}
+            ),
             lambda: self.parameters.gate_minutes * 60,
             self._rights_moved,
         )

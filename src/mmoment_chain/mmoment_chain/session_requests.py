@@ -154,7 +154,8 @@ class SessionRequests:
                 way = 'legacy'
             # Before there is a session: who holds nothing has these rights at no moment.
             book = self._parts.book
-            if self._gates.check(proof.wallet) and book.is_here(proof.wallet):
+            is_owner = proof.wallet == book.rights.settings.owner_wallet
+            if not is_owner and self._gates.check(proof.wallet) and book.is_here(proof.wallet):
                 # In another session they have lost, or got, the same rights.
                 book.rights.follow()
             opened = book.check_in(proof, way, request.display_name, request.replaces)

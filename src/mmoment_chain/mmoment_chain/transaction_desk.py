@@ -15,7 +15,7 @@ from mmoment_chain.face_kinds import FACE_KINDS
 from mmoment_chain.held_back import HeldBack
 from mmoment_chain.pending_transactions import Pending, PendingTransactions
 from mmoment_chain.store import Store
-from mmoment_chain.transaction_building import TransactionBuilder, signed_by_all
+from mmoment_chain.transaction_building import NO_SIGNATURE, TransactionBuilder, signed_by_all
 from mmoment_chain.transaction_kinds import CAMERA_KINDS, Here, Row, Stay, Wish
 from mmoment_chain.transaction_sending import Outcome, Sent, TransactionSender
 from mmoment_chain.transaction_values import Values
@@ -73,6 +73,17 @@ class TransactionDesk:
         """What was built with this id. Refused 'not_ours'."""
         return self._pending.get(pending_id)
 
+    def offered(self, pending: Pending) -> bytes:
+        """The transaction as a wallet is given it.
+
+        Where the device pays, its signature is added when it comes back: whoever had it could send
+        the transaction by another way, past the budget.
+        """
+        built = pending.built
+        if built.signers[0] != self._here.place.device:
+            return built.transaction
+        return built.transaction[:1] + NO_SIGNATURE + built.transaction[65:]
+
     async def submit(self, pending_id: str, transaction: bytes) -> Sent:
         """Send a transaction with all signatures; returns what the chain says.
 
@@ -85,6 +96,8 @@ class TransactionDesk:
             return pending.sent
         if pending.sending is None:
             pending.sending = asyncio.ensure_future(self._see_through(pending, wire))
+            # Whoever asked may have gone.
+            pending.sending.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(pending.sending)
 
     def _next_of(self, order: Order) -> tuple[Row, int]:

@@ -1,5 +1,6 @@
 """chain_node with a real session_node on a real dev chain."""
 
+import os
 import signal
 
 import pytest
@@ -9,8 +10,12 @@ from session_world import Wallet, status, wait_until
 
 from mmoment_interfaces.msg import ComponentState
 from mmoment_interfaces.srv import CheckOut, FetchFace, SubmitTransaction
+from mmoment_node.errors import ConfigurationError
 
 pytestmark = pytest.mark.graph
+
+# How often it is killed; more takes a while, as every start of a process.
+ROUNDS = int(os.environ.get('MMOMENT_CRASH_ROUNDS', '1'))
 
 
 @pytest.fixture(scope='module')
@@ -106,7 +111,7 @@ def test_killed_at_any_moment_it_tells_each_thing_once(world):
     process = world.start_process()
     try:
         world.register()
-        for _ in range(2):
+        for _ in range(ROUNDS):
             opened = [world.check_in(Wallet()) for _ in range(2)]
             for each in opened[1:]:
                 assert world.call(CheckOut, 'check_out', token=each.token).success
@@ -115,7 +120,7 @@ def test_killed_at_any_moment_it_tells_each_thing_once(world):
             process = world.start_process()
         world.wait_until_told()
         camera = world.camera()
-        assert (camera.visits, camera.present) == (4, 2)
+        assert (camera.visits, camera.present) == (2 * ROUNDS, ROUNDS)
         assert camera.log_count == world.status.log_here
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
@@ -157,6 +162,26 @@ def test_only_what_was_built_here_and_signed_by_its_wallet_is_sent(world, anna):
     poor = world.build('register_camera', anna, name='Door')
     assert poor.error_code == 'already_there'
     assert world.chain_node.fault is None
+
+
+def test_in_public_mode_people_sign_for_their_own_visits(world, anna):
+    world.start_both(mode='public')
+    world.register()
+    assert world.status.mode == 'public'
+    opened = world.check_in(anna)
+    # The device pays: Anna has no SOL at all.
+    world.perform('check_in', anna, opened.session.session_id)
+    assert (world.camera().present, world.camera().visits) == (1, 1)
+    again = world.build('check_in', anna, opened.session.session_id)
+    assert again.error_code == 'already_there'
+    assert world.call(CheckOut, 'check_out', token=opened.token).success
+    world.wait_until_told()
+    wait_until(lambda: world.camera().present == 0, 'the check-out')
+
+
+def test_a_mistake_in_the_configuration_is_told_by_its_name(world):
+    with pytest.raises(ConfigurationError, match='program_id'):
+        world.start_chain(program_id='mine')
 
 
 def test_a_budget_holds_back_what_is_above_it_until_it_is_raised(world, anna):

@@ -5,7 +5,7 @@ import base64
 import pytest
 from chain_node_world import ChainNodeWorld, DevChain
 from sealed_people import Person
-from session_world import Wallet, wait_until
+from session_world import Wallet, status, wait_until
 
 from mmoment_interfaces.srv import FetchFace, GetSession
 
@@ -143,5 +143,16 @@ def test_an_nft_of_another_group_counts_nowhere(world, anna, tmp_path_factory):
         assert 'group' in opened.withheld_because[0]
         refused = world.call(FetchFace, 'fetch_face', wallet=anna.address)
         assert refused.error_code == 'foreign_group'
+        # Unless the operator has this camera go by the same group.
+        group = status(other.chain_node, 'registration')['nft_group']
+        world.end(world.chain_node)
+        world.start_chain(nft_group=group, nft_group_authority=other.status.device)
+        wait_until(lambda: world.verify(anna, 'face').success, 'the other node')
+        assert world.verify(anna, 'face').holds
+        assert world.check_in(anna).withheld == []
+        assert world.build('create_group', world.owner).error_code == 'already_there'
+        ben = Wallet()
+        mint = world.build('mint_face', ben, **given)
+        assert mint.error_code == 'no_group'
     finally:
         other.close()

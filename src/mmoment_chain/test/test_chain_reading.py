@@ -110,8 +110,12 @@ def test_what_was_asked_a_moment_ago_is_remembered_unless_it_is_to_be_fresh(worl
         asked.forget(anna)
         await asked.verify(anna, FACE)
         assert client.questions == 4
+        clock.advance(30.0)
         other = await asked.verify(anna, parse_rule('grant:view'))
         assert other.judgement.reason is Reason.NONE
+        # Who was asked about long ago is not remembered.
+        assert [wallet for wallet, _ in asked._known] == [anna]
+        assert len(asked._known) == 1
 
     asyncio.run(scene())
 

@@ -1,6 +1,7 @@
 """What is built, sent once, and paid for; against a builder and a chain that do as the test says."""
 
 import asyncio
+import dataclasses
 
 import pytest
 from kinds_world import Key, KindsWorld
@@ -167,6 +168,25 @@ def test_what_the_device_pays_for_is_counted_and_corrected(store, clock):
         sent = len(world.sender.sent)
         assert await code(world.submit(built, 'owner')) == 'budget'
         assert len(world.sender.sent) == sent
+
+    asyncio.run(scene())
+
+
+def test_nobody_is_given_the_signature_of_a_device_that_pays(store, clock):
+    world = World(store, clock, device_pays_for=['set_active'])
+    world.perform('register_camera', 'owner', name='Door')
+
+    async def scene():
+        pending = await world.build('set_active', 'owner', active='no')
+        built = pending.built
+        signed = dataclasses.replace(
+            built, transaction=built.transaction[:1] + bytes([7]) * 128 + built.message
+        )
+        paid = dataclasses.replace(pending, built=signed)
+        assert world.desk.offered(paid)[1:129] == bytes(64) + bytes([7]) * 64
+        by_owner = dataclasses.replace(signed, signers=signed.signers[::-1])
+        own = dataclasses.replace(paid, built=by_owner)
+        assert world.desk.offered(own) == signed.transaction
 
     asyncio.run(scene())
 
