@@ -34,6 +34,7 @@ class PlayedChainNode:
         self.node.create_timer(0.3, self._tell)
         self.device, self.mint = Keypair(), Keypair().pubkey()
         self.owner, self.holders = '', set()
+        self.mode = 'private'
         self.built, self.confirmed, self.asked = {}, [], []
         # Codes that the next submissions are answered with.
         self.refusals = []
@@ -49,7 +50,7 @@ class PlayedChainNode:
                 owner=self.owner,
                 registered=bool(self.owner),
                 active=True,
-                mode='private' if self.owner else '',
+                mode=self.mode if self.owner else '',
                 balance_lamports=2_500_000_000,
                 log_here=12,
                 log_there=9,

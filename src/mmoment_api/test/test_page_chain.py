@@ -95,6 +95,17 @@ def test_and_takes_it_off_again(camera):
     assert camera.chain.holders == set()
 
 
+def test_only_at_a_public_camera_visits_are_told(camera):
+    assert not camera.shows('visit-tell')
+    camera.chain.mode = 'public'
+    until(lambda: camera.shows('visit-tell'))
+    assert 'who checks in is public' in camera.text('chain-summary')
+    camera.find('visit-tell').click()
+    sign(camera, 'check_in')
+    until(lambda: 'The chain knows that you are here' in camera.text('chain-message'))
+    assert camera.chain.asked[-1][0] == 'check_in'
+
+
 def test_a_refusal_is_said(camera):
     camera.chain.refusals = ['refused']
     camera.find('face-mint').click()

@@ -11,7 +11,7 @@ const STATES = {
   live: 'ok', connecting: 'starting', waiting_to_retry: 'degraded', failed: 'error', silent: 'silent',
 };
 const LABELS = { live: 'connected', waiting_to_retry: 'trying again', silent: 'not running' };
-const BUTTONS = ['chain-register', 'chain-group', 'face-mint', 'face-burn'];
+const BUTTONS = ['chain-register', 'chain-group', 'visit-tell', 'face-mint', 'face-burn'];
 
 let chain = null;
 let isBusy = false;
@@ -102,6 +102,7 @@ async function askForFace() {
 function showOwnFace() {
   const isThere = Boolean(state.me?.session) && Boolean(chain?.running);
   $('chain-face').hidden = !isThere;
+  $('chain-visit').hidden = !isThere || !chain.registered || chain.mode !== 'public';
   let text = 'Whether your face is on the chain is not known now.';
   if (ownMint) text = `Your sealed face is on the chain, as ${shortName(ownMint)}. Only you can open it.`;
   else if (ownMint === null) text = 'Your face is not on the chain.';
@@ -183,6 +184,9 @@ export function startChain() {
   });
   $('chain-group').addEventListener('click', () => {
     run({ kind: 'create_group', values: {} }, ownersSigner, 'Faces can be put on the chain');
+  });
+  $('visit-tell').addEventListener('click', () => {
+    run({ kind: 'check_in', values: {} }, personsSigner, 'The chain knows that you are here');
   });
   $('face-mint').addEventListener('click', () => {
     run({ kind: 'mint_face', values: {} }, personsSigner, 'Your sealed face is on the chain');
