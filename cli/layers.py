@@ -20,6 +20,7 @@ EDGE_MODULES = (
     # Services and actions of a node.
     'src/mmoment_vision/mmoment_vision/*_requests.py',
     'src/mmoment_chain/mmoment_chain/session_requests.py',
+    'src/mmoment_chain/mmoment_chain/chain_requests.py',
     'src/mmoment_stream/mmoment_stream/capture_requests.py',
     'src/mmoment_stream/mmoment_stream/capture_gestures.py',
     'src/mmoment_stream/mmoment_stream/capture_people.py',
@@ -27,6 +28,8 @@ EDGE_MODULES = (
     # Calls the services of another node.
     'src/mmoment_chain/mmoment_chain/face_client.py',
     'src/mmoment_chain/mmoment_chain/media_client.py',
+    'src/mmoment_chain/mmoment_chain/gate_client.py',
+    'src/mmoment_chain/mmoment_chain/service_client.py',
     'src/mmoment_stream/mmoment_stream/session_client.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
@@ -42,6 +45,8 @@ EDGE_MODULES = (
     # A command that calls one service.
     'src/mmoment_api/mmoment_api/sign_in_link.py',
     'src/mmoment_api/mmoment_api/web_*.py',
+    # Serves the dev chain.
+    'src/mmoment_chain/mmoment_chain/devchain_server.py',
     # Loaded by real `ros2 launch` only.
     'launch/mmoment_bringup/ros2_launch.py',
 )

@@ -7,7 +7,7 @@ import errno
 import signal
 import sys
 
-from cli import bench, doctor, keys, log, media, models, shell, test, up
+from cli import bench, chain, devchain, doctor, keys, log, media, models, shell, test, up
 from cli.errors import CliError
 
 COMMANDS = {
@@ -19,6 +19,8 @@ COMMANDS = {
     'log': log,
     'media': media,
     'keys': keys,
+    'chain': chain,
+    'devchain': devchain,
     'shell': shell,
 }
 TAKING_MORE = (shell.run, test.run)

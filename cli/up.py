@@ -9,7 +9,9 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from cli import beside
 from cli.errors import CliError
 from cli.prepare import prepare
 from cli.project import Project
@@ -40,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--log-level', choices=LOG_LEVELS, help='(default: info)')
     parser.add_argument('--no-autostart', action='store_true', help='leave the nodes unconfigured')
     parser.add_argument('--no-respawn', action='store_true', help='do not restart a node that dies')
+    parser.add_argument(
+        '--rpc', metavar='URL', help='server of a chain, instead of the dev chain of this machine'
+    )
+    parser.add_argument(
+        '--no-devchain', action='store_true', help='start no dev chain beside the graph'
+    )
     parser.add_argument('--use-sim-time', action='store_true', help='take the time from /clock')
 
 
@@ -62,6 +70,8 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
         if not options.params_file.is_file():
             raise CliError(f'--params-file {options.params_file}: no such file')
         arguments['params_file'] = str(options.params_file.resolve())
+    if options.rpc is not None:
+        arguments['rpc'] = checked_rpc(options.rpc)
     if options.log_level is not None:
         arguments['log_level'] = options.log_level
     if options.no_autostart:
@@ -71,6 +81,24 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
     if options.use_sim_time:
         arguments['use_sim_time'] = 'true'
     return arguments
+
+
+def checked_rpc(url: str) -> str:
+    """Return the address; raises CliError for what is none, and for one that may hold a key."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or any(sign.isspace() for sign in url):
+        raise CliError('--rpc: an http:// or https:// address is expected')
+    if parts.path not in ('', '/') or parts.query or parts.username is not None:
+        # Everybody on this machine sees the words of a command.
+        raise CliError(
+            '--rpc: this address may hold a key: write it into a file that only you may read, and '
+            'name that as endpoints_file of chain_node in a parameter file (--params-file)'
+        )
+    return url
 
 
 def check_port_number(port: int) -> None:
@@ -111,6 +139,13 @@ def run(options: argparse.Namespace) -> int:
     arguments = launch_arguments(options)
     if options.port is not None or options.params_file is None:
         check_port_free(options.port or DEFAULT_PORT)
+    has_own_chain = options.rpc is None and not options.no_devchain
+    is_chain_needed = has_own_chain and beside.is_needed()
     ready = prepare(Project.here())
+    if is_chain_needed:
+        beside.start(str(ready.python), ready.env)
+    if has_own_chain:
+        what = 'starts beside the graph' if is_chain_needed else 'runs already, and is used'
+        print(f'mmoment: the dev chain at http://{beside.HOST}:{beside.PORT} {what}', flush=True)
     words = command(ready.python, ready.env, arguments)
     os.execvpe(words[0], words, dict(ready.env))

@@ -77,7 +77,7 @@ PAGE = bytes(4096)
 PICTURE_BYTES = 1 << 16
 PICTURES_KEPT = 3
 KINDS = ('output', 'topic', 'parameter', 'command line', 'file', 'shared memory')
-HARDENED = ('face_node', 'session_node')
+HARDENED = ('face_node', 'session_node', 'chain_node')
 # Runs a command without what only root may, also if this test is run by root: as people should.
 WITHOUT_PRIVILEGES = """
 import ctypes, os, sys

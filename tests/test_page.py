@@ -32,6 +32,7 @@ PARTS = (
     'capture_node',
     'stream_node',
     'session_node',
+    'chain_node',
 )
 WORKING = ('ok', 'degraded')
 WAIT_S = 60.0

@@ -68,6 +68,7 @@ def test_every_node_of_the_launch_file_is_there(tables):
         'capture_node',
         'stream_node',
         'session_node',
+        'chain_node',
         'api_node',
     ]
 

@@ -18,7 +18,7 @@ NODES = {
     'mmoment_camera': ('camera_node',),
     'mmoment_vision': ('face_node', 'gesture_node', 'overlay_node'),
     'mmoment_stream': ('encoder_node', 'capture_node', 'stream_node'),
-    'mmoment_chain': ('session_node',),
+    'mmoment_chain': ('session_node', 'chain_node'),
     'mmoment_api': ('api_node',),
 }
 # Writes its arguments and what the launch file puts into the environment

@@ -1,5 +1,7 @@
+import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +23,7 @@ def test_options_become_launch_arguments(tmp_path: Path):
     parameters.touch()
     words = ['--source', 'rtsp://camera/1', '--port', '6000', '--namespace', '/gym/door']
     words += ['--params-file', str(parameters), '--log-level', 'debug']
-    words += ['--no-autostart', '--no-respawn', '--use-sim-time']
+    words += ['--no-autostart', '--no-respawn', '--use-sim-time', '--rpc', 'https://chain:8899']
 
     assert up.launch_arguments(options(*words)) == {
         'source': 'rtsp://camera/1',
@@ -32,6 +34,7 @@ def test_options_become_launch_arguments(tmp_path: Path):
         'autostart': 'false',
         'use_respawn': 'false',
         'use_sim_time': 'true',
+        'rpc': 'https://chain:8899',
     }
 
 
@@ -43,6 +46,10 @@ def test_options_become_launch_arguments(tmp_path: Path):
         (['--namespace', '2nd'], 'no digit first'),
         (['--namespace', 'a b'], 'letters'),
         (['--params-file', '/nonexistent.yaml'], 'no such file'),
+        (['--rpc', 'chain'], 'address is expected'),
+        (['--rpc', 'https://chain/v2/KEY'], 'may hold a key'),
+        (['--rpc', 'https://chain?key=KEY'], 'may hold a key'),
+        (['--rpc', 'https://KEY@chain'], 'may hold a key'),
         (['--source', 'missing.mp4'], r'missing\.mp4: no such file'),
         (['--source', 'secret:missing.txt'], r'secret:missing\.txt: No such file'),
     ],
@@ -80,3 +87,26 @@ def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
         *('/venv/python', '-m', 'mmoment_bringup.supervisor'),
         *('mmoment_bringup', 'mmoment.launch.yaml', 'source:=demo'),
     ]
+
+
+@pytest.mark.parametrize(
+    ('words', 'is_needed', 'is_started'),
+    [
+        ([], True, True),
+        ([], False, False),
+        (['--no-devchain'], True, False),
+        (['--rpc', 'http://chain'], True, False),
+    ],
+)
+def test_a_dev_chain_starts_beside_the_graph_where_one_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], is_needed: bool, is_started: bool
+):
+    ready = SimpleNamespace(python=Path('/venv/python'), env={'PATH': ''})
+    done: list[str] = []
+    monkeypatch.setattr(up, 'prepare', lambda project: ready)
+    monkeypatch.setattr(up, 'check_port_free', lambda port: None)
+    monkeypatch.setattr(up.beside, 'is_needed', lambda: is_needed)
+    monkeypatch.setattr(up.beside, 'start', lambda python, env: done.append(python))
+    monkeypatch.setattr(os, 'execvpe', lambda *_: done.append('graph'))
+    up.run(options(*words))
+    assert done == [*(['/venv/python'] if is_started else []), 'graph']

@@ -79,6 +79,12 @@ ACCESS: dict[str, Access] = {
     # Nobody needs a right to be forgotten.
     'DELETE /api/face': Access.SESSION,
     'POST /api/person/forget': Access.SESSION,
+    'GET /api/chain/status': Access.PUBLIC,
+    # Whose a kind is, the route decides.
+    'POST /api/chain/transactions': Access.SESSION,
+    'POST /api/chain/transactions/submit': Access.SESSION,
+    'POST /api/chain/nft/verify': Access.SESSION,
+    'GET /api/chain/face': Access.SESSION,
     'GET /check-in': Access.PUBLIC,
     'GET /test-page': Access.SESSION,
     'GET /local-test': Access.SESSION,
@@ -104,7 +110,6 @@ ACCESS: dict[str, Access] = {
     'DELETE /api/photos/{name}': Access.SESSION,
     'DELETE /api/videos/{name}': Access.SESSION,
     'POST /api/media/{id}/favourite': Access.VIEW,
-    # Parts that do not run yet, see routes/later.py.
     'POST /api/face/extract-embedding': Access.ENROLL,
     'POST /api/face/enroll/confirm': Access.ENROLL,
 }

@@ -13,6 +13,7 @@ from mmoment_api.access import SignIn
 from mmoment_api.api_parameters import ApiParameters, check
 from mmoment_api.app import create_app, guarded
 from mmoment_api.bridge import Bridge
+from mmoment_api.chain_topics import ChainTopics
 from mmoment_api.events import LISTENERS_AT_MOST, EventHub
 from mmoment_api.graph_state import GraphState
 from mmoment_api.live_hubs import live_hubs
@@ -53,7 +54,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._server: WebServer | None = None
         self._health_timer: Any = None
         self._link_service: Any = None
-        self._heard_topics: list[SessionTopics | MediaTopics | StreamTopics] = []
+        self._heard_topics: list[ChainTopics | SessionTopics | MediaTopics | StreamTopics] = []
         self._video_topics: VideoTopics | None = None
         check(parameters)
         forward_log(self.get_logger())
@@ -67,6 +68,7 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._bridge.open()
         sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
         self._heard_topics = [
+            ChainTopics(self, state.chain, events),
             SessionTopics(self, sessions, events),
             MediaTopics(self, state.recordings, events),
             StreamTopics(self, state.pushed, events),
@@ -102,6 +104,7 @@ class ApiNode(ManagedNode[ApiParameters]):
             ),
             state=state,
             control=self._bridge,
+            chain=bridge.chain_calls,
             sign_in=SignIn(
                 time.monotonic,
                 parameters.sign_in_link_minutes * SECONDS_PER_MINUTE,

@@ -45,6 +45,7 @@ class ApiParameters:
             'capture_node',
             'stream_node',
             'session_node',
+            'chain_node',
         ),
         'Nodes that must be heard for the camera to be in order',
         read_only=True,

@@ -19,11 +19,12 @@ from mmoment_api.models import ErrorAnswer
 from mmoment_api.routes import (
     camera,
     capture,
+    chain,
     events,
     face,
+    face_chain,
     gesture,
     health,
-    later,
     legacy,
     live,
     live_video,
@@ -61,10 +62,11 @@ ROUTERS = (
     media_files,
     session,
     person,
+    chain,
+    face_chain,
     sign_in,
     pages,
     legacy,
-    later,
 )
 
 

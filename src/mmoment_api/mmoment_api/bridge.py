@@ -20,6 +20,7 @@ from rclpy.client import Client
 from rclpy.node import Node
 
 from mmoment_api import conversions
+from mmoment_api.chain_messages import ChainCalls
 from mmoment_api.errors import ApiError, part_not_running
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import (
@@ -75,6 +76,7 @@ class Bridge:
         self._node = node
         self._state = state
         self._topics = GraphTopics(node, state, events)
+        self.chain_calls = ChainCalls(node, self._call)
         self.session_calls = SessionCalls(node, self._call)
         self.media_calls = MediaCalls(node, self._call, self._send_goal, self._given_up)
         self.stream_calls = StreamCalls(node, self._call)
@@ -100,6 +102,7 @@ class Bridge:
             self._forget,
         ]
         self._enroll = ActionClient(node, EnrollFace, 'enroll_face')
+        self.chain_calls.open()
         self.session_calls.open()
         self.media_calls.open()
         self.stream_calls.open()
@@ -119,6 +122,7 @@ class Bridge:
         for client in self._clients:
             self._node.destroy_client(client)
         self._clients = []
+        self.chain_calls.close()
         self.session_calls.close()
         self.media_calls.close()
         self.stream_calls.close()

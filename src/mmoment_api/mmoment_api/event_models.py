@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mmoment_api.chain_models import ChainData
 from mmoment_api.media_models import Kind, MediaSummary
 from mmoment_api.models import Box, HealthAnswer
 from mmoment_api.stream_models import StreamData
@@ -172,6 +173,7 @@ EVENT_MODELS: dict[str, type[BaseModel]] = {
     'stream': StreamData,
     'camera': CameraData,
     'health': HealthAnswer,
+    'chain': ChainData,
 }
 
 

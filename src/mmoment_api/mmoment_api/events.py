@@ -35,9 +35,10 @@ EVENT_TYPES: dict[str, bool] = {
     'stream': True,
     'camera': True,
     'health': True,
+    'chain': True,
 }
 # These describe a state: a new listener gets the last one at once.
-RETAINED = frozenset({'camera', 'health', 'enrollment', 'recordings', 'stream'})
+RETAINED = frozenset({'camera', 'health', 'enrollment', 'recordings', 'stream', 'chain'})
 # Of these nobody hears what belongs to somebody else, not even without its name.
 PRIVATE = frozenset({'captures', 'recordings'})
 DROPPED = 'dropped'

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mmoment_api.chain_known import ChainKnown
 from mmoment_api.pushed_stream import PushedStream
 from mmoment_api.recordings import Recordings
 
@@ -123,6 +124,7 @@ class GraphState:
         self.clock = clock
         self.started_s = clock()
         self.camera: CameraState | None = None
+        self.chain = ChainKnown(clock)
         self.stages: dict[str, StageState] = {}
         self.diagnostics: dict[tuple[str, str], DiagnosticState] = {}
         self.recordings = Recordings(clock)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from mmoment_api.access import SignIn
 from mmoment_api.app import create_app
+from mmoment_api.chain_control import ChainControl
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import EnrolmentOutcome, EnrolmentWish, FoundFaces
 from mmoment_api.given_pictures import GivenPicture
@@ -34,6 +35,7 @@ def description() -> dict[str, Any]:
         settings=Settings(),
         state=GraphState(lambda: 0.0),
         control=_NoControl(),
+        chain=cast(ChainControl, None),
         sign_in=SignIn(lambda: 0.0, 1.0, 1.0),
         events=EventHub(),
         live=LiveHub(no_source, 0, lambda: 0, lambda annotated: ''),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmoment_api.access import SignIn
+from mmoment_api.built_transactions import BuiltTransactions
+from mmoment_api.chain_control import ChainControl
 from mmoment_api.enrolment_rules import LIVE
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import (
@@ -27,6 +29,9 @@ from mmoment_api.stream_control import StreamControl
 from mmoment_api.video_hub import VideoHub
 
 VERSION = '0.1.0'
+# As many as `chain_node` answers at a time, but for what other parts ask it.
+CHAIN_REQUESTS_AT_MOST = 12
+ENOUGH_CHAIN = 'The camera asks the chain as much as it can'
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Settings:
         'capture_node',
         'stream_node',
         'session_node',
+        'chain_node',
     )
     namespace: str = '/mmoment'
     trusted_proxies: tuple[str, ...] = ()
@@ -117,6 +123,7 @@ class Services:
     settings: Settings
     state: GraphState
     control: GraphControl
+    chain: ChainControl
     sign_in: SignIn
     events: EventHub
     live: LiveHub
@@ -126,6 +133,8 @@ class Services:
     stream: StreamControl
     webhook: LivepeerWebhook
     enrolments: Enrolments = field(default_factory=Enrolments)
+    built: BuiltTransactions = field(default_factory=lambda: BuiltTransactions(time.monotonic))
+    chain_gate: Gate = field(default_factory=lambda: Gate(CHAIN_REQUESTS_AT_MOST, ENOUGH_CHAIN))
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic
     whep: WhepControl | None = None

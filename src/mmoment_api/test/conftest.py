@@ -19,6 +19,7 @@ from mmoment_api.video_hub import VideoHub
 sys.path.insert(0, str(Path(__file__).parent))
 
 from callers import Caller
+from fake_chain import FakeChain
 from fake_control import FakeControl
 from fake_media import FakeMedia
 from fake_pictures import FakePicture, FakeSources
@@ -87,6 +88,7 @@ def make_services(clock, sources, session_control, video_source):
             settings=Settings(**settings),
             state=GraphState(clock),
             control=FakeControl(),
+            chain=FakeChain(),
             sign_in=SignIn(clock, 1800.0, 3600.0),
             events=EventHub(listeners_at_most=2),
             live=live,

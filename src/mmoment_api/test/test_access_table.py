@@ -6,7 +6,6 @@ import pytest
 from mmoment_api.access import OWNER, Access
 from mmoment_api.access_table import ACCESS, access_of
 from mmoment_api.openapi_file import text
-from mmoment_api.routes import later
 from mmoment_api.routes.root import CAPABILITIES
 
 COMMITTED = Path(__file__).parents[3] / 'openapi.json'
@@ -26,6 +25,7 @@ PUBLIC = {
     'POST /api/session/connect',
     'POST /connect',
     'POST /api/checkin',
+    'GET /api/chain/status',
     'GET /check-in',
     'POST /api/stream/livepeer/webhook',
 }
@@ -33,7 +33,6 @@ ANY_SESSION = {route for route, access in ACCESS.items() if access is Access.SES
 # These go on and on; `test_session_streams.py` has them.
 ENDLESS = {'GET /api/events', 'GET /mjpeg-stream', 'GET /stream'}
 ANN = 'So11111111111111111111111111111111111111112'
-LATER = {route for routes in later.PARTS.values() for route in routes}
 
 
 def described():
@@ -46,7 +45,7 @@ def filled(path):
 
 
 def calls():
-    return sorted((described() | LATER | set(ACCESS)) - WEBSOCKETS)
+    return sorted((described() | set(ACCESS)) - WEBSOCKETS)
 
 
 def test_the_committed_description_is_that_of_the_app():
@@ -56,7 +55,7 @@ def test_the_committed_description_is_that_of_the_app():
 
 
 def test_the_table_lists_exactly_the_routes_that_exist():
-    assert set(ACCESS) == described() | LATER | HIDDEN
+    assert set(ACCESS) == described() | HIDDEN
 
 
 def test_exactly_these_routes_are_public():
@@ -127,7 +126,6 @@ def test_without_session_node_sessions_are_told_so(caller, session_control, rout
 
 def test_only_what_works_is_announced(owner):
     announced = {route for routes in CAPABILITIES.values() for route in routes}
-    assert not announced & LATER
     assert announced <= set(ACCESS)
     index = owner.get('/').json()['standardized_endpoints']
     assert {f'{item["method"]} {item["path"]}' for items in index.values() for item in items} == (

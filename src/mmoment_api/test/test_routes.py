@@ -3,7 +3,6 @@ import dataclasses
 import pytest
 
 from mmoment_api.graph_state import GestureState, Hands, StageState
-from mmoment_api.routes.later import PARTS
 
 STAGES = (
     'face_node',
@@ -13,6 +12,8 @@ STAGES = (
     'capture_node',
     'stream_node',
     'session_node',
+    'chain_node',
+    'chain_node',
 )
 
 
@@ -200,17 +201,6 @@ def test_unknown_fields_of_legacy_clients_are_ignored(owner):
     legacy = {'enabled': True, 'wallet_address': 'x', 'session_id': 'y'}
     assert owner.post('/toggle_face_detection?_t=123', json=legacy).status_code == 200
     assert owner.get('/api/status?_t=123').status_code == 200
-
-
-@pytest.mark.parametrize(
-    ('part', 'route'), [(part, route) for part, routes in PARTS.items() for route in routes]
-)
-def test_later_parts_say_that_they_do_not_run(owner, part, route):
-    method, path = route.split(' ')
-    answer = owner(method, path)
-    assert answer.status_code == 503
-    assert answer.json()['error'] == 'part_not_running'
-    assert answer.json()['part'] == part
 
 
 def test_the_ten_addresses_of_the_specification_answer(running, owner):

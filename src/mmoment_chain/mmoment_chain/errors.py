@@ -46,6 +46,21 @@ REFUSALS = {
     'bad_passphrase': 'This passphrase has half a character in it: type it anew',
     'wrong_passphrase': 'The passphrase is wrong, or the backup is damaged',
     'bad_backup': 'This is no backup of a key that this program reads',
+    # Transactions
+    'would_fail': 'The chain would refuse this',
+    'too_large': 'This does not fit one transaction',
+    'not_ours': 'This is not the transaction that was built here: ask for a new one',
+    'unsigned': 'A signature is missing or wrong',
+    'bad_value': 'A value is missing or cannot be taken',
+    'bad_rule': 'This is no rule about what a wallet holds',
+    'not_registered': 'This camera is not registered on the chain',
+    'already_there': 'This is on the chain already',
+    'not_there': 'There is no such thing on the chain',
+    'wrong_mode': 'This camera is in another mode',
+    'no_group': 'This camera has no group of face NFTs yet: its owner has to make it (create_group)',
+    'out_of_order': 'The transaction before this one is not confirmed',
+    'too_many_open': 'Too many transactions wait to be signed: submit them, or wait',
+    'not_ready': 'The camera has not got so far yet: try again in a moment',
 }
 """Stable codes with the sentence a person is told. Codes never change once published."""
 

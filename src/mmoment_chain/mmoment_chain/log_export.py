@@ -53,6 +53,15 @@ def verify_export(lines: Iterable[bytes], noted: bytes | None = None) -> Verdict
     return verdict
 
 
+def links_of(lines: Iterable[bytes]) -> Iterator[Link]:
+    """Yield the entries of an exported log as they stand there, up to what cannot be read.
+
+    Whether it is whole and as it was written, `verify_export` says. Raises StoreError if it is no
+    export at all.
+    """
+    return _Reader(iter(lines)).links()
+
+
 class _Reader:
     """Takes the lines of an export apart; `fault` says what stopped it, `end` is the last line."""
 

@@ -170,7 +170,41 @@ MEDIA = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING, FORGETTING, MEDIA)
+CHAIN = (
+    # Every session, as a visit that the chain is to be told of. `step`: what was sent last, decided
+    # once `last_valid_height` is NULL. `subject` is what the chain knows the visit by.
+    """CREATE TABLE chain_visits (
+        session_id TEXT PRIMARY KEY REFERENCES sessions (id),
+        state TEXT NOT NULL DEFAULT 'to_check_in'
+            CHECK (state IN ('to_check_in', 'in', 'to_check_out', 'done')),
+        subject BLOB,
+        step TEXT,
+        signature BLOB,
+        last_valid_height INTEGER,
+        slot INTEGER NOT NULL DEFAULT 0,
+        refusal TEXT
+    ) STRICT""",
+    """CREATE INDEX chain_visits_waiting ON chain_visits (state)
+        WHERE state IN ('to_check_in', 'to_check_out')""",
+    # Whoever opens and ends sessions knows nothing of a chain.
+    """CREATE TRIGGER chain_visits_begin AFTER INSERT ON sessions
+        BEGIN INSERT INTO chain_visits (session_id) VALUES (NEW.id); END""",
+    """CREATE TRIGGER chain_visits_end AFTER UPDATE OF ended_ms ON sessions
+        WHEN NEW.ended_ms IS NOT NULL
+        BEGIN UPDATE chain_visits SET state = 'to_check_out'
+            WHERE session_id = NEW.id AND state = 'in'; END""",
+    'INSERT INTO chain_visits (session_id) SELECT id FROM sessions WHERE ended_ms IS NULL',
+    # What transactions cost, or may: noted before they are sent. Rent that came back is negative.
+    """CREATE TABLE chain_spending (
+        signature BLOB PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        fee_lamports INTEGER NOT NULL,
+        rent_lamports INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    'CREATE INDEX chain_spending_at ON chain_spending (at_ms)',
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (FIRST, SCRUBBING, FORGETTING, MEDIA, CHAIN)
 NEWEST = len(STEPS)
 
 

@@ -19,7 +19,9 @@ from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import StoreError
 from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FACES_TOPIC, FaceClient
+from mmoment_chain.gate_client import GateClient
 from mmoment_chain.media_client import MediaClient
+from mmoment_chain.nft_gate import NftGate
 from mmoment_chain.retention import prune_people
 from mmoment_chain.rights import RECOGNIZE
 from mmoment_chain.secret_bytes import harden_process, lock_problem
@@ -27,10 +29,12 @@ from mmoment_chain.session_messages import event_message, people_message, sessio
 from mmoment_chain.session_parameters import (
     SessionParameters,
     challenge_settings,
+    gates_of,
     session_settings,
     sign_in_domains,
 )
-from mmoment_chain.session_requests import Parts, SessionRequests, welcome_kept
+from mmoment_chain.session_parts import Parts, welcome_kept
+from mmoment_chain.session_requests import SessionRequests
 from mmoment_chain.sessions import SessionBook
 from mmoment_chain.store import Store
 from mmoment_chain.template_keeping import TemplateKeeping
@@ -82,6 +86,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         try:
             settings = session_settings(parameters)
             challenge_rules = challenge_settings(parameters)
+            gates = gates_of(parameters)
         except ValueError as error:
             raise ConfigurationError(f'{self.NAME}: parameter {error}') from error
         self._home = camera_home.open_home(self.get_namespace(), parameters.data_folder)
@@ -94,6 +99,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             store, self._camera_id, sign_in_domains(parameters), challenge_rules, clock
         )
         watch = WallClockWatch(clock, this_boot())
+        self._gate = gate = NftGate(gates, clock)
         self._book = book = SessionBook(
             store,
             challenges,
@@ -105,6 +111,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             steps=[admissions],
             tell=self._tell,
             redated=self._wake,
+            withheld=gate.withheld,
         )
         for wallet in book.recently_gone():
             # Whether it was told before this process was killed, nobody knows.
@@ -117,6 +124,7 @@ class SessionNode(ManagedNode[SessionParameters]):
             keeping=keeping,
             erasure=Erasure(store, book, admissions.forget, self._tell, admissions.is_leaving),
             admissions=admissions,
+            gate=gate,
             identity=self._identity,
             clock=clock,
         )
@@ -143,7 +151,18 @@ class SessionNode(ManagedNode[SessionParameters]):
         ]
         self._faces = FaceClient(self, self._admissions, self._parts.keeping, self._news.set)
         self._media = MediaClient(self)
-        self._requests = SessionRequests(self, self._parts, self._faces, self._media)
+        self._gates = GateClient(
+            self,
+            self._gate,
+            # The owner has every right in any case.
+            lambda: (
+                {session.wallet or '' for session in self._book.live()}
+                - {self.parameters.owner_wallet}
+            ),
+            lambda: self.parameters.gate_minutes * 60,
+            self._rights_moved,
+        )
+        self._requests = SessionRequests(self, self._parts, self._faces, self._media, self._gates)
         self._worker = self.spawn(self._work, 'sessions')
 
     def stop(self) -> None:
@@ -155,7 +174,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         if worker := self.__dict__.pop('_worker', None):
             self._news.set()
             worker.join()
-        for name in ('_faces', '_media'):
+        for name in ('_gates', '_faces', '_media'):
             if client := self.__dict__.pop(name, None):
                 client.close()
         for subscription in self.__dict__.pop('_subscriptions_made', ()):
@@ -279,6 +298,14 @@ class SessionNode(ManagedNode[SessionParameters]):
         """Have what has changed published; from any thread, also while the book is opened."""
         if news := self.__dict__.get('_news'):
             news.set()
+
+    def _rights_moved(self, wallet: str) -> None:
+        """What somebody holds on the chain is not what it was."""
+        if self._guard(self._book.rights.follow) or not self.__dict__.get('_faces'):
+            return
+        if RECOGNIZE not in self._gate.withheld(wallet):
+            welcome_kept(self._book, self._parts.keeping, self._admissions, wallet)
+            self._faces.wake()
 
     def _tell(self, change: Change) -> None:
         """Tell what happened, from any thread; also while the book is opened."""

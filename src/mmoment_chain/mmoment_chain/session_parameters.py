@@ -13,6 +13,7 @@ from mmoment_chain.challenges import (
     ChallengeSettings,
 )
 from mmoment_chain.errors import Refused
+from mmoment_chain.nft_gate import Gate, parse_gates
 from mmoment_chain.rate_limit import RateLimit
 from mmoment_chain.session_settings import SessionSettings
 from mmoment_chain.sign_in_text import ANY_PORT, IS_CAMERA_ID
@@ -110,6 +111,19 @@ class SessionParameters:
         rights.DEFAULT_RIGHTS,
         f'Rights of everybody who checks in, of: {", ".join(rights.RIGHTS)}',
     )
+    gates: tuple[str, ...] = parameter(
+        (),
+        'Rights that need something on the chain, as chain_node tells: RIGHT face, RIGHT '
+        'collection:GROUP, RIGHT token:MINT[:AMOUNT] or RIGHT grant:RIGHT',
+        read_only=True,
+    )
+    gate_minutes: float = parameter(
+        10.0,
+        'How often it is asked for again while somebody stays; 0: only when they check in',
+        unit='min',
+        minimum=0.0,
+        maximum=1440.0,
+    )
     challenge_minutes: float = parameter(
         _MINUTES_AT_MOST,
         'Time to sign',
@@ -166,6 +180,14 @@ def session_settings(parameters: SessionParameters) -> SessionSettings:
         per_wallet=parameters.sessions_per_wallet,
         default_rights=default_rights,
     )
+
+
+def gates_of(parameters: SessionParameters) -> tuple[Gate, ...]:
+    """Rights that need something on the chain. Raises ValueError."""
+    try:
+        return parse_gates(parameters.gates)
+    except Refused as refusal:
+        raise ValueError(f'gates: {refusal.text}') from None
 
 
 def challenge_settings(parameters: SessionParameters) -> ChallengeSettings:

@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from mmoment_chain import consent
-from mmoment_chain.camera_home import CameraIdentity
-from mmoment_chain.challenges import Answer, ChallengeBook
+from mmoment_chain.challenges import Answer
 from mmoment_chain.check_out import ASKED, REVOKED
-from mmoment_chain.clock import Clock
-from mmoment_chain.erasure import Erasure
 from mmoment_chain.errors import Refused, StoreError
-from mmoment_chain.face_admissions import FaceAdmissions
 from mmoment_chain.face_client import FaceClient
+from mmoment_chain.gate_client import GateClient
 from mmoment_chain.media_client import MediaClient
 from mmoment_chain.rights import ENROLL, in_order
 from mmoment_chain.secret_bytes import wipe
 from mmoment_chain.session_messages import session_message, time_message
+from mmoment_chain.session_parts import Parts, withheld
 from mmoment_chain.session_records import Session
-from mmoment_chain.sessions import CheckedIn, SessionBook
+from mmoment_chain.sessions import CheckedIn
 from mmoment_chain.sign_in_text import Purpose
-from mmoment_chain.store import Store
-from mmoment_chain.template_keeping import SealedTemplate, TemplateKeeping, good_for_s
+from mmoment_chain.template_keeping import SealedTemplate, good_for_s
 from mmoment_chain.wallet import parse_signature, parse_wallet
 from mmoment_interfaces.srv import (
     CheckIn,
@@ -49,7 +44,7 @@ from mmoment_interfaces.srv import (
     RevokeSession,
 )
 from mmoment_node.managed_node import ManagedNode
-from mmoment_node.request_desk import RequestDesk
+from mmoment_node.request_desk import THREADS, RequestDesk
 
 # How long a check-in waits to say whether the person will be recognised, and an erasure to say
 # whether they are forgotten. Both go on after that. Well below what any client waits: a check-in
@@ -57,6 +52,7 @@ from mmoment_node.request_desk import RequestDesk
 FACE_PATIENCE_S = 1.5
 # Of the threads that answer. The others stay free for what needs no face_node, if that one hangs.
 WAITING_AT_MOST = 2
+GATE_THREADS = 8
 # base64 of the largest transaction, and far more than any name that is kept.
 LONGEST_TRANSACTION = 1644
 STILL_ASKED = 'The part that knows faces has not answered yet; it is asked again.'
@@ -68,32 +64,25 @@ INTERNAL = 'internal'
 INTERNAL_TEXT = 'The camera made a mistake, so this may not be done: its log says more'
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the services work with."""
-
-    store: Store
-    book: SessionBook
-    challenges: ChallengeBook
-    keeping: TemplateKeeping
-    erasure: Erasure
-    admissions: FaceAdmissions
-    identity: CameraIdentity
-    clock: Clock
-
-
 class SessionRequests:
     """Answers until `close`."""
 
     def __init__(
-        self, node: ManagedNode[Any], parts: Parts, faces: FaceClient, media: MediaClient
+        self,
+        node: ManagedNode[Any],
+        parts: Parts,
+        faces: FaceClient,
+        media: MediaClient,
+        gates: GateClient,
     ) -> None:
         self._node = node
         self._parts = parts
         self._faces = faces
         self._media = media
+        self._gates = gates
         self._waiting = threading.BoundedSemaphore(WAITING_AT_MOST)
-        self._desk = RequestDesk(node)
+        # While the chain is waited for, the others answer.
+        self._desk = RequestDesk(node, GATE_THREADS if parts.gate.gates else THREADS)
         for kind, name, answer in (
             (CreateChallenge, 'create_challenge', self._challenge),
             (CheckIn, 'check_in', self._check_in),
@@ -163,15 +152,26 @@ class SessionRequests:
                 way = 'memo'
             elif proof.is_old_text:
                 way = 'legacy'
-            opened = self._parts.book.check_in(proof, way, request.display_name, request.replaces)
+            # Before there is a session: who holds nothing has these rights at no moment.
+            book = self._parts.book
+            is_owner = proof.wallet == book.rights.settings.owner_wallet
+            if not is_owner and self._gates.check(proof.wallet) and book.is_here(proof.wallet):
+                # In another session they have lost, or got, the same rights.
+                book.rights.follow()
+            opened = book.check_in(proof, way, request.display_name, request.replaces)
             trouble = self._let_know(opened, wrapped_key)
         finally:
             wipe(wrapped_key)
         answer.token = opened.token
         answer.session = self._message(opened.session)
-        answer.message = 'Checked in.'
+        told = ['Checked in.']
         if trouble:
-            answer.message = f'Checked in, but you are not recognised: {trouble}'
+            told[0] = f'Checked in, but you are not recognised: {trouble}'
+        for right, because in withheld(self._parts, proof.wallet).items():
+            answer.withheld.append(right)
+            answer.withheld_because.append(because)
+            told.append(f'You do not have the right to {right}: {because}.')
+        answer.message = ' '.join(told)
 
     def _proof(self, request: CheckIn.Request) -> Answer:
         challenges = self._parts.challenges
@@ -363,18 +363,6 @@ class SessionRequests:
 
     def _message(self, session: Session) -> Any:
         return session_message(session, self._parts.admissions.is_known(session.wallet or ''))
-
-
-def welcome_kept(book: SessionBook, keeping: TemplateKeeping, admissions: FaceAdmissions) -> None:
-    """After a start, have those known again whose template the camera itself keeps.
-
-    A key that somebody wrapped for the camera was in memory only: they sign in anew.
-    """
-    for session in book.live():
-        record = keeping.for_recognition(session, b'', 0)
-        if record is not None:
-            name, key = session.display_name or '', bytearray()
-            admissions.welcome(record.wallet, name, record.record_id, key, math.inf)
 
 
 def _purpose(word: str) -> Purpose:

@@ -32,12 +32,20 @@ LONGEST_GRANT_S = 87_660 * 3600.0
 
 
 class SessionRights:
-    """Rights by wallet. `tell` is called for sessions whose rights changed."""
+    """Rights by wallet. `tell` is called for sessions whose rights changed.
+
+    `withheld`: what a wallet has not, whoever gave it; the owner has all.
+    """
 
     def __init__(
-        self, store: Store, settings: SessionSettings, tell: Callable[[Change], None]
+        self,
+        store: Store,
+        settings: SessionSettings,
+        tell: Callable[[Change], None],
+        withheld: Callable[[str], frozenset[str]] = lambda wallet: frozenset(),
     ) -> None:
         self.settings = settings
+        self._withheld = withheld
         self._store = store
         self._tell = tell
 
@@ -45,8 +53,11 @@ class SessionRights:
         """What this wallet has at the moment, if it is checked in."""
         if wallet and wallet == self.settings.owner_wallet:
             return frozenset(rights.RIGHTS)
-        granted = grant_records.of_wallet(query, wallet, query.utc_ms())
-        return rights.combined(self.settings.default_rights, {grant.right for grant in granted})
+        return rights.combined(self._given(query, wallet) - self._withheld(wallet))
+
+    def withheld(self, query: Query, wallet: str) -> frozenset[str]:
+        """What this wallet was given and has not."""
+        return rights.combined(self._given(query, wallet)) - self.of(query, wallet)
 
     def of_everybody(self, query: Query) -> Callable[[str], frozenset[str]]:
         """The same for many wallets: their grants are read at once."""
@@ -59,9 +70,14 @@ class SessionRights:
         def of(wallet: str) -> frozenset[str]:
             if wallet and wallet == self.settings.owner_wallet:
                 return frozenset(rights.RIGHTS)
-            return rights.combined(self.settings.default_rights, granted.get(wallet, set()))
+            given = self.settings.default_rights | granted.get(wallet, set())
+            return rights.combined(given - self._withheld(wallet))
 
         return of
+
+    def _given(self, query: Query, wallet: str) -> frozenset[str]:
+        granted = grant_records.of_wallet(query, wallet, query.utc_ms())
+        return self.settings.default_rights | {grant.right for grant in granted}
 
     def grant(self, wallet: str, names: Iterable[str], seconds: float) -> frozenset[str]:
         """Give a wallet these rights, for so long or (0) until they are taken back.

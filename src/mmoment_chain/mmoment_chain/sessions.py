@@ -60,7 +60,8 @@ class SessionBook:
     """Opens, finds and ends sessions. Safe to use from several threads.
 
     `steps` are taken at each check-out; `tell` is called for all that happened, once it is kept;
-    `redated`, when the sessions got other times because the clock on the wall was set.
+    `redated`, when the sessions got other times because the clock on the wall was set. `withheld`:
+    rights that a wallet has not, whoever gave them.
     Every refusal is a `Refused`.
     """
 
@@ -75,9 +76,10 @@ class SessionBook:
         steps: Sequence[Step] = (),
         tell: Callable[[Change], None] = lambda change: None,
         redated: Callable[[], None] = lambda: None,
+        withheld: Callable[[str], frozenset[str]] = lambda wallet: frozenset(),
     ) -> None:
         self._settings = settings
-        self.rights = SessionRights(store, settings, tell)
+        self.rights = SessionRights(store, settings, tell, withheld)
         self.presence = Presence(clock)
         self._store = store
         self._challenges = challenges

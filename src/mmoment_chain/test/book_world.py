@@ -27,8 +27,9 @@ _KEYS = {wallet(number): Keypair.from_seed(bytes([number]) * 32) for number in r
 class BookWorld:
     """A camera's sessions; `restart` begins a new process on the same store."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, withheld=lambda wallet: frozenset(), **settings):
         self.folder = folder
+        self.withheld = withheld
         self.clock = FakeClock()
         self.boot_id = 'boot-1'
         self.changes = []
@@ -51,6 +52,7 @@ class BookWorld:
             steps=[self],
             tell=self.changes.append,
             redated=self._count_redated,
+            withheld=self.withheld,
         )
 
     def close(self):

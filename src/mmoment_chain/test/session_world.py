@@ -150,7 +150,7 @@ class SessionWorld:
     def events(self):
         return self.listen(SessionEvent, 'session_events')
 
-    def call(self, kind, service, **fields):
+    def call(self, kind, service, /, **fields):
         if service not in self._clients:
             self._clients[service] = self.tester.create_client(kind, service)
         client = self._clients[service]

@@ -137,3 +137,22 @@ def test_a_grant_that_ends_by_itself_is_logged_once(world):
     assert logged(world)[1:] == [('grant_ended', {'rights': ['stream']})]
     with world.store.reading() as query:
         assert event_log.verify(query).is_good
+
+
+def test_what_is_withheld_nobody_can_give_but_the_owner_and_admins_have_all(tmp_path):
+    withheld = {'record', 'stream'}
+    world = BookWorld(tmp_path, owner_wallet=OWNER, withheld=lambda wallet: frozenset(withheld))
+    try:
+        token = world.check_in(ANNA).token
+        assert held(world, token) == DEFAULTS - {'record'}
+        assert world.book.rights.grant(ANNA, ['stream'], 0) == DEFAULTS - {'record'}
+        with world.store.reading() as query:
+            assert world.book.rights.withheld(query, ANNA) == withheld
+        withheld.discard('stream')
+        world.book.rights.follow()
+        assert held(world, token) == (DEFAULTS | {'stream'}) - {'record'}
+        assert world.changes[-1].rights == (DEFAULTS | {'stream'}) - {'record'}
+        assert world.book.rights.grant(BEN, ['admin'], 0) == set(RIGHTS)
+        assert held(world, world.check_in(OWNER).token) == set(RIGHTS)
+    finally:
+        world.close()

@@ -40,6 +40,8 @@ async def get_camera_info(services: ServicesOf) -> CameraInfoAnswer:
         name=services.settings.name,
         model=camera.kind if camera else 'unknown',
         capabilities=capabilities,
+        camera_pda=services.state.chain.camera_address,
+        device_pubkey=services.state.chain.device,
     )
 
 

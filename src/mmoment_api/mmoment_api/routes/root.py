@@ -71,6 +71,13 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         'DELETE /api/videos/{name}',
         'POST /api/media/{id}/favourite',
     ),
+    'chain': (
+        'GET /api/chain/status',
+        'POST /api/chain/transactions',
+        'POST /api/chain/transactions/submit',
+        'POST /api/chain/nft/verify',
+        'GET /api/chain/face',
+    ),
     'events': ('GET /api/events', 'WEBSOCKET /api/events'),
 }
 LINKS = {

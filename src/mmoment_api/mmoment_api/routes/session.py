@@ -244,6 +244,7 @@ def _opened(
         rights=sorted(record.rights),
         created_at=record.created_ms,
         expires_at=record.expires_ms,
+        camera_pda=services.state.chain.camera_address,
         camera_url=f'{"https" if encrypted else "http"}://{request.url.netloc}',
         message=message,
     )

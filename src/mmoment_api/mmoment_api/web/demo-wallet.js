@@ -3,10 +3,11 @@
 
 import { get, put } from './device-store.js';
 import { buildText, toBase58 } from './siws.js';
+import { messageOf, withSignature } from './transaction.js';
 
 const WALLET = 'wallet';
 const ALGORITHM = 'Ed25519';
-const CHAINS = ['solana:devnet'];
+const CHAINS = ['solana:devnet', 'solana:localnet'];
 
 // The key of this browser, made when it is first asked for.
 async function pair() {
@@ -21,7 +22,7 @@ async function pair() {
 export async function demoWallet() {
   const { privateKey, publicKey } = await pair();
   const bytes = new Uint8Array(await crypto.subtle.exportKey('raw', publicKey));
-  const features = ['solana:signIn', 'solana:signMessage'];
+  const features = ['solana:signIn', 'solana:signMessage', 'solana:signTransaction'];
   const account = { address: toBase58(bytes), publicKey: bytes, chains: CHAINS, features };
   const sign = async (message) => {
     const signature = new Uint8Array(await crypto.subtle.sign(ALGORITHM, privateKey, message));
@@ -29,6 +30,10 @@ export async function demoWallet() {
   };
   const signIn = (fields) => {
     return sign(new TextEncoder().encode(buildText({ address: account.address, ...fields })));
+  };
+  const signTransaction = async ({ transaction }) => {
+    const { signature } = await sign(messageOf(transaction));
+    return { signedTransaction: withSignature(transaction, bytes, signature) };
   };
   const each = (work) => (...inputs) => Promise.all(inputs.map(work));
   return {
@@ -40,6 +45,11 @@ export async function demoWallet() {
       'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
       'solana:signIn': { version: '1.0.0', signIn: each(signIn) },
       'solana:signMessage': { version: '1.0.0', signMessage: each(({ message }) => sign(message)) },
+      'solana:signTransaction': {
+        version: '1.0.0',
+        supportedTransactionVersions: ['legacy', 0],
+        signTransaction: each(signTransaction),
+      },
     },
   };
 }

@@ -10,6 +10,7 @@ export const PART_NAMES = {
   encoder_node: 'Video',
   capture_node: 'Photos and clips',
   stream_node: 'Live stream',
+  chain_node: 'Chain',
 };
 const LOG_LENGTH = 50;
 const RESULT_FRESH_MS = 1500;

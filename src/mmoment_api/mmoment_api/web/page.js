@@ -3,6 +3,7 @@
 import {
   $, PART_NAMES, banner, call, element, isOwner, log, may, setText, state,
 } from './page-common.js';
+import { showChain, startChain, takeChain } from './page-chain.js';
 import { renderDetections, takeGesture, takeGestureAction } from './page-detections.js';
 import { showMedia, startMedia, takeCapture } from './page-media.js';
 import { renderPeople, showVision, startPeople, takeEnrollment } from './page-people.js';
@@ -77,6 +78,7 @@ async function showDetail() {
 /* --- events -------------------------------------------------------------------------------- */
 
 const TAKE = {
+  chain: takeChain,
   faces: (data) => { state.faces = { ...data, heard: Date.now() }; },
   hands: (data) => { state.hands = { ...data, heard: Date.now() }; },
   gestures: takeGesture,
@@ -133,6 +135,7 @@ function connected() {
   // At the start, it has just been shown.
   if (wasLost) showSession().catch(() => {});
   wasLost = false;
+  showChain().catch(() => {});
   showPicture();
   showSwitches();
   showMedia();
@@ -199,6 +202,7 @@ async function untilKnown() {
 
 async function start() {
   startPicture();
+  startChain();
   startPeople();
   startSession();
   startMedia();
@@ -211,6 +215,7 @@ async function start() {
   setInterval(render, RENDER_MS);
   await untilKnown();
   showSight();
+  if (!may('view')) showChain().catch(() => {});
   connect();
   setInterval(watch, 1000);
   // Nobody tells a page that may see nothing what happens.

@@ -1,0 +1,67 @@
+"""Which transaction a signed one is: older clients send it back without the id it was built with.
+
+A wallet adds signatures and leaves the message as it is, so the message says which it is. Kept in
+memory, few, and only for as long as `chain_node` would take them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmoment_api.chain_control import BuiltTransaction, TransactionWish
+
+KEPT_S = 3600.0
+KEPT_AT_MOST = 256
+SIGNATURE_BYTES = 64
+# More signatures do not fit a transaction; below 128 their number is one byte.
+SIGNATURES_AT_MOST = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was built, for whom, and until when it is worth remembering (seconds, monotonic)."""
+
+    wish: TransactionWish
+    built: BuiltTransaction
+    until_s: float
+
+
+class BuiltTransactions:
+    """By their message; belongs to the event loop."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept: OrderedDict[bytes, Remembered] = OrderedDict()
+
+    def note(self, wish: TransactionWish, built: BuiltTransaction) -> None:
+        """Remember what was built; the oldest is forgotten if there are too many."""
+        digest = _digest(built.transaction)
+        if digest is not None:
+            self._kept[digest] = Remembered(wish, built, self._clock() + KEPT_S)
+            while len(self._kept) > KEPT_AT_MOST:
+                self._kept.popitem(last=False)
+
+    def find(self, transaction: str, wallet: str) -> Remembered | None:
+        """What this is (base64, signed), if it was built for this wallet; None: nothing of ours."""
+        digest = _digest(transaction)
+        found = self._kept.get(digest) if digest is not None else None
+        if found is None or found.until_s <= self._clock() or found.wish.wallet != wallet:
+            return None
+        return found
+
+
+def _digest(transaction: str) -> bytes | None:
+    """Of the message behind the signatures; None: it is no transaction."""
+    try:
+        wire = base64.b64decode(transaction, validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    if not wire or not 0 < wire[0] <= SIGNATURES_AT_MOST:
+        return None
+    message = wire[1 + wire[0] * SIGNATURE_BYTES :]
+    return hashlib.sha256(message).digest() if message else None

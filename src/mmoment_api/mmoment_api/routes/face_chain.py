@@ -1,0 +1,162 @@
+"""`/api/face/extract-embedding` and `/enroll/confirm`: enrol, and put the sealed face on the chain.
+
+Names of older clients. What they once got was the face itself; what they get now is sealed to its
+owner, in a transaction that only their wallet can sign.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from mmoment_api.chain_control import (
+    MINT_FACE,
+    UPDATE_FACE,
+    BuiltTransaction,
+    TransactionWish,
+)
+from mmoment_api.chain_models import (
+    ConfirmAnswer,
+    ConfirmRequest,
+    ExtractAnswer,
+    ExtractRequest,
+)
+from mmoment_api.errors import ApiError
+from mmoment_api.face_models import EnrollAnswer
+from mmoment_api.media_control import Asker
+from mmoment_api.routes import face
+from mmoment_api.routes.common import (
+    Person,
+    PersonOf,
+    PrincipalOf,
+    ServicesOf,
+    body_of,
+    get_person_beside,
+    read_model,
+    require_person,
+)
+from mmoment_api.services import Services
+
+router = APIRouter(tags=['face'])
+
+ALREADY_THERE = 'already_there'
+NOT_ASKED = 'No transaction was asked for'
+NOT_SEALED = 'Nothing was sealed: name the key of its owner in owner_key to get a transaction'
+NOT_OWN = 'Only whoever enrols themselves can put the face on the chain'
+
+
+@router.post('/api/face/extract-embedding', openapi_extra=body_of(ExtractRequest, is_required=True))
+async def post_extract(
+    request: Request, services: ServicesOf, principal: PrincipalOf
+) -> ExtractAnswer:
+    """Enrol as `/api/face/enroll` does, and build what puts the sealed template on the chain.
+
+    No answer has the embedding. With `owner_key` there is `transaction_buffer`: sign it in the
+    wallet, then send it to `/api/face/enroll/confirm`. That there is none is no failure of the
+    enrolment: `chain_error` and `message` say why.
+    """
+    with services.picture_gate.entered():
+        body = await read_model(request, ExtractRequest)
+    learnt = await face.post_enroll(request, services, principal)
+    answer = _learnt(learnt)
+    person = await get_person_beside(request, principal)
+    if not body.build_transaction:
+        answer.message = NOT_ASKED
+    elif person is None or person.record.identity != learnt.wallet_address:
+        answer.message = NOT_OWN
+    elif learnt.envelope is None or learnt.record_id is None:
+        answer.message = NOT_SEALED
+    else:
+        try:
+            _tell(answer, await _sealed_on_chain(services, person, learnt, body.custody))
+        except ApiError as error:
+            answer.chain_error, answer.message = error.code, error.message
+    return answer
+
+
+@router.post('/api/face/enroll/confirm', openapi_extra=body_of(ConfirmRequest, is_required=True))
+async def post_confirm(request: Request, services: ServicesOf, person: PersonOf) -> ConfirmAnswer:
+    """Send what the wallet has signed; `transaction_id` comes only once the chain has confirmed it.
+
+    Where the face needs several transactions, `transaction_buffer` is the next one to sign.
+    """
+    body = await read_model(request, ConfirmRequest)
+    wallet = require_person(person).record.identity
+    known = services.built.find(body.signed_transaction, wallet)
+    if known is None:
+        raise ApiError(
+            422,
+            'not_ours',
+            'This is not a transaction that was built here for this wallet: ask for a new one',
+            field='signed_transaction',
+        )
+    with services.chain_gate.entered():
+        done = await services.chain.submit(known.built.build_id, body.signed_transaction)
+    answer = ConfirmAnswer(
+        transaction_id=done.signature,
+        face_id=body.face_id,
+        mint=done.accounts[0] if done.accounts else None,
+        complete=known.built.number >= known.built.count,
+        transaction_buffer=None,
+        chain_error=None,
+        message=done.message,
+    )
+    if not answer.complete:
+        try:
+            following = await _built(services, known.wish.after(known.built.build_id))
+            answer.transaction_buffer = following.transaction
+        except ApiError as error:
+            answer.chain_error, answer.message = error.code, error.message
+    return answer
+
+
+async def _sealed_on_chain(
+    services: Services, person: Person, learnt: EnrollAnswer, custody: str
+) -> BuiltTransaction:
+    """What puts it there, or in the place of what is there already."""
+    asker = Asker.of(person.record)
+    values = (
+        ('envelope', learnt.envelope or ''),
+        ('model_id', learnt.model),
+        ('record_id', learnt.record_id or ''),
+        ('custody', custody),
+    )
+    wish = TransactionWish(MINT_FACE, asker.identity, asker.session_id, values)
+    try:
+        return await _built(services, wish)
+    except ApiError as error:
+        if error.code != ALREADY_THERE:
+            raise
+    return await _built(
+        services, TransactionWish(UPDATE_FACE, asker.identity, asker.session_id, values)
+    )
+
+
+async def _built(services: Services, wish: TransactionWish) -> BuiltTransaction:
+    with services.chain_gate.entered():
+        built = await services.chain.build(wish)
+    services.built.note(wish, built)
+    return built
+
+
+def _learnt(learnt: EnrollAnswer) -> ExtractAnswer:
+    return ExtractAnswer(
+        wallet_address=learnt.wallet_address,
+        face_id=learnt.face_id,
+        quality_score=learnt.quality.score,
+        quality_rating=learnt.quality.rating,
+        recommendations=learnt.quality.reasons,
+        model=learnt.model,
+        record_id=learnt.record_id,
+        envelope=learnt.envelope,
+        transaction_buffer=None,
+        transaction_count=0,
+        summary=[],
+        chain_error=None,
+        message=learnt.message,
+    )
+
+
+def _tell(answer: ExtractAnswer, built: BuiltTransaction) -> None:
+    answer.transaction_buffer = built.transaction
+    answer.transaction_count = built.count
+    answer.summary = list(built.summary)

@@ -1,0 +1,39 @@
+import pytest
+from fake_chain import wire
+from people import ANN, BEN
+
+from mmoment_api.built_transactions import KEPT_AT_MOST, KEPT_S, BuiltTransactions
+from mmoment_api.chain_control import BuiltTransaction, TransactionWish
+
+WISH = TransactionWish('mint_face', ANN, 's1')
+
+
+def built(message=b'message', number=1):
+    return BuiltTransaction(f'b{number}', wire(message))
+
+
+def test_a_signed_transaction_is_known_by_its_message(clock):
+    kept = BuiltTransactions(clock)
+    kept.note(WISH, built())
+    found = kept.find(wire(b'message', filled=2), ANN)
+    assert (found.wish, found.built.build_id) == (WISH, 'b1')
+    assert kept.find(wire(b'another', filled=2), ANN) is None
+    assert kept.find(wire(b'message', filled=2), BEN) is None
+
+
+@pytest.mark.parametrize('text', ['', '*', 'AA==', 'FA==', 'AQ==', wire(b'')])
+def test_what_is_no_transaction_is_nothing_of_ours(clock, text):
+    kept = BuiltTransactions(clock)
+    kept.note(WISH, BuiltTransaction('b1', text))
+    assert kept.find(text, ANN) is None
+
+
+def test_the_old_and_the_many_are_forgotten(clock):
+    kept = BuiltTransactions(clock)
+    kept.note(WISH, built(b'first'))
+    for number in range(KEPT_AT_MOST):
+        kept.note(WISH, built(b'%d' % number))
+    assert kept.find(wire(b'first'), ANN) is None
+    assert kept.find(wire(b'0'), ANN) is not None
+    clock.now_s += KEPT_S
+    assert kept.find(wire(b'0'), ANN) is None

@@ -1,0 +1,115 @@
+import base64
+from dataclasses import replace
+
+import pytest
+from fake_chain import MINT, wire
+from fake_control import KNOWN
+from people import AGREED, ANN, BEN
+
+from mmoment_api.chain_control import refused_by_chain
+
+EXTRACT, CONFIRM = '/api/face/extract-embedding', '/api/face/enroll/confirm'
+PICTURE = base64.b64encode(b'\xff\xd8\xff picture').decode()
+KEY = base64.b64encode(b'k' * 32).decode()
+BODY = {**AGREED, 'image': PICTURE, 'owner_key': KEY}
+SEALED = replace(KNOWN, record_id='record-1', envelope=b'sealed')
+
+
+@pytest.fixture
+def services(make_services):
+    made = make_services(session_enrolment='any')
+    made.control.outcome = SEALED
+    return made
+
+
+def test_a_picture_becomes_a_transaction_and_no_embedding(services, ann):
+    answer = ann.post(EXTRACT, json=BODY).json()
+    assert answer['face_id']
+    assert (answer['quality_score'], answer['quality_rating']) == (0.8, 'good')
+    assert answer['recommendations'] == ['blurred']
+    assert answer['transaction_buffer'] == wire(b'message 1')
+    assert (answer['transaction_count'], answer['summary']) == (1, ['Do mint_face'])
+    assert not [name for name in answer if 'embedding' in name]
+    ((_, wish),) = services.chain.asked
+    assert (wish.kind, wish.wallet, wish.session_id) == ('mint_face', ANN, 's1')
+    assert dict(wish.values) == {
+        'envelope': 'c2VhbGVk',
+        'model_id': 'model-1',
+        'record_id': 'record-1',
+        'custody': 'user',
+    }
+    (learnt,) = services.control.wishes
+    assert (learnt.identity, len(learnt.pictures), learnt.owner_key) == (ANN, 1, b'k' * 32)
+
+
+def test_what_enrolling_refuses_is_refused(make_services, caller_of, session_control):
+    services = make_services()
+    ann = caller_of(services).checked_in(session_control.open(ANN))
+    direct, through = (ann.post(path, json=BODY) for path in ('/api/face/enroll', EXTRACT))
+    assert through.status_code == direct.status_code != 200
+    assert through.json() == direct.json()
+    assert services.chain.asked == []
+
+
+def test_a_face_that_is_there_already_is_written_anew(services, ann):
+    services.chain.refusals['mint_face'] = refused_by_chain('already_there', 'There is one')
+    assert ann.post(EXTRACT, json=BODY).json()['summary'] == ['Do update_face']
+
+
+def test_enrolling_succeeds_without_the_chain(services, ann):
+    services.chain.is_away = True
+    answer = ann.post(EXTRACT, json=BODY)
+    assert answer.status_code == 200
+    assert answer.json()['transaction_buffer'] is None
+    assert answer.json()['chain_error'] == 'part_not_running'
+
+
+@pytest.mark.parametrize(
+    ('body', 'outcome'),
+    [({**BODY, 'build_transaction': False}, SEALED), (BODY, KNOWN)],
+)
+def test_nothing_is_built_that_was_not_asked_for_or_sealed(services, ann, body, outcome):
+    services.control.outcome = outcome
+    answer = ann.post(EXTRACT, json=body).json()
+    assert (answer['transaction_buffer'], answer['transaction_count']) == (None, 0)
+    assert services.chain.asked == []
+
+
+def test_the_owner_puts_nobody_elses_face_on_the_chain(services, owner):
+    answer = owner.post(EXTRACT, json={'image': PICTURE, 'wallet_address': BEN}).json()
+    assert (answer['wallet_address'], answer['transaction_buffer']) == (BEN, None)
+    assert services.chain.asked == []
+
+
+def test_it_is_confirmed_once_the_chain_says_so(services, ann):
+    face_id = ann.post(EXTRACT, json=BODY).json()['face_id']
+    signed = {'signed_transaction': wire(b'message 1', filled=2), 'face_id': face_id}
+    services.chain.refusals['submit'] = refused_by_chain('expired', 'Too late')
+    late = ann.post(CONFIRM, json=signed)
+    assert (late.status_code, late.json()['error']) == (409, 'expired')
+    assert 'transaction_id' not in late.json()
+    services.chain.refusals.clear()
+    done = ann.post(CONFIRM, json=signed).json()
+    assert (done['transaction_id'], done['face_id'], done['mint']) == ('4' * 88, face_id, MINT)
+    assert (done['complete'], done['transaction_buffer']) == (True, None)
+
+
+def test_a_face_of_two_transactions_needs_two_signatures(services, ann):
+    services.chain.count = 2
+    ann.post(EXTRACT, json=BODY)
+    first = ann.post(CONFIRM, json={'signed_transaction': wire(b'message 1', filled=2)}).json()
+    assert (first['complete'], first['transaction_buffer']) == (False, wire(b'message 2'))
+    second = ann.post(CONFIRM, json={'signed_transaction': wire(b'message 2', filled=2)}).json()
+    assert second['complete'] is True
+    submitted = [question for question in services.chain.asked if question[0] == 'submit']
+    assert [question[1] for question in submitted] == ['b1', 'b2']
+
+
+def test_what_was_not_built_here_for_this_wallet_is_not_sent(services, caller_of, session_control):
+    ann = caller_of(services).checked_in(session_control.open(ANN))
+    ben = caller_of(services).checked_in(session_control.open(BEN))
+    ann.post(EXTRACT, json=BODY)
+    for caller, message in ((ben, b'message 1'), (ann, b'another')):
+        answer = caller.post(CONFIRM, json={'signed_transaction': wire(message, filled=2)})
+        assert (answer.status_code, answer.json()['error']) == (422, 'not_ours')
+    assert not [question for question in services.chain.asked if question[0] == 'submit']

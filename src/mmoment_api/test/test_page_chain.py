@@ -1,0 +1,117 @@
+"""The card of the chain in a real browser: what is signed there are real transactions, and a node
+that plays chain_node checks every signature.
+"""
+
+import pytest
+from page_camera import Camera, browser, picture, until
+from played_chain_node import PlayedChainNode
+
+from tests.browser import CHROMIUM, DRIVER
+
+pytestmark = pytest.mark.graph
+
+if not CHROMIUM or not DRIVER:
+    pytest.skip('there is no Chromium with its driver', allow_module_level=True)
+
+# What the console says of answers that are refused here on purpose, and of streams that ended.
+KNOWN = ('401', '404', '409', '503', 'WebSocket')
+
+
+@pytest.fixture(scope='module')
+def camera(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('camera') / 'data'
+    with browser(tmp_path_factory.mktemp('browser')) as driver:
+        running = Camera(folder, driver)
+        running.chain = PlayedChainNode(running)
+        running.executor.add_node(running.chain.node)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def is_severe(item):
+    return item['level'] == 'SEVERE'
+
+
+def sign(camera, kind):
+    """Read what it is, and agree."""
+    until(lambda: camera.shows('chain-review') and kind in camera.text('chain-review-lines'))
+    camera.find('chain-sign').click()
+
+
+def test_the_owner_registers_the_camera(camera):
+    link = until(camera.links)[0]
+    until(lambda: camera.driver.get(link) or True)
+    until(lambda: camera.shows('chain-register-form'))
+    assert 'not registered on localnet' in camera.text('chain-summary')
+    until(lambda: '9 of 12 records' in camera.text('chain-facts'))
+    assert '2.5 SOL' in camera.text('chain-facts')
+    until(lambda: 'Demo key' in camera.find('chain-wallet').text)
+    camera.find('chain-name').send_keys('Garden')
+    camera.find('chain-register').click()
+    until(lambda: camera.shows('chain-review'))
+    assert '0.00001 SOL' in camera.text('chain-review-cost')
+    picture(camera, 'chain-review')
+    camera.find('chain-cancel').click()
+    until(lambda: camera.text('chain-message') == 'Nothing was signed')
+    assert camera.chain.confirmed == []
+    camera.find('chain-register').click()
+    sign(camera, 'register_camera')
+    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
+    until(lambda: 'Registered on localnet' in camera.text('chain-summary'))
+    assert not camera.shows('chain-register-form')
+    kind, wallet, values = camera.chain.asked[-1]
+    assert (kind, values) == ('register_camera', {'name': 'Garden', 'mode': 'private'})
+    assert camera.chain.owner == wallet
+
+
+def test_somebody_puts_their_face_there_in_two_steps(camera):
+    camera.find('sign-out').click()
+    camera.open_check_in()
+    camera.check_in()
+    until(lambda: 'not on the chain' in camera.text('face-state'))
+    assert not camera.shows('chain-group')
+    assert camera.text('chain-facts') == ''
+    # The chain does not say at once, and the second transaction comes too late, once.
+    camera.chain.refusals = ['undecided']
+    camera.find('face-mint').click()
+    sign(camera, 'Step 1 of 2')
+    until(lambda: camera.shows('chain-review') and 'Step 2' in camera.text('chain-review-lines'))
+    camera.chain.refusals = ['expired']
+    sign(camera, 'Step 2 of 2')
+    until(lambda: not camera.chain.refusals)
+    sign(camera, 'Step 2 of 2')
+    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
+    assert 'is on the chain' in camera.text('face-state')
+    assert len(camera.chain.holders) == 1
+    picture(camera, 'chain-face')
+
+
+def test_and_takes_it_off_again(camera):
+    camera.find('face-burn').click()
+    sign(camera, 'burn_face')
+    until(lambda: 'not on the chain' in camera.text('face-state'))
+    assert camera.chain.holders == set()
+
+
+def test_only_at_a_public_camera_visits_are_told(camera):
+    assert not camera.shows('visit-tell')
+    camera.chain.mode = 'public'
+    until(lambda: camera.shows('visit-tell'))
+    assert 'who checks in is public' in camera.text('chain-summary')
+    camera.find('visit-tell').click()
+    sign(camera, 'check_in')
+    until(lambda: 'The chain knows that you are here' in camera.text('chain-message'))
+    assert camera.chain.asked[-1][0] == 'check_in'
+
+
+def test_a_refusal_is_said(camera):
+    camera.chain.refusals = ['refused']
+    camera.find('face-mint').click()
+    sign(camera, 'mint_face')
+    until(lambda: camera.text('chain-message') == 'Not now')
+    assert camera.find('face-mint').is_enabled()
+    assert camera.chain.holders == set()
+    told = [item['message'] for item in camera.driver.get_log('browser') if is_severe(item)]
+    assert not [text for text in told if not any(known in text for known in KNOWN)]

@@ -1,0 +1,145 @@
+"""Builds what people sign, and sends what they have signed.
+
+What the device pays for is counted in its budget, and noted before it is sent, as the outbox does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmoment_chain import spending
+from mmoment_chain.errors import Refused
+from mmoment_chain.face_kinds import FACE_KINDS
+from mmoment_chain.held_back import HeldBack
+from mmoment_chain.pending_transactions import Pending, PendingTransactions
+from mmoment_chain.store import Store
+from mmoment_chain.transaction_building import NO_SIGNATURE, TransactionBuilder, signed_by_all
+from mmoment_chain.transaction_kinds import CAMERA_KINDS, Here, Row, Stay, Wish
+from mmoment_chain.transaction_sending import Outcome, Sent, TransactionSender
+from mmoment_chain.transaction_values import Values
+
+KINDS = {**CAMERA_KINDS, **FACE_KINDS}
+AFTER = 'after'
+"""Value that names the transaction before, of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asks to be built."""
+
+    kind: str
+    wallet: bytes
+    stay: Stay | None  # None: the owner of the camera asks
+    values: dict[str, str]
+
+
+class TransactionDesk:
+    """Belongs to one event loop. on_sent: called with each that the chain has decided."""
+
+    def __init__(
+        self,
+        here: Here,
+        pending: PendingTransactions,
+        builder: TransactionBuilder,
+        sender: TransactionSender,
+        store: Store,
+        budget: Callable[[], int],
+        on_sent: Callable[[Pending, Sent], None] = lambda pending, sent: None,
+    ) -> None:
+        """budget: lamports that the device may spend in 24 hours; 0: no limit."""
+        self._here = here
+        self._pending = pending
+        self._builder = builder
+        self._sender = sender
+        self._store = store
+        self._budget = budget
+        self._on_sent = on_sent
+
+    async def build(self, order: Order) -> Pending:
+        """Build and try it. Raises Refused, also WouldFail; RpcError."""
+        if order.kind not in KINDS:
+            raise Refused('bad_value', f'There is no kind {order.kind!r}: {", ".join(KINDS)}')
+        if AFTER in order.values:
+            row, number = self._next_of(order)
+        else:
+            wish = Wish(order.kind, order.wallet, Values(order.values), order.stay)
+            row, number = await KINDS[order.kind](wish, self._here), 0
+        built = await self._builder.build(row.plans[number])
+        return self._pending.add(order.kind, order.wallet, row, number, built)
+
+    def get(self, pending_id: str) -> Pending:
+        """What was built with this id. Refused 'not_ours'."""
+        return self._pending.get(pending_id)
+
+    def offered(self, pending: Pending) -> bytes:
+        """The transaction as a wallet is given it.
+
+        Where the device pays, its signature is added when it comes back: whoever had it could send
+        the transaction by another way, past the budget.
+        """
+        built = pending.built
+        if built.signers[0] != self._here.place.device:
+            return built.transaction
+        return built.transaction[:1] + NO_SIGNATURE + built.transaction[65:]
+
+    async def submit(self, pending_id: str, transaction: bytes) -> Sent:
+        """Send a transaction with all signatures; returns what the chain says.
+
+        Asked again for the same one it is not sent twice. What is under way goes on if this is
+        cancelled. Raises Refused 'not_ours', 'unsigned', 'budget'; StoreError.
+        """
+        pending = self._pending.get(pending_id)
+        wire = signed_by_all(pending.built, transaction)
+        if pending.sent is not None and pending.sent.outcome is not Outcome.UNKNOWN:
+            return pending.sent
+        if pending.sending is None:
+            pending.sending = asyncio.ensure_future(self._see_through(pending, wire))
+            # Whoever asked may have gone.
+            pending.sending.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(pending.sending)
+
+    def _next_of(self, order: Order) -> tuple[Row, int]:
+        """The transaction that follows, or one that was built before and got lost."""
+        before = self._pending.get(order.values[AFTER])
+        if (before.kind, before.wallet) != (order.kind, order.wallet) or len(order.values) > 1:
+            raise Refused('not_ours')
+        if before.sending is not None:
+            raise Refused('out_of_order', 'It is being sent: wait for what the chain says')
+        if not before.is_confirmed:
+            return before.row, before.number
+        if before.is_last:
+            raise Refused('already_there', 'This was the last of its row, and it is done')
+        return before.row, before.number + 1
+
+    async def _see_through(self, pending: Pending, wire: bytes) -> Sent:
+        built, is_ours = pending.built, pending.row.plans[pending.number].payer
+        is_paid_here = is_ours == self._here.place.device
+        # The first signature is the payer's, and only now is it known in any case.
+        signature = wire[1:65]
+        try:
+            if is_paid_here:
+                await asyncio.to_thread(self._reserve, pending, signature)
+            sent = await self._sender.send(wire, built.last_valid_height)
+            if is_paid_here and sent.outcome in (Outcome.REFUSED, Outcome.EXPIRED):
+                await asyncio.to_thread(self._correct, sent)
+            pending.sent = sent
+        finally:
+            pending.sending = None
+        self._on_sent(pending, sent)
+        return sent
+
+    def _reserve(self, pending: Pending, signature: bytes) -> None:
+        built = pending.built
+        try:
+            with self._store.transaction() as tx:
+                spending.reserve(
+                    tx, signature, built.fee_lamports, built.rent_lamports, self._budget()
+                )
+        except HeldBack as held:
+            raise Refused(held.code, held.text) from None
+
+    def _correct(self, sent: Sent) -> None:
+        with self._store.transaction() as tx:
+            (spending.failed if sent.slot else spending.not_sent)(tx, sent.signature)

@@ -1,0 +1,134 @@
+"""What wallets hold, asked of servers that answer from a chain in this process."""
+
+import asyncio
+
+import pytest
+from face_world import shared_world
+from fake_clock import FakeClock
+
+from mmoment_chain.chain_reading import FACE, NftChecks, Reader
+from mmoment_chain.errors import Refused
+from mmoment_chain.face_nft import face_of
+from mmoment_chain.nft_rules import Reason, parse_rule
+
+
+class Value:
+    """An answer, as solana-py's objects look."""
+
+    def __init__(self, value, slot=7):
+        self.value = value
+        self.context = type('Context', (), {'slot': slot})
+
+
+class Client:
+    """Answers from a world."""
+
+    def __init__(self, world):
+        self._world = world
+        self.questions = 0
+
+    async def get_account_info(self, key):
+        return Value(self._world.account(bytes(key)))
+
+    async def get_balance(self, key):
+        return Value(self._world.balance(bytes(key)))
+
+    async def get_multiple_accounts(self, keys):
+        self.questions += 1
+        return Value([self._world.account(bytes(key)) for key in keys])
+
+    async def get_minimum_balance_for_rent_exemption(self, size):
+        return Value(self._world.minimum(size))
+
+    async def get_token_accounts_by_owner(self, owner, options):
+        rule = FACE if options.program_id else parse_rule(f'token:{options.mint}')
+        found = self._world.answer(rule, bytes(owner))
+        return Value([_Keyed(each.address, self._world.account(each.address)) for each in found])
+
+
+class _Keyed:
+    def __init__(self, address, account):
+        self.pubkey, self.account = address, account
+
+
+class Pool:
+    def __init__(self, client):
+        self._client = client
+
+    async def read(self, question, timeout_s=None):
+        return await question(self._client)
+
+
+@pytest.fixture(scope='module')
+def world():
+    return shared_world()
+
+
+@pytest.fixture
+def client(world):
+    return Client(world)
+
+
+def checks(world, client, clock, cache_s=30.0):
+    return NftChecks(Pool(client), world.trusted(), lambda wallet: wallet, clock, cache_s)
+
+
+def test_rent_is_never_less_than_the_chain_asks_for(world, client):
+    rent = asyncio.run(Reader(Pool(client), world.program).rent())
+    for size in (0, 1, 165, 512, 1283, 10_000):
+        assert rent(size) == world.minimum(size)
+
+
+def test_an_account_of_another_program_is_none_of_the_registry(world, client):
+    async def scene():
+        reader = Reader(Pool(client), world.program)
+        assert (await reader.account(world.camera)).data
+        assert (await reader.account(world.anna_mint)).data is None
+        assert (await reader.any_account(world.anna_mint)).data
+        assert await reader.any_account(b'9' * 32) is None
+        assert await reader.lamports(world.camera) == world.balance(world.camera)
+
+    asyncio.run(scene())
+
+
+def test_what_was_asked_a_moment_ago_is_remembered_unless_it_is_to_be_fresh(world, client):
+    clock = FakeClock()
+    asked = checks(world, client, clock)
+
+    async def scene():
+        anna = world.key('anna')
+        first = await asked.verify(anna, FACE)
+        assert (first.judgement.mint, first.slot) == (world.anna_mint, 7)
+        clock.advance(29.0)
+        assert await asked.verify(anna, FACE) is first
+        assert client.questions == 1
+        assert await asked.verify(anna, FACE, is_fresh=True) == first
+        assert client.questions == 2
+        clock.advance(30.0)
+        await asked.verify(anna, FACE)
+        assert client.questions == 3
+        asked.forget(anna)
+        await asked.verify(anna, FACE)
+        assert client.questions == 4
+        clock.advance(30.0)
+        other = await asked.verify(anna, parse_rule('grant:view'))
+        assert other.judgement.reason is Reason.NONE
+        # Who was asked about long ago is not remembered.
+        assert [wallet for wallet, _ in asked._known] == [anna]
+        assert len(asked._known) == 1
+
+    asyncio.run(scene())
+
+
+def test_only_a_face_that_counts_is_given(world, client):
+    asked = checks(world, client, FakeClock())
+
+    async def scene():
+        face, mint = await asked.face(world.key('anna'))
+        assert (face, mint) == (face_of(world.data(world.anna_mint)), world.anna_mint)
+        for person, code in (('berta', 'foreign_group'), ('owner', 'none')):
+            with pytest.raises(Refused) as caught:
+                await asked.face(world.key(person))
+            assert caught.value.code == code
+
+    asyncio.run(scene())
