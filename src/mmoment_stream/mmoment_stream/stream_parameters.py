@@ -62,8 +62,8 @@ class StreamParameters:
     )
     ca_file: str = parameter(
         '',
-        'Certificates (PEM) that vouch for rtmps servers in place of those of the system, and beside '
-        'them for livepeer_url; empty: only those of the system do',
+        'Certificates (PEM) that vouch for rtmps servers and for livepeer_url, beside those of the '
+        'system; empty: only those of the system do',
         read_only=True,
     )
     retry_first_s: float = parameter(
