@@ -29,7 +29,8 @@ class StreamParameters:
         'Places to push to, each as words in the quoting of a shell: name=NAME '
         'url=rtmps://HOST/APP key_file=FILE, or name=NAME provider=livepeer key_file=FILE; also '
         'stream_id (of livepeer), audio (silent or none) and enabled (true or false). FILE lies in '
-        'the folder stream of the camera, or is an absolute path, and nobody else may read it',
+        'the folder stream of the camera, or is an absolute path, and nobody else may read it; only '
+        'srt://HOST:PORT does without',
     )
     channel: str = parameter(
         PUBLIC,
