@@ -7,7 +7,20 @@ import errno
 import signal
 import sys
 
-from cli import bench, chain, devchain, doctor, keys, log, media, models, shell, test, up
+from cli import (
+    bench,
+    chain,
+    devchain,
+    doctor,
+    keys,
+    livepeer,
+    log,
+    media,
+    models,
+    shell,
+    test,
+    up,
+)
 from cli.errors import CliError
 
 COMMANDS = {
@@ -18,6 +31,7 @@ COMMANDS = {
     'models': models,
     'log': log,
     'media': media,
+    'livepeer': livepeer,
     'keys': keys,
     'chain': chain,
     'devchain': devchain,

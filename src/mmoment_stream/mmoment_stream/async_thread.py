@@ -32,12 +32,14 @@ class AsyncThread:
         self, work: Callable[[], Coroutine[Any, Any, Result]], cancelled: threading.Event
     ) -> Result:
         """Do the work and return its result, or raise what it raises; work that nobody wants any
-        more is given up. Raises Cancelled once `cancelled` is set, or after `close`.
+        more is given up. Raises Cancelled once `cancelled` is set, or after `close`; OSError or
+        RuntimeError if there can be no thread now.
         """
         with self._lock:
             if self._is_closed or cancelled.is_set():
                 raise Cancelled
-            future = asyncio.run_coroutine_threadsafe(work(), self._running_loop())
+            loop = self._running_loop()
+            future = asyncio.run_coroutine_threadsafe(work(), loop)
         while not concurrent.futures.wait([future], ASK_AGAIN_S).done:
             if self._is_closed or cancelled.is_set():
                 future.cancel()
@@ -62,11 +64,14 @@ class AsyncThread:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = _Loop()
-            self._thread = threading.Thread(
-                target=_run, args=(self._loop,), name=self._name, daemon=True
-            )
-            self._thread.start()
+            loop = _Loop()
+            thread = threading.Thread(target=_run, args=(loop,), name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                loop.close()
+                raise
+            self._loop, self._thread = loop, thread
         return self._loop
 
 

@@ -13,9 +13,10 @@ from mmoment_chain.media_signature import CLIP, PHOTO
 from mmoment_interfaces.msg import GestureAction, Session
 from mmoment_node.managed_node import ManagedNode
 from mmoment_stream.capture_parameters import CaptureParameters
-from mmoment_stream.capture_requests import CAPTURE, RECORD, THREADS, CaptureParts, log_mistake
+from mmoment_stream.capture_requests import CAPTURE, RECORD, THREADS, CaptureParts
 from mmoment_stream.errors import Refused, SessionRefused
 from mmoment_stream.media_draft import Origin
+from mmoment_stream.mistakes import log_mistake
 from mmoment_stream.session_client import Holder
 
 ACTIONS_QOS = QoSProfile(depth=10)
@@ -71,7 +72,7 @@ class CaptureGestures:
         except (Refused, SessionRefused) as refusal:
             self._node.get_logger().info(f'{message.action} by gesture: {refusal.text}')
         except Exception as error:
-            log_mistake(self._node, error)
+            log_mistake(self._node.get_logger(), error)
 
     def _do(self, message: GestureAction) -> None:
         parts = self._parts()

@@ -6,7 +6,8 @@ import threading
 from typing import Any, Protocol
 
 from mmoment_interfaces.msg import Session, SessionArray, SessionEvent
-from mmoment_stream.capture_topics import EVENTS_QOS, LATCHED_QOS
+from mmoment_stream.capture_topics import EVENTS_QOS
+from mmoment_stream.video_qos_topics import LATCHED_QOS
 
 ADMIN, RECORD = 'admin', 'record'
 FORGOTTEN = 'forgotten'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from mmoment_stream.media_cursor import Viewer
 from mmoment_stream.media_draft import Origin
 from mmoment_stream.media_library import ASKED, MediaLibrary
 from mmoment_stream.media_maker import RunningClip
+from mmoment_stream.mistakes import INTERNAL, INTERNAL_TEXT, log_mistake
 from mmoment_stream.people_seen import PeopleSeen
 from mmoment_stream.recorder import ASKED as STOPPED
 from mmoment_stream.session_client import Holder, SessionClient
@@ -40,8 +40,6 @@ THREADS = MOST_RECORDINGS + OTHER_THREADS
 SERVICE = 'service'
 TRIGGERS = ('', 'api', SERVICE)
 CAPTURE, RECORD, ADMIN = 'capture', 'record', 'admin'
-INTERNAL = 'internal'
-INTERNAL_TEXT = 'The camera made a mistake, so this may not be done: its log says more'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class CaptureRequests:
         except (Refused, SessionRefused) as refusal:
             return refusal.code, refusal.text
         except Exception as error:
-            log_mistake(self._node, error)
+            log_mistake(self._node.get_logger(), error)
             return INTERNAL, INTERNAL_TEXT
         return None
 
@@ -209,15 +207,6 @@ class CaptureRequests:
     def _viewer(self, request: Any) -> Viewer:
         holder = self._parts.sessions.holder(request.session_id, is_action=False)
         return Viewer(None if holder.is_owner else holder.identity)
-
-
-def log_mistake(node: ManagedNode[Any], error: Exception) -> None:
-    """Say what went wrong and where, without an end of the node: others go on recording.
-
-    Without the words of the fault: they may name somebody.
-    """
-    places = ''.join(traceback.format_tb(error.__traceback__))
-    node.get_logger().error(f'a mistake: {type(error).__name__}\n{places}')
 
 
 def _origin(holder: Holder, trigger: str, *, annotated: bool = False) -> Origin:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 from mmoment_chain.media_records import MediaRecord
@@ -28,15 +28,10 @@ from mmoment_stream.media_draft import Origin
 from mmoment_stream.media_library import MediaLibrary
 from mmoment_stream.media_maker import MediaMaker, RunningClip
 from mmoment_stream.recorder import Recorder
+from mmoment_stream.video_qos_topics import LATCHED_QOS, VIDEO_QOS
 
-LATCHED_QOS = QoSProfile(
-    depth=1,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    reliability=ReliabilityPolicy.RELIABLE,
-)
 # Retention, or somebody who is forgotten, may delete many at once.
 EVENTS_QOS = QoSProfile(depth=1000)
-VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 TELL_PERIOD_S = 1.0
 DISK_FULL, CUT_SHORT = 'disk_full', 'cut_short'
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from mmoment_camera.frame_topic import Frame
@@ -26,11 +25,8 @@ from mmoment_stream.encoder_parameters import EncoderParameters
 from mmoment_stream.frame_feed_topic import FrameFeed
 from mmoment_stream.video_channel import VideoChannel
 from mmoment_stream.video_encoder import VideoEncoder
+from mmoment_stream.video_qos_topics import LATCHED_QOS, LIMIT_QOS, VIDEO_QOS
 
-# A packet that is missing makes those after it worthless. A second of them, for who is held up.
-VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-LIMIT_QOS = QoSProfile(depth=10)
 WAIT_S = 0.5
 # Longer than an encoder in another program is waited for.
 HANG_S = 20.0

@@ -7,18 +7,22 @@ It reads options from a file as well (-fpre), and that file is a pipe here. The 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
+import select
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 
+from mmoment_stream.cancel_switch import CancelSwitch
 from mmoment_stream.push_target import PushError
 
 TRIAL_S = 5.0
 # A little sound, and a kind of checksum that is not the usual one.
 TRIAL_INPUT, TRIAL_OPTIONS, TRIAL_SIGN = bytes(4), {'hash': 'md5'}, b'MD5='
+READ_BYTES = 4096
 TRIAL_FROM = ('-v', 'error', '-nostdin', '-f', 'u8', '-ar', '8000', '-i', 'pipe:0')
 TRIAL_TO = ('-f', 'hash', 'pipe:1')
+_trusted: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -41,22 +45,57 @@ def words_for(descriptor: int) -> tuple[str, str]:
     return '-fpre', f'/dev/fd/{descriptor}'
 
 
-# A refusal is not kept: the program may be another one the next time.
-@functools.lru_cache(maxsize=4)
-def check_heeds_hidden_options(program: str) -> None:
-    """Try whether this ffmpeg does what hidden options say. Raises PushError (tool) if not."""
+def check_heeds_hidden_options(program: str, switch: CancelSwitch) -> None:
+    """Try whether this ffmpeg does what hidden options say. Raises PushError (tool) if not, Cancelled.
+
+    switch: is armed; ends the trial.
+    """
+    if program in _trusted:
+        return
+    deadline_s = time.monotonic() + TRIAL_S
     with hidden_options(TRIAL_OPTIONS) as descriptor:
         try:
-            found = subprocess.run(
+            trial = subprocess.Popen(
                 [program, *TRIAL_FROM, *words_for(descriptor), *TRIAL_TO],
-                input=TRIAL_INPUT,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                bufsize=0,
                 pass_fds=(descriptor,),
-                timeout=TRIAL_S,
-                check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             raise PushError('tool', f'{program} does not answer') from error
-    if not found.stdout.startswith(TRIAL_SIGN):
+        try:
+            found = _answer(trial, switch, deadline_s)
+        finally:
+            trial.kill()
+            trial.wait()
+            for pipe in (trial.stdin, trial.stdout):
+                if pipe is not None:
+                    pipe.close()
+    if found is None:
+        raise PushError('tool', f'{program} does not answer')
+    if not found.startswith(TRIAL_SIGN):
         raise PushError('tool', f'this version of {program} would show the key to others')
+    # A refusal is not kept: the program may be another one the next time.
+    _trusted.add(program)
+
+
+def _answer(
+    trial: subprocess.Popen[bytes], switch: CancelSwitch, deadline_s: float
+) -> bytes | None:
+    """What it says of a little sound; None: nothing in time. Raises Cancelled."""
+    assert trial.stdin is not None
+    assert trial.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        trial.stdin.write(TRIAL_INPUT)
+    trial.stdin.close()
+    found = b''
+    while len(found) < len(TRIAL_SIGN):
+        if not switch.wait(trial.stdout.fileno(), select.POLLIN, deadline_s):
+            return None
+        piece = os.read(trial.stdout.fileno(), READ_BYTES)
+        if not piece:
+            break
+        found += piece
+    return found

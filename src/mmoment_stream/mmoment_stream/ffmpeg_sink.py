@@ -47,8 +47,6 @@ LAST_LINES = 20
 READ_BYTES = 65536
 # A program that has closed its pipes is about to end.
 END_S = 0.3
-# After a pause, silence is caught up with no further back than this.
-MOST_SILENT_FRAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class FfmpegSink:
         """
         parts = []
         if self._silence is not None:
-            due = self._silence.due(time_ms, MOST_SILENT_FRAMES)
+            due = self._silence.due(time_ms)
             parts = [matroska_pipe.silence(due_ms) for due_ms in due]
         parts.append(matroska_pipe.picture(packet.data, time_ms, keyframe=packet.keyframe))
         self._write(b''.join(parts))
@@ -167,7 +165,7 @@ class FfmpegSink:
         if ingest.passphrase:
             options |= {'passphrase': ingest.passphrase, 'pbkeylen': PASSPHRASE_KEY_BYTES}
         if ingest.key or ingest.passphrase:
-            check_heeds_hidden_options(self._program)
+            check_heeds_hidden_options(self._program, self._switch)
         with hidden_options(options) as descriptor:
             try:
                 process = self._process = subprocess.Popen(

@@ -22,6 +22,8 @@ LENGTH_BYTES = 4
 SILENCE_RATE_HZ = 44_100
 SILENCE_SAMPLES = 1024
 """In one frame of AAC."""
+# After a pause, silence is caught up with no further back than this: 1.2 s.
+MOST_SILENT_FRAMES = 50
 # AAC, 44 kHz, 16 bits, stereo: AAC always says so, and tells the truth in its header.
 AAC_SOUND = 0xAF
 # Audio object type 2 (low complexity), 44.1 kHz, two channels.
@@ -87,7 +89,7 @@ class Silence:
     def __init__(self) -> None:
         self._count = 0
 
-    def due(self, time_ms: int, most: int) -> list[int]:
+    def due(self, time_ms: int, most: int = MOST_SILENT_FRAMES) -> list[int]:
         """Times (ms) of the frames up to a moment that were not asked for before.
 
         If more than `most` are due, a gap is left before the last ones.

@@ -90,10 +90,6 @@ class LivepeerClient:
             body['multistream'] = {'targets': targets}
         await self._http.call('PATCH', _at('/stream', stream_id), body=body)
 
-    async def delete_stream(self, stream_id: str) -> None:
-        """Delete a stream; its key is worth nothing any more."""
-        await self._http.call('DELETE', _at('/stream', stream_id))
-
     async def terminate_stream(self, stream_id: str) -> None:
         """End the push that is under way; whoever pushes may connect again at once."""
         await self._http.call('DELETE', f'{_at("/stream", stream_id)}/terminate')
@@ -102,10 +98,6 @@ class LivepeerClient:
         """The times that a stream was live, the last first."""
         answer = await self._http.call('GET', f'{_at("/stream", stream_id)}/sessions')
         return models.read_list(answer, models.read_session)
-
-    async def session(self, session_id: str) -> LivepeerSession:
-        """One of them."""
-        return models.read_session(await self._http.call('GET', _at('/session', session_id)))
 
     async def playback(self, playback_id: str) -> Playback:
         """Where a stream can be watched."""

@@ -6,6 +6,7 @@ The push does not stand or fall with the API: what was known goes on being used 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
@@ -21,7 +22,6 @@ from mmoment_stream.livepeer_models import (
     BASE_URL,
     INGEST_URL,
     LivepeerOptions,
-    LivepeerSession,
     LivepeerStream,
 )
 from mmoment_stream.livepeer_multistream import pass_on, read_places
@@ -29,6 +29,10 @@ from mmoment_stream.push_target import Ingest, Playback, ProviderHealth, PushErr
 
 # Faults of the API that say nothing about the stream.
 PASSING = frozenset({'provider_away', 'provider_busy', 'provider_fault', 'untrusted'})
+# The longest that a new connection waits for the API if it was known before where to push.
+KNOWN_S = 1.5
+# The longest that the first one waits for what a push does not need.
+EXTRAS_S = 1.5
 # Servers come and go there.
 INGEST_KEPT_S = 600.0
 # Livepeer takes a stream for active as long after its last sign of life.
@@ -91,30 +95,6 @@ class LivepeerProvider:
         """What Livepeer says of the stream, None before `ingest` has found it."""
         return self._thread.run(self._health, cancelled)
 
-    def sessions(self, cancelled: threading.Event) -> tuple[LivepeerSession, ...]:
-        """The times that the stream was live, with their recordings. Raises PushError, Cancelled."""
-
-        async def work() -> tuple[LivepeerSession, ...]:
-            return await self._client.sessions(self._known_id())
-
-        return self._thread.run(work, cancelled)
-
-    def terminate(self, cancelled: threading.Event) -> None:
-        """End whatever push of the stream is under way. Raises PushError, Cancelled."""
-
-        async def work() -> None:
-            await self._client.terminate_stream(self._known_id())
-
-        self._thread.run(work, cancelled)
-
-    def suspend(self, cancelled: threading.Event, *, suspended: bool = True) -> None:
-        """End the push and refuse others, or allow them again. Raises PushError, Cancelled."""
-
-        async def work() -> None:
-            await self._client.change_stream(self._known_id(), suspended=suspended)
-
-        self._thread.run(work, cancelled)
-
     def close(self) -> None:
         """End calls that are under way, and let go of connections."""
         self._thread.close(self._client.close)
@@ -123,10 +103,15 @@ class LivepeerProvider:
         # Two that look for the stream at once would make two. Made here: it belongs to the loop.
         self._turn = self._turn or asyncio.Lock()
         async with self._turn:
-            try:
+            if self._last is None:
                 self._last = await self._asked()
+                return self._last
+            try:
+                self._last = await asyncio.wait_for(self._asked(), KNOWN_S)
+            except asyncio.TimeoutError:
+                pass
             except PushError as error:
-                if self._last is None or error.code not in PASSING:
+                if error.code not in PASSING:
                     raise
             return self._last
 
@@ -136,10 +121,26 @@ class LivepeerProvider:
         stream = await self._keeper.stream()
         if stream.suspended:
             raise PushError('provider_suspended')
+        address = await self._ingest_url()
+        if self._last is None:
+            # Later with the health, which nobody waits for.
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._settle(stream), EXTRAS_S)
+        return Ingest(address, stream.stream_key, self._playback_of(stream))
+
+    async def _settle(self, stream: LivepeerStream) -> None:
+        """Do what pushing does not need."""
         if self._options.multistream_file:
             await self._pass_on(stream)
-        address = await self._ingest_url()
-        return Ingest(address, stream.stream_key, await self._where_to_watch(stream))
+        if self._playback_of(stream) != self._playback:
+            # Livepeer may not know it yet.
+            with contextlib.suppress(PushError):
+                self._playback = await self._client.playback(stream.playback_id)
+
+    def _playback_of(self, stream: LivepeerStream) -> Playback:
+        known = self._playback
+        is_known = known is not None and known.playback_id == stream.playback_id
+        return known if known is not None and is_known else Playback(stream.playback_id)
 
     async def _ingest_url(self) -> str:
         now_s = self._monotonic()
@@ -154,15 +155,6 @@ class LivepeerProvider:
             if not self._address and not is_livepeer:
                 raise
         return self._address or INGEST_URL
-
-    async def _where_to_watch(self, stream: LivepeerStream) -> Playback:
-        if self._playback is None or self._playback.playback_id != stream.playback_id:
-            try:
-                self._playback = await self._client.playback(stream.playback_id)
-            except PushError:
-                # Nobody who pushes needs it.
-                return Playback(stream.playback_id)
-        return self._playback
 
     async def _pass_on(self, stream: LivepeerStream) -> None:
         """As the file says now. A fault of it is told with the health, and stops no push."""
@@ -181,6 +173,7 @@ class LivepeerProvider:
         if not self._keeper.stream_id:
             return None
         stream = await self._client.stream(self._keeper.stream_id)
+        await self._settle(stream)
         issues = list(stream.issues)
         if stream.suspended:
             issues.append('The stream is suspended')
@@ -196,6 +189,7 @@ class LivepeerProvider:
             is_healthy=is_healthy and not stream.suspended,
             issues=tuple(issues),
             checked_s=self._wall_clock(),
+            playback=self._playback_of(stream),
         )
 
     def _is_silent(self, last_seen_ms: float) -> bool:
@@ -204,8 +198,3 @@ class LivepeerProvider:
         if last_seen_ms != self._seen_ms:
             self._seen_ms, self._seen_s = last_seen_ms, now_s
         return now_s - self._seen_s > SILENT_S
-
-    def _known_id(self) -> str:
-        if not self._keeper.stream_id:
-            raise PushError('provider_no_stream', 'there is none yet')
-        return self._keeper.stream_id

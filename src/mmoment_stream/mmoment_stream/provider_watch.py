@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmoment_stream.push_target import (
     Cancelled,
     Ingest,
+    Playback,
     ProviderHealth,
     PushError,
     StreamProvider,
@@ -22,20 +23,25 @@ FIRST_S = 3.0
 TURN_S = 0.05
 # More than a provider that heeds `cancelled` needs.
 END_S = 5.0
+NO_PLAYBACK = Playback()
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderNews:
-    """What a provider said last of the stream (None: nothing yet), and why it could not be asked."""
+    """What a provider said last of the stream, and why it could not be asked.
+
+    health: of this connection; None: nothing yet. playback: said with the health last.
+    """
 
     health: ProviderHealth | None = None
     error: str = ''
+    playback: Playback = NO_PLAYBACK
 
 
 class ProviderWatch:
     """Has one question under way at a time; `ingest` cuts a question about health short.
 
-    `start` and `close` are for one thread, once; the rest is for any.
+    `start` and `close` are for one thread; the rest is for any.
     """
 
     def __init__(
@@ -63,9 +69,11 @@ class ProviderWatch:
         self.news = ProviderNews()
 
     def start(self, name: str) -> None:
-        """Begin the thread; it asks nothing before `live`."""
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        """Have the thread; it asks nothing before `live`. Raises RuntimeError: there can be none now."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            thread.start()
+            self._thread = thread
 
     def live(self) -> None:
         """The provider should receive the stream from now on: ask every few seconds."""
@@ -75,11 +83,12 @@ class ProviderWatch:
             self._changed.notify_all()
 
     def lost(self) -> None:
-        """Ask no more."""
+        """Ask no more, and forget how it was doing: that was another connection."""
         with self._changed:
             self._is_live = False
             self._due_s = None
             self._unwanted.set()
+            self.news = ProviderNews(playback=self.news.playback)
 
     def refresh(self) -> None:
         """Ask now."""
@@ -127,15 +136,25 @@ class ProviderWatch:
             with self._asking:
                 if unwanted.is_set():
                     return
-                news = ProviderNews(self._provider.health(unwanted))
+                health = self._provider.health(unwanted)
         except Cancelled:
             return
         except PushError as error:
             self._put_off(error.retry_after_s)
-            news = ProviderNews(self.news.health, error.text)
-        if news != self.news:
+            self._tell(replace(self.news, error=error.text), unwanted)
+        except (OSError, RuntimeError):
+            # No descriptor or thread is left: that passes.
+            self._tell(replace(self.news, error=PushError('provider_away').text), unwanted)
+        else:
+            playback = health.playback if health is not None else NO_PLAYBACK
+            self._tell(ProviderNews(health, '', playback), unwanted)
+
+    def _tell(self, news: ProviderNews, unwanted: threading.Event) -> None:
+        with self._changed:
+            if news == self.news or unwanted.is_set():
+                return
             self.news = news
-            self._on_change()
+        self._on_change()
 
     def _put_off(self, pause_s: float) -> None:
         """The provider has asked for a pause."""

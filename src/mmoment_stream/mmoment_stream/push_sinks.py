@@ -26,7 +26,7 @@ def make_sink(
     """A sink for one connection: our own publisher for RTMP and RTMPS, ffmpeg for SRT.
 
     connect_s: for the connection, and at most for each answer. stall_s: how long the server may take nothing.
-    ca_file: authorities that are trusted instead of those of the system, for RTMPS. Raises
+    ca_file: authorities that are trusted beside those of the system, for RTMPS. Raises
     PushError: bad_address.
     """
     if parse_address(ingest.url).scheme in RTMP_SCHEMES:

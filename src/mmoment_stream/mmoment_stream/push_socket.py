@@ -230,12 +230,14 @@ class PushSocket:
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """What proves a server: the system's authorities, or those in a file alone; TLS 1.2 or newer.
+    """What proves a server: the system's authorities, and those in a file; TLS 1.2 or newer.
 
     Raises PushError (untrusted) if the file cannot be read.
     """
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context()
+        if ca_file is not None:
+            context.load_verify_locations(ca_file)
     except OSError as error:
         raise PushError('untrusted', 'the file with authorities cannot be read') from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -105,12 +105,13 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """What the provider says of the stream; `checked_s` since 1970."""
+    """What the provider says of the stream; `checked_s` since 1970. playback: as far as it is known."""
 
     is_active: bool
     is_healthy: bool
     issues: tuple[str, ...] = ()
     checked_s: float = 0.0
+    playback: Playback = Playback()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from mmoment_stream.stall_watch import ReadWatch
 from mmoment_stream.video_packet import VideoPacket
 
 # After a pause, silence is caught up with no further back than this.
-MOST_SILENT_FRAMES = 50
 # What a server may say at one go; the rest is read the next time.
 READS_AT_ONCE = 16
 
@@ -36,7 +35,7 @@ class RtmpLimits:
 class RtmpSink:
     """One connection: a mmoment_stream.push_target.PushSink. Each is opened once.
 
-    ca_file: authorities that are trusted instead of those of the system.
+    ca_file: authorities that are trusted beside those of the system.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class RtmpSink:
         """
         parts: list[bytes | memoryview] = []
         if self._silence is not None:
-            for due_ms in self._silence.due(time_ms, MOST_SILENT_FRAMES):
+            for due_ms in self._silence.due(time_ms):
                 parts += self._session.media(AUDIO, flv_tags.SILENCE, due_ms)
         if self._next_format is not None:
             parts += self._headers(self._next_format, time_ms)

@@ -39,6 +39,9 @@ class Push(Protocol):
     def offer(self, packet: VideoPacket) -> None:
         """Here is the next picture."""
 
+    def skip(self) -> None:
+        """Leave out what waits."""
+
     def stop(self) -> None:
         """End `run` at once."""
 
@@ -157,6 +160,11 @@ class StreamDirector:
         """Here is the next picture of the channel."""
         for each in self._running.values():
             each.push.offer(packet)
+
+    def skip(self) -> None:
+        """Leave out all that waits: packets of another channel come now."""
+        for each in self._running.values():
+            each.push.skip()
 
     def refresh(self) -> None:
         """Have every provider asked now."""

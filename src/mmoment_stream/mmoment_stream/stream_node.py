@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 import secrets
 import threading
 from collections.abc import Iterable
@@ -34,14 +36,17 @@ from mmoment_stream.stream_messages import (
     words_of_target,
 )
 from mmoment_stream.stream_parameters import RENDITIONS_SOURCE, StreamParameters, settings_of
+from mmoment_stream.stream_places import FOLDER_NAME, livepeer_memory
 from mmoment_stream.stream_provider import open_provider
 from mmoment_stream.stream_push import StreamPush
 from mmoment_stream.stream_requests import StreamRequests
 from mmoment_stream.stream_schedule import Presence
 from mmoment_stream.stream_targets import SETTINGS_NAME
-from mmoment_stream.stream_topics import LATCHED_QOS, StreamSessions, StreamVideo
+from mmoment_stream.stream_topics import StreamSessions, StreamVideo
+from mmoment_stream.video_qos_topics import LATCHED_QOS
 
-FOLDER_NAME, TAG_NAME = 'stream', '.camera'
+TAG_NAME = '.camera'
+TAG = re.compile(r'[0-9a-f]{8}')
 STATUS_PERIOD_S = 1.0
 IDLE = RecoveryState.IDLE.name.lower()
 # A worker that hangs in the disk must not keep the process from its end.
@@ -142,7 +147,8 @@ class StreamNode(ManagedNode[StreamParameters]):
             self._presence.look(sessions.is_anybody_telling)
             self._director.settle()
             channel = self._memory.wish.settings.channel if self._director.needs_video else ''
-            video.settle(channel, self._director.limit_kbps)
+            if video.settle(channel, self._director.limit_kbps):
+                self._director.skip()
             message = self._message()
             status.publish(message)
             self._log(message)
@@ -173,8 +179,7 @@ class StreamNode(ManagedNode[StreamParameters]):
             target,
             self._folder,
             stream_name=f'{self.get_namespace().strip("/")}-{target.name}-{self._camera}',
-            # No key file is called like it.
-            memory=self._folder / f'.livepeer-{target.name}',
+            memory=livepeer_memory(self._folder, target.name),
             livepeer=_livepeer_options(parameters),
         )
         ca_file = Path(parameters.ca_file) if parameters.ca_file else None
@@ -212,9 +217,14 @@ def _opened(folder: Path) -> Path:
 def _camera_tag(folder: Path) -> str:
     """Tells the streams of this camera from those of another of the same name; made once."""
     path = folder / TAG_NAME
-    if not path.exists():
-        keep(path, secrets.token_hex(4).encode())
-    return path.read_text(encoding='ascii').strip()
+    with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+        tag = path.read_text(encoding='ascii').strip()
+        if TAG.fullmatch(tag) is not None:
+            return tag
+    # Also in place of one that a full disk has left empty: streams of no tag are of several cameras.
+    tag = secrets.token_hex(4)
+    keep(path, tag.encode())
+    return tag
 
 
 def _livepeer_options(parameters: StreamParameters) -> LivepeerOptions:

@@ -29,7 +29,8 @@ class StreamParameters:
         'Places to push to, each as words in the quoting of a shell: name=NAME '
         'url=rtmps://HOST/APP key_file=FILE, or name=NAME provider=livepeer key_file=FILE; also '
         'stream_id (of livepeer), audio (silent or none) and enabled (true or false). FILE lies in '
-        'the folder stream of the camera, or is an absolute path, and nobody else may read it',
+        'the folder stream of the camera, or is an absolute path, and nobody else may read it; only '
+        'srt://HOST:PORT does without',
     )
     channel: str = parameter(
         PUBLIC,
@@ -62,8 +63,8 @@ class StreamParameters:
     )
     ca_file: str = parameter(
         '',
-        'Certificates (PEM) that vouch for rtmps servers in place of those of the system, and beside '
-        'them for livepeer_url; empty: only those of the system do',
+        'Certificates (PEM) that vouch for rtmps servers and for livepeer_url, beside those of the '
+        'system; empty: only those of the system do',
         read_only=True,
     )
     retry_first_s: float = parameter(

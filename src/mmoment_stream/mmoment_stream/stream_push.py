@@ -37,6 +37,7 @@ class PushLimits:
     first_video_s: float = 3.0  # for the encoder to begin, before the slate is pushed
     keyframe_every_s: float = 0.5  # between two requests
     look_again_s: float = 3.0  # at a configuration that could not be used
+    refused_s: float = 60.0  # the longest pause after a provider has refused what is configured
     lasting_s: float = 10.0  # of being live, after which pauses start small again
     health_s: float = 12.0  # between two questions to the provider
     queue_s: float = 1.0  # of video that waits; with more, pictures are left out
@@ -126,12 +127,12 @@ class StreamPush:
         self._connection: PushConnection | None = None
         self._ingest: Ingest | None = None
         self._useless: Ingest | None = None  # a sink has said that it cannot be used
+        self._refusals = 0  # of the provider, in a row
         self._error_code = ''
         self._was_live = False
 
     def run(self) -> None:
         """Push until `stop`. Closes the provider at the end."""
-        self._watch.start(f'push_health_{self._target.name}')
         self._expect_video()
         try:
             while not self._stopped.is_set():
@@ -143,6 +144,10 @@ class StreamPush:
     def offer(self, packet: VideoPacket) -> None:
         """Here is the next picture; never blocks, in no state of the push."""
         self._queue.offer(packet)
+
+    def skip(self) -> None:
+        """Send nothing that waits: what comes next shows something else."""
+        self._queue.skip()
 
     def stop(self) -> None:
         """End `run` at once, whatever it is doing; for good."""
@@ -182,7 +187,8 @@ class StreamPush:
             provider_error=news.error,
         )
         if ingest is not None:
-            report = replace(report, playback=ingest.playback)
+            is_newer = news.playback.playback_id == ingest.playback.playback_id
+            report = replace(report, playback=news.playback if is_newer else ingest.playback)
         if health is not None:
             report = replace(
                 report,
@@ -205,17 +211,25 @@ class StreamPush:
             return
         except PushError as error:
             self._pause(error, without(error.text, *secrets))
+        except (OSError, RuntimeError) as error:
+            # The system has no descriptor or no thread left, for instance: that passes.
+            detail = error.strerror if isinstance(error, OSError) else str(error)
+            fault = PushError('unreachable', detail or '')
+            self._pause(fault, without(fault.text, *secrets))
 
     def _find_ingest(self) -> Ingest:
         """Where to push now. Stays FAILED while that cannot be used. Raises PushError, Cancelled."""
         is_failed = self._recovery.snapshot.state is RecoveryState.FAILED
         if not is_failed:
             self._recovery.connecting()
+        self._watch.start(f'push_health_{self._target.name}')
         ingest = self._watch.ingest(self._stopped)
         while ingest == self._useless:
             if self._stopped.wait(self._limits.look_again_s):
                 raise Cancelled
             ingest = self._watch.ingest(self._stopped)
+        self._useless = None
+        self._refusals = 0
         if is_failed:
             # Nobody need encode for a push that cannot be.
             self._expect_video()
@@ -247,9 +261,6 @@ class StreamPush:
             if error.is_configuration:
                 self._useless = ingest
             raise
-        except OSError as error:
-            # The system has no descriptor left, for instance: that passes.
-            raise PushError('unreachable', error.strerror or '') from error
 
     def _hold(self, sink: PushSink | None) -> None:
         """Let `stop` cancel this sink, also if it came before."""
@@ -285,7 +296,16 @@ class StreamPush:
         self._error_code = error.code
         if error.is_configuration:
             self._recovery.failed(text)
-            self._stopped.wait(max(self._limits.look_again_s, error.retry_after_s))
+            self._stopped.wait(max(self._looking_pause_s(error.code), error.retry_after_s))
         else:
             self._asked_pause_s = error.retry_after_s
             self._recovery.wait_to_retry(text)
+
+    def _looking_pause_s(self, code: str) -> float:
+        """Until what only a person can mend is looked at again: files cost nobody anything."""
+        limits = self._limits
+        if code != 'provider_refused':
+            return limits.look_again_s
+        self._refusals += 1
+        growing = BackOff(limits.look_again_s, limits.refused_s, jitter=0.0)
+        return growing.pause_s(self._refusals, 0.0)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from mmoment_interfaces.msg import SessionArray, VideoLimit
@@ -17,14 +16,7 @@ from mmoment_stream.encoder_run import NS_PER_S
 from mmoment_stream.session_client import CLIENT_QOS
 from mmoment_stream.video_channel import VIDEO_CHANNELS
 from mmoment_stream.video_packet import VideoPacket
-
-LATCHED_QOS = QoSProfile(
-    depth=1,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    reliability=ReliabilityPolicy.RELIABLE,
-)
-VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
-LIMIT_QOS = QoSProfile(depth=10)
+from mmoment_stream.video_qos_topics import LATCHED_QOS, LIMIT_QOS, VIDEO_QOS
 
 
 class StreamVideo:
@@ -56,15 +48,18 @@ class StreamVideo:
         """Whether packets are asked for."""
         return self._subscription is not None
 
-    def settle(self, channel: str, limit_kbps: int) -> None:
+    def settle(self, channel: str, limit_kbps: int) -> bool:
         """Have packets of this channel come, empty: of none; and its encoder keep to a limit, 0: none.
 
+        Returns whether those of another one have come until now: what waits shows something else.
         A limit lapses: to be called once a second.
         """
         with self._lock:
+            is_other = channel != self._channel
             self._subscribe(channel)
             for name in VIDEO_CHANNELS:
                 self._tell_limit(name, limit_kbps if name == channel else 0)
+        return is_other
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe of the channel; from any thread, at once, and whoever may answer."""
@@ -97,9 +92,11 @@ class StreamVideo:
 
     def _on_packet(self, channel: str, message: VideoMessage) -> None:
         # One may have been on its way when the channel was let go of: it may show what this does not.
-        if channel == self._channel:
-            self.received += 1
-            self._take(packet_of(message))
+        packet = packet_of(message)
+        with self._lock:
+            if channel == self._channel:
+                self.received += 1
+                self._take(packet)
 
     def _tell_limit(self, channel: str, kbps: int) -> None:
         if kbps or self._limited.get(channel):

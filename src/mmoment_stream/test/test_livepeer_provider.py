@@ -171,7 +171,29 @@ def test_who_pushes_does_not_need_to_know_where_to_watch(studio_world):
     studio_world.studio.fail(method='GET', path='/playback')
     ingest = provider.ingest(NEVER)
     assert ingest.playback == Playback(studio_world.streams[0]['playbackId'])
+    assert provider.health(NEVER).playback.hls_url
     assert provider.ingest(NEVER).playback.hls_url
+
+
+@pytest.mark.parametrize('path', ['', '/ingest', '/playback'])
+def test_an_api_that_hangs_holds_up_no_connection_that_was_there_before(studio_world, path):
+    clock = Clock()
+    provider = studio_world.provider(clock=clock)
+    known = provider.ingest(NEVER)
+    clock.now_s += 1000
+    studio_world.studio.fail(path=path, hangs_s=8.0, times=20)
+    began_s = time.monotonic()
+    again = provider.ingest(NEVER)
+    assert time.monotonic() - began_s < 2.5
+    assert (again.url, again.key) == (known.url, known.key)
+
+
+def test_where_to_watch_holds_up_no_first_connection(studio_world):
+    studio_world.studio.fail(path='/playback', hangs_s=8.0)
+    provider = studio_world.provider()
+    began_s = time.monotonic()
+    assert provider.ingest(NEVER).key
+    assert time.monotonic() - began_s < 3
 
 
 def test_health_says_what_livepeer_says(studio_world):
@@ -215,36 +237,17 @@ def test_the_stream_is_passed_on_when_the_file_changes(studio_world):
     key_file(studio_world.folder, f'there {PLACE}\n', MULTISTREAM)
     asked = studio_world.studio.asked
     for _ in range(3):
-        provider.ingest(NEVER)
+        provider.health(NEVER)
     assert asked('POST', '/multistream/target') == 1
     (target,) = studio_world.account.targets.values()
     assert (target['name'], target['url']) == (f'{NAME} there', PLACE)
     health = provider.health(NEVER)
     assert health.issues == ()
     key_file(studio_world.folder, f'there {PLACE}2\n', MULTISTREAM)
-    provider.ingest(NEVER)
+    provider.health(NEVER)
     assert target['url'] == f'{PLACE}2'
     key_file(studio_world.folder, f'there http{PLACE}\n', MULTISTREAM)
-    provider.ingest(NEVER)
     assert 'secret' not in str(provider.health(NEVER))
-
-
-def test_ends_suspends_and_lists_its_stream(studio_world):
-    provider = studio_world.provider()
-    for ask in (provider.sessions, provider.terminate, provider.suspend):
-        assert code(ask) == 'provider_no_stream'
-    provider.ingest(NEVER)
-    kicked = []
-    studio_world.account.kick = kicked.append
-    assert publish(studio_world)
-    provider.terminate(NEVER)
-    assert await_true(lambda: len(kicked) == 1)
-    provider.suspend(NEVER)
-    assert await_true(lambda: len(kicked) == 2)
-    assert not publish(studio_world)
-    provider.suspend(NEVER, suspended=False)
-    assert publish(studio_world)
-    assert len(provider.sessions(NEVER)) == 2
 
 
 def test_a_stream_that_somebody_chose_needs_no_name(studio_world):

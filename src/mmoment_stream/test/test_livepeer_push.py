@@ -4,7 +4,7 @@ import time
 
 import pytest
 from coded_video import coded
-from livepeer_world import NEVER, world
+from livepeer_world import NEVER, calling, world
 
 from mmoment_stream.h264 import parameter_sets
 from mmoment_stream.push_target import Ingest, PushError, VideoFormat
@@ -74,6 +74,20 @@ def refusal(ask):
     return caught.value.code
 
 
+def of_stream(joined, work):
+    """What the work comes to with a client and the id of the one stream."""
+    (stream,) = joined.streams
+    return calling(joined.client(), lambda client: work(client, stream['id']))
+
+
+def suspend(joined, is_suspended):
+    of_stream(joined, lambda client, it: client.change_stream(it, suspended=is_suspended))
+
+
+def terminate(joined):
+    of_stream(joined, lambda client, it: client.terminate_stream(it))
+
+
 def test_a_key_of_the_studio_publishes_and_the_studio_follows_late(joined):
     provider = joined.provider(record=True)
     ingest = provider.ingest(NEVER)
@@ -86,7 +100,7 @@ def test_a_key_of_the_studio_publishes_and_the_studio_follows_late(joined):
     push.sink.close()
     assert joined.streams[0]['isActive']
     assert await_true(lambda: not provider.health(NEVER).is_active)
-    (session,) = provider.sessions(NEVER)
+    (session,) = of_stream(joined, lambda client, it: client.sessions(it))
     assert session.recording_status == 'ready'
     assert session.recording_url
 
@@ -96,11 +110,11 @@ def test_a_suspended_stream_is_thrown_out_and_kept_out_until_it_is_allowed(joine
     ingest = provider.ingest(NEVER)
     push = Push(ingest)
     assert push.until(lambda: joined.streams[0]['isActive'])
-    provider.suspend(NEVER)
+    suspend(joined, True)
     assert push.loss() == 'closed'
     assert refusal(lambda: Push(ingest)) == 'key_rejected'
     assert refusal(lambda: provider.ingest(NEVER)) == 'provider_suspended'
-    provider.suspend(NEVER, suspended=False)
+    suspend(joined, False)
     again = Push(provider.ingest(NEVER))
     assert again.until(lambda: joined.streams[0]['isActive'])
     again.sink.close()
@@ -111,10 +125,10 @@ def test_a_push_that_is_ended_may_begin_again_and_not_be_ended_at_once_again(joi
     ingest = provider.ingest(NEVER)
     push = Push(ingest)
     assert push.until(lambda: joined.streams[0]['isActive'])
-    provider.terminate(NEVER)
+    terminate(joined)
     assert push.loss() == 'closed'
     again = Push(ingest)
-    assert refusal(lambda: provider.terminate(NEVER)) == 'provider_busy'
+    assert refusal(lambda: terminate(joined)) == 'provider_busy'
     assert again.until(lambda: joined.server.stat().stream(ingest.key).publishing)
     again.sink.close()
 

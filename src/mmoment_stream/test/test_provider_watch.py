@@ -1,5 +1,6 @@
 """When a provider is asked how the stream is doing, and that nobody waits for its answer."""
 
+import dataclasses
 import threading
 import time
 
@@ -7,9 +8,10 @@ import pytest
 from push_world import INGEST, FakeProvider, healthy, until
 
 from mmoment_stream.provider_watch import ProviderNews, ProviderWatch
-from mmoment_stream.push_target import Cancelled, PushError
+from mmoment_stream.push_target import Cancelled, Playback, PushError
 
 NEVER = threading.Event()
+PLAYBACK = Playback('abc', 'https://play.test/abc')
 
 
 @pytest.fixture
@@ -28,20 +30,21 @@ def watching():
 
 
 def test_it_asks_again_and_again_while_live_and_only_then(watching):
-    provider = FakeProvider(state=healthy())
+    state = dataclasses.replace(healthy(), playback=PLAYBACK)
+    provider = FakeProvider(state=state)
     watch = watching(provider)
     time.sleep(0.05)
     assert (provider.asked_health, watch.news) == (0, ProviderNews())
     watch.live()
     until(lambda: provider.asked_health > 3)
-    assert watch.news == ProviderNews(healthy())
+    assert watch.news == ProviderNews(state, playback=PLAYBACK)
     watch.lost()
     time.sleep(0.05)
     asked = provider.asked_health
     time.sleep(0.1)
     assert provider.asked_health == asked
-    # What was said last stays.
-    assert watch.news == ProviderNews(healthy())
+    # How it does is said of a connection, where to watch of the stream.
+    assert watch.news == ProviderNews(playback=PLAYBACK)
 
 
 def test_only_news_is_told(watching):
@@ -66,6 +69,31 @@ def test_an_error_is_told_beside_what_is_known_and_cleared_by_an_answer(watching
     assert watch.news == ProviderNews(healthy(), provider.state.text)
     provider.state = healthy(9.0)
     until(lambda: watch.news == ProviderNews(healthy(9.0)))
+
+
+def test_an_answer_that_comes_after_the_loss_says_nothing_of_the_next_connection(watching):
+    class Slow(FakeProvider):
+        def health(self, cancelled):
+            self.asked_health += 1
+            assert cancelled.wait(10)
+            return healthy()
+
+    provider = Slow()
+    watch = watching(provider)
+    watch.live()
+    until(lambda: provider.asked_health == 1)
+    watch.lost()
+    time.sleep(0.05)
+    assert watch.news == ProviderNews()
+
+
+def test_a_system_without_threads_is_no_end_of_asking(watching):
+    provider = FakeProvider(state=RuntimeError("can't start new thread"))
+    watch = watching(provider)
+    watch.live()
+    until(lambda: watch.news.error)
+    provider.state = healthy()
+    until(lambda: watch.news == ProviderNews(healthy()))
 
 
 def test_a_pause_that_is_asked_for_is_kept(watching):

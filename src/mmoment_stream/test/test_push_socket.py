@@ -372,9 +372,15 @@ def test_a_certificate_of_somebody_else_is_refused(line, echo, tmp_path):
 
 def test_tls_is_verified_always():
     context = trust(None)
+    assert context.cert_store_stats()['x509_ca'] > 10
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_authorities_of_a_file_count_beside_those_of_the_system(certificate):
+    own, usual = trust(certificate), trust(None)
+    assert own.cert_store_stats()['x509'] == usual.cert_store_stats()['x509'] + 1
 
 
 def test_authorities_that_cannot_be_read_are_said(tmp_path):

@@ -41,6 +41,9 @@ class FakePush:
     def offer(self, packet):
         self.taken.append(packet)
 
+    def skip(self):
+        self.taken.append('skip')
+
     def stop(self):
         self.is_stopped.set()
 
@@ -262,6 +265,13 @@ def test_what_is_idle_says_since_when(world):
     report = here.director.report()
     assert report.push.since_s == 230.0
     assert [each.push.since_s for each in report.targets] == [230.0, 230.0]
+
+
+def test_what_waits_is_left_out_of_every_push(world):
+    here = world(MAIN, SECOND)
+    here.director.start()
+    here.director.skip()
+    assert [push.taken for push in here.made] == [['skip'], ['skip']]
 
 
 def test_the_address_of_what_is_idle_is_shown_without_options(world):

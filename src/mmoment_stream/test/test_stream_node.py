@@ -16,6 +16,7 @@ from rclpy.serialization import serialize_message
 from std_srvs.srv import Trigger
 from stream_world import CONNECTING, FAILED, IDLE, LIVE, WAITING, StreamWorld
 
+from mmoment_stream.stream_node import TAG_NAME, _camera_tag
 from tests.standins.livepeer_studio import LivepeerStudio
 from tests.standins.rtmp_server import NotInstalled, RtmpServer
 
@@ -375,3 +376,14 @@ def test_a_settings_file_that_is_broken_is_told_of_in_one_line(world):
     assert path.read_bytes() == broken
     path.write_bytes(good)
     world.run()
+
+
+@pytest.mark.parametrize('damaged', [b'', b'zzzzzzzz', b'\xff', b'0123'])
+def test_a_damaged_tag_of_the_camera_is_made_anew(tmp_path, damaged):
+    tag = _camera_tag(tmp_path)
+    assert _camera_tag(tmp_path) == tag
+    (tmp_path / TAG_NAME).write_bytes(damaged)
+    new = _camera_tag(tmp_path)
+    assert len(new) == 8
+    assert new != tag
+    assert _camera_tag(tmp_path) == new

@@ -119,6 +119,63 @@ def test_a_configuration_is_looked_at_again_until_it_can_be_used():
     assert world.states() == [CONNECTING, FAILED, CONNECTING, LIVE, IDLE]
 
 
+def test_what_a_provider_refuses_is_asked_less_and_less_often():
+    limits = dataclasses.replace(QUICK, refused_s=3600.0)
+    provider = FakeProvider(PushError('provider_refused'))
+    with pushing(provider, limits=limits) as world:
+        until(lambda: provider.asked == 3)
+        # 0.05 s, 0.1 s, 0.2 s, ...: with the same pause each time it would be ten and more.
+        time.sleep(0.5)
+        assert provider.asked <= 5
+        assert (world.state, world.report.error_code) == (FAILED, 'provider_refused')
+        provider.answer = INGEST
+        until(is_live(world))
+
+
+@pytest.mark.parametrize('fault', [RuntimeError("can't start new thread"), OSError(24, 'no room')])
+def test_a_system_without_threads_or_descriptors_is_no_end(fault):
+    provider = FakeProvider(fault)
+    with pushing(provider) as world:
+        until(lambda: provider.asked > 2)
+        assert (world.state, world.report.error_code) == (WAITING, 'unreachable')
+        provider.answer = INGEST
+        until(is_live(world))
+
+
+def test_health_is_of_the_connection_that_is_there():
+    provider = FakeProvider(state=healthy())
+    with pushing(provider) as world:
+        until(lambda: world.report.provider_known)
+        provider.answer = PushError('provider_away')
+        world.sinks[-1].sending = PushError('closed')
+        until(lambda: world.state is WAITING)
+        assert not world.report.provider_known
+
+
+def test_what_waits_is_left_out_when_something_else_is_shown():
+    gate = threading.Event()
+    with pushing() as world:
+        until(is_live(world))
+        (sink,) = world.sinks
+        send = sink.send
+
+        def held(packet, time_ms):
+            gate.wait(10)
+            send(packet, time_ms)
+
+        sink.send = held
+        time.sleep(0.2)
+        # What is at hand goes out, what waits behind it does not.
+        world.push.skip()
+        last = time.monotonic_ns()
+        count = len(sink.sent)
+        gate.set()
+        until(lambda: len(sink.sent) > count + 3)
+        later = [one for one, _ in sink.sent[count + 1 :]]
+        assert later[0].keyframe
+        assert all(one.monotonic_ns > last - 20_000_000 for one in later)
+
+
 def test_an_address_that_no_sink_takes_fails_once_until_it_is_another_one():
     def prepare(sink):
         made.append(1)
@@ -203,7 +260,7 @@ def test_a_push_that_is_stopped_before_it_runs_does_nothing():
 
 def test_the_report_tells_of_the_stream_and_never_of_the_key():
     playback = Playback('abc', 'https://127.0.0.1/abc.m3u8', '')
-    ingest = Ingest('rtmp://127.0.0.1:1/live?quality=high', KEY, playback)
+    ingest = Ingest('rtmp://127.0.0.1:1/live', KEY, playback)
     provider = FakeProvider(ingest, PushError('provider_away', 'no route'))
     with pushing(provider) as world:
         until(lambda: world.report.provider_error)
@@ -211,7 +268,7 @@ def test_the_report_tells_of_the_stream_and_never_of_the_key():
         provider.state = healthy(issues=('jitter',))
         until(lambda: world.report.provider_known)
         world.sinks[-1].sending = PushError('closed', f'bye {KEY}')
-        until(lambda: world.report.reconnects)
+        until(lambda: world.report.reconnects and world.report.provider_known)
         report = world.report
     assert report.address == 'rtmp://127.0.0.1:1/live'
     assert (report.playback, report.provider) == (playback, 'rtmp')

@@ -88,7 +88,8 @@ def test_packets_are_of_the_channel_that_is_taken(world):
     packets = coded(2)
     assert world.encoder.watched() == []
     for channel, packet in zip(PART, packets, strict=True):
-        world.video.settle(channel, 0)
+        assert world.video.settle(channel, 0)
+        assert not world.video.settle(channel, 900)
         wait_until(lambda c=channel: world.encoder.watched() == [c])
         world.encoder.videos[channel].publish(packet_message(packet, 'camera'))
         wait_until(lambda p=packet: world.taken and world.taken[-1] == p)
