@@ -7,10 +7,8 @@ pictures to people takes one of them, so that what is hidden here is hidden ever
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -36,7 +34,6 @@ from mmoment_camera.image_messages import (
     to_compressed_image,
     to_image,
 )
-from mmoment_chain.places import FOLDER_VARIABLE, camera_folder
 from mmoment_interfaces.msg import (
     EnrollmentStatus,
     FaceArray,
@@ -72,7 +69,6 @@ LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 WAIT_S = 0.5
 ENROLMENT_CHECK_S = 1.0
 BACKEND = 'opencv'
-BLUR = 'blur_strangers'
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +93,11 @@ class OverlayNode(ManagedNode[OverlayParameters]):
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__(**node_arguments)
         self._privacy = PrivacyMemory(
-            _home(self.get_namespace(), self.parameters.data_folder),
+            self.get_namespace(),
+            self.parameters.data_folder,
             configured=self.parameters.blur_strangers,
         )
         self._is_recalling = False
-        self._not_kept = ''
 
     def open(self) -> None:
         """Recall what is to be hidden, and make the publishers; rings come with the first picture."""
@@ -182,7 +178,8 @@ class OverlayNode(ManagedNode[OverlayParameters]):
     def parameters_changed(self, old: OverlayParameters, new: OverlayParameters) -> None:
         """Remember what is to be hidden; take over a new rate. The rest is read with each picture."""
         if new.blur_strangers != old.blur_strangers and not self._is_recalling:
-            self._keep_privacy(new.blur_strangers)
+            self._privacy.keep(new.blur_strangers)
+            self._tell_privacy()
         if self.is_running:
             self._rate.maximum_hz = new.maximum_rate_hz
 
@@ -194,41 +191,21 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             level = DiagnosticStatus.WARN if reason else DiagnosticStatus.OK
             text = f'the whole picture is blurred: {reason}' if reason else 'strangers are blurred'
             statuses.append(self.diagnostic('privacy', level, text))
-        if self._not_kept:
-            statuses.append(
-                self.diagnostic('privacy memory', DiagnosticStatus.WARN, self._not_kept)
-            )
+        if problem := self._privacy.problem:
+            statuses.append(self.diagnostic('privacy memory', DiagnosticStatus.WARN, problem))
         return statuses
 
     def _recall_privacy(self) -> None:
-        path, is_hiding = self._privacy.path, True
-        try:
-            is_hiding = self._privacy.recall()
-        except (OSError, ValueError) as error:
-            # Whoever wants to be hidden must be until it is known.
-            self._not_kept = f'{BLUR} is true: {path} cannot be read: {error}'
-            self.get_logger().error(self._not_kept)
-        if is_hiding == self.parameters.blur_strangers:
-            return
-        self._is_recalling = True
-        try:
-            self.set_parameters([Parameter(BLUR, value=is_hiding)])
-        finally:
+        is_hiding = self._privacy.recall()
+        self._tell_privacy()
+        if is_hiding != self.parameters.blur_strangers:
+            self._is_recalling = True
+            self.set_parameters([Parameter('blur_strangers', value=is_hiding)])
             self._is_recalling = False
-        if not self._not_kept:
-            self.get_logger().info(f'{BLUR} is {str(is_hiding).lower()}, as {path} says')
 
-    def _keep_privacy(self, is_hiding: bool) -> None:
-        self._not_kept = ''
-        try:
-            self._privacy.keep(is_hiding)
-        except OSError as error:
-            # It holds for now, which is more than to refuse it.
-            self._not_kept = (
-                f'{BLUR} is {str(is_hiding).lower()} until this node ends: it could not be kept in '
-                f'{self._privacy.path} ({error.strerror})'
-            )
-            self.get_logger().error(self._not_kept)
+    def _tell_privacy(self) -> None:
+        if self._privacy.problem:
+            self.get_logger().error(self._privacy.problem)
 
     def _on_faces(self, faces: FaceArray) -> None:
         self._enrolment.lives(time.monotonic())
@@ -406,11 +383,6 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         if self._compressed.get_subscription_count():
             quality = self.parameters.jpeg_quality
             self._compressed.publish(to_compressed_image(picture, header, quality))
-
-
-def _home(namespace: str, data_folder: str) -> Path:
-    environ = {**os.environ, FOLDER_VARIABLE: data_folder} if data_folder else os.environ
-    return camera_folder(namespace, environ)
 
 
 def _slot(
