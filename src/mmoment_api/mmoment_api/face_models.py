@@ -154,4 +154,8 @@ class ForgetAnswer(BaseModel):
     )
     templates: int | None = Field(description='Kept ones that were erased')
     consents: int | None = Field(description='That were withdrawn')
+    chain_mint: str | None = Field(
+        default=None,
+        description='A sealed face that is still on the chain: only its owner can burn it',
+    )
     message: str

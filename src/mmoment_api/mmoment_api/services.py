@@ -10,6 +10,7 @@ from typing import Protocol
 from mmoment_api.access import SignIn
 from mmoment_api.built_transactions import BuiltTransactions
 from mmoment_api.chain_control import ChainControl
+from mmoment_api.chain_turns import ChainTurns
 from mmoment_api.enrolment_rules import LIVE
 from mmoment_api.events import EventHub
 from mmoment_api.face_requests import (
@@ -29,9 +30,6 @@ from mmoment_api.stream_control import StreamControl
 from mmoment_api.video_hub import VideoHub
 
 VERSION = '0.1.0'
-# As many as `chain_node` answers at a time, but for what other parts ask it.
-CHAIN_REQUESTS_AT_MOST = 12
-ENOUGH_CHAIN = 'The camera asks the chain as much as it can'
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class Services:
     webhook: LivepeerWebhook
     enrolments: Enrolments = field(default_factory=Enrolments)
     built: BuiltTransactions = field(default_factory=lambda: BuiltTransactions(time.monotonic))
-    chain_gate: Gate = field(default_factory=lambda: Gate(CHAIN_REQUESTS_AT_MOST, ENOUGH_CHAIN))
+    chain_turns: ChainTurns = field(default_factory=ChainTurns)
     picture_gate: Gate = field(default_factory=Gate)
     clock: Callable[[], float] = time.monotonic
     whep: WhepControl | None = None

@@ -69,11 +69,15 @@ class CheckInWish:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session and its secret, told once."""
+    """A session and its secret, told once.
+
+    withheld: rights that this camera ties to something on the chain, each with our sentence.
+    """
 
     token: str = field(repr=False)
     record: SessionRecord
     message: str = ''
+    withheld: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ class SessionCalls:
         answer = await self._ask('check_in', request, CHECK_IN_WAIT_S)
         if not answer.success:
             raise refused_by_session(answer.error_code, answer.message, answer.retry_after_s)
-        return OpenedSession(answer.token, session_record(answer.session), answer.message)
+        withheld = tuple(zip(answer.withheld, answer.withheld_because, strict=False))
+        return OpenedSession(answer.token, session_record(answer.session), answer.message, withheld)
 
     async def check_out(self, token: str) -> None:
         """See `SessionControl`."""

@@ -72,6 +72,13 @@ class ConnectRequest(BaseModel):
         return LEGACY_SEPARATOR.join(parts), self.request_signature
 
 
+class WithheldRight(BaseModel):
+    """A right that this camera ties to something on the chain, which the wallet does not hold."""
+
+    right: str
+    because: str = Field(description='Our sentence')
+
+
 class ConnectAnswer(Success):
     """Checked in."""
 
@@ -80,6 +87,9 @@ class ConnectAnswer(Success):
     wallet_address: str
     display_name: str | None
     rights: list[str]
+    withheld: list[WithheldRight] = Field(
+        default=[], description='Rights that something on the chain would give; told at check-in'
+    )
     created_at: Milliseconds
     expires_at: Milliseconds
     camera_pda: str | None = None
@@ -186,6 +196,10 @@ class PersonForgetAnswer(Success):
     traces_cleaned: bool = Field(description='Gone from all files of the store')
     media_erased: bool = Field(
         description='Photos and clips are deleted; false as well if none are kept'
+    )
+    chain_mint: str | None = Field(
+        default=None,
+        description='A sealed face that is still on the chain: only its owner can burn it',
     )
     message: str
 

@@ -25,6 +25,7 @@ class FakeSessionControl:
         self.opened = {}
         self.kept = {}
         self.withdrawn = WithdrawnConsent(1, 2, True)
+        self.withheld = ()
         self.erased = ErasedPerson(3, True, True, False)
         self.utc_ms = 1_700_000_000_000
 
@@ -71,7 +72,7 @@ class FakeSessionControl:
             raise refused_by_session('bad_signature', 'Not that of this wallet')
         opened = self.open(wish.wallet, display_name=wish.display_name)
         self.opened.pop(wish.replaces, None)
-        return opened
+        return replace(opened, withheld=self.withheld)
 
     async def check_out(self, token):
         self._ask('check_out', token)

@@ -3,7 +3,7 @@ from fake_chain import CAMERA, DEVICE, MINT, STATUS, wire
 from people import ANN, BEN, SIGNED
 
 from mmoment_api.chain_control import TransactionWish, refused_by_chain
-from mmoment_api.face_requests import Gate
+from mmoment_api.chain_turns import ChainTurns
 
 BUILD, SUBMIT = '/api/chain/transactions', '/api/chain/transactions/submit'
 VERIFY, FACE = '/api/chain/nft/verify', '/api/chain/face'
@@ -174,7 +174,5 @@ def test_a_part_that_is_away_is_named_and_too_many_have_to_wait(
     services.chain.is_away = True
     answer = ann(method, path, json=body)
     assert (answer.status_code, answer.json()['part']) == (503, 'chain_node')
-    with services.chain_gate.entered():
-        full = Gate(0, 'Full')
-    object.__setattr__(services, 'chain_gate', full)
+    object.__setattr__(services, 'chain_turns', ChainTurns(at_most=0))
     assert ann(method, path, json=body).status_code == 429

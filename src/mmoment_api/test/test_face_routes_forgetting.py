@@ -15,6 +15,7 @@ def test_the_owner_has_a_face_forgotten(owner, services, session_control, argume
         'face_forgotten': True,
         'templates': 1,
         'consents': 2,
+        'chain_mint': None,
         'message': 'Forgotten',
     }
     assert session_control.asked == [('forget_template', '', ANN)]

@@ -14,6 +14,7 @@ def test_people_erase_themselves(ann, session_control):
         'face_forgotten': True,
         'traces_cleaned': True,
         'media_erased': False,
+        'chain_mint': None,
         'message': 'Forgotten',
     }
     assert session_control.asked_for('forget_person') == [('forget_person', token, '', True)]

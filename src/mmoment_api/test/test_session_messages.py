@@ -175,8 +175,12 @@ def test_a_challenge(graph):
 
 def test_a_check_in_a_renewal_and_a_look(graph):
     wish = CheckInWish(ANN, 'text', 'signature', 'memo', 'Ann', '10.0.0.1', b'wrapped', 'before')
-    opened, asked = graph.call('check_in', wish, token=TOKEN, session=ann(), message='Welcome')
+    withheld = {'withheld': ['record'], 'withheld_because': ['No NFT']}
+    opened, asked = graph.call(
+        'check_in', wish, token=TOKEN, session=ann(), message='Welcome', **withheld
+    )
     assert (opened.token, opened.record, opened.message) == (TOKEN, RECORD, 'Welcome')
+    assert opened.withheld == (('record', 'No NFT'),)
     assert (asked.wallet, asked.message, asked.signature) == (ANN, 'text', 'signature')
     assert (asked.memo_transaction, asked.display_name) == ('memo', 'Ann')
     assert (asked.source, bytes(asked.wrapped_key)) == ('10.0.0.1', b'wrapped')

@@ -73,6 +73,7 @@ def test_a_signed_challenge_checks_in(caller, session_control, path):
         'wallet_address': ANN,
         'display_name': 'Ann',
         'rights': ['enroll', 'recognize', 'view'],
+        'withheld': [],
         'created_at': record.created_ms,
         'expires_at': record.expires_ms,
         'camera_pda': None,
@@ -85,6 +86,14 @@ def test_a_signed_challenge_checks_in(caller, session_control, path):
     assert wish.source == '127.0.0.1'
     who = caller.get('/api/session', headers={'Authorization': f'Bearer {token}'})
     assert who.json()['wallet_address'] == ANN
+
+
+def test_what_is_tied_to_something_on_the_chain_is_said(caller, session_control):
+    session_control.withheld = (('record', 'It takes the face NFT of this camera'),)
+    answer = caller.post('/api/checkin', json=SIGNED).json()
+    assert answer['withheld'] == [
+        {'right': 'record', 'because': 'It takes the face NFT of this camera'}
+    ]
 
 
 def test_pages_keep_the_token_in_a_cookie_that_no_script_reads(caller, services, session_control):

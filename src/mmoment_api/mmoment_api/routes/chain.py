@@ -61,7 +61,7 @@ async def post_build(request: Request, services: ServicesOf, principal: Principa
     built, with `after`, once the one before it is confirmed.
     """
     body = await read_model(request, BuildRequest)
-    with services.chain_gate.entered():
+    with services.chain_turns.entered(principal):
         built = await services.chain.build(await _wish(request, principal, body))
     return built_answer(built)
 
@@ -69,14 +69,16 @@ async def post_build(request: Request, services: ServicesOf, principal: Principa
 @router.post(
     '/api/chain/transactions/submit', openapi_extra=body_of(SubmitRequest, is_required=True)
 )
-async def post_submit(request: Request, services: ServicesOf) -> SubmittedAnswer:
+async def post_submit(
+    request: Request, services: ServicesOf, principal: PrincipalOf
+) -> SubmittedAnswer:
     """Send what was built and signed; answers once the chain has confirmed it.
 
     409 `undecided`: the chain has not said yet; submit the same again, it is not sent twice. 409
     `expired`: it was too late, so build a new one.
     """
     body = await read_model(request, SubmitRequest)
-    with services.chain_gate.entered():
+    with services.chain_turns.entered(principal):
         confirmed = await services.chain.submit(body.id, body.transaction)
     return submitted_answer(confirmed)
 
@@ -90,7 +92,7 @@ async def post_verify(
     wallet = body.wallet_address or await _own_wallet(request, principal)
     if principal is None or not principal.speaks_for(wallet):
         raise ApiError(403, *HTTP_ERRORS[403])
-    with services.chain_gate.entered():
+    with services.chain_turns.entered(principal):
         verdict = await services.chain.verify(wallet, body.rule, body.fresh)
     return VerifyAnswer(
         wallet_address=wallet,
@@ -106,6 +108,7 @@ async def post_verify(
 @router.get('/api/chain/face')
 async def get_chain_face(
     services: ServicesOf,
+    principal: PrincipalOf,
     person: PersonOf,
     wallet_address: Annotated[
         WalletAddress | None, Query(description='Only that of the caller')
@@ -115,7 +118,7 @@ async def get_chain_face(
     wallet = require_person(person).record.identity
     if wallet_address not in (None, wallet):
         raise ApiError(403, 'forbidden', 'Only whoever holds this wallet gets its face')
-    with services.chain_gate.entered():
+    with services.chain_turns.entered(principal):
         face = await services.chain.face(wallet)
     return FaceAnswer(
         wallet_address=wallet,

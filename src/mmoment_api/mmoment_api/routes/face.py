@@ -14,6 +14,7 @@ from mmoment_api.access import Access, Principal
 from mmoment_api.encodings import decoded, encoded
 from mmoment_api.enrolment_rules import check_consent, with_liveness
 from mmoment_api.errors import HTTP_ERRORS, ApiError, refused_by_part
+from mmoment_api.face_left import face_left
 from mmoment_api.face_models import (
     CancelAnswer,
     DetectAnswer,
@@ -136,6 +137,7 @@ async def delete_face(
 
     People erase their own, the owner anybody's; also a success if there was nothing. While
     session_node is away, the owner can have it wiped from memory, and is told that the rest is left.
+    A face on the chain stays: `chain_mint` names it, and only its owner can burn it.
     """
     if wallet_address is None:
         wallet_address = (await read_model(request, ForgetRequest)).wallet_address
@@ -158,12 +160,14 @@ async def delete_face(
         return await _only_from_memory(services, wallet_address)
     finally:
         services.sessions.hear_change('', wallet_address, is_over=False)
+    left = await face_left(services, principal, wallet_address)
     return ForgetAnswer(
         wallet_address=wallet_address,
         face_forgotten=gone.face_forgotten,
         templates=gone.templates,
         consents=gone.consents,
-        message=gone.message or 'Forgotten',
+        chain_mint=left.mint,
+        message=left.after(gone.message or 'Forgotten'),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from mmoment_api.access import Principal
 from mmoment_api.chain_control import (
     MINT_FACE,
     UPDATE_FACE,
@@ -67,14 +68,16 @@ async def post_extract(
         answer.message = NOT_SEALED
     else:
         try:
-            _tell(answer, await _sealed_on_chain(services, person, learnt, body.custody))
+            _tell(answer, await _sealed_on_chain(services, principal, person, learnt, body.custody))
         except ApiError as error:
             answer.chain_error, answer.message = error.code, error.message
     return answer
 
 
 @router.post('/api/face/enroll/confirm', openapi_extra=body_of(ConfirmRequest, is_required=True))
-async def post_confirm(request: Request, services: ServicesOf, person: PersonOf) -> ConfirmAnswer:
+async def post_confirm(
+    request: Request, services: ServicesOf, principal: PrincipalOf, person: PersonOf
+) -> ConfirmAnswer:
     """Send what the wallet has signed; `transaction_id` comes only once the chain has confirmed it.
 
     Where the face needs several transactions, `transaction_buffer` is the next one to sign.
@@ -89,7 +92,7 @@ async def post_confirm(request: Request, services: ServicesOf, person: PersonOf)
             'This is not a transaction that was built here for this wallet: ask for a new one',
             field='signed_transaction',
         )
-    with services.chain_gate.entered():
+    with services.chain_turns.entered(principal):
         done = await services.chain.submit(known.built.build_id, body.signed_transaction)
     answer = ConfirmAnswer(
         transaction_id=done.signature,
@@ -102,7 +105,7 @@ async def post_confirm(request: Request, services: ServicesOf, person: PersonOf)
     )
     if not answer.complete:
         try:
-            following = await _built(services, known.wish.after(known.built.build_id))
+            following = await _built(services, principal, known.wish.after(known.built.build_id))
             answer.transaction_buffer = following.transaction
         except ApiError as error:
             answer.chain_error, answer.message = error.code, error.message
@@ -110,7 +113,11 @@ async def post_confirm(request: Request, services: ServicesOf, person: PersonOf)
 
 
 async def _sealed_on_chain(
-    services: Services, person: Person, learnt: EnrollAnswer, custody: str
+    services: Services,
+    principal: Principal | None,
+    person: Person,
+    learnt: EnrollAnswer,
+    custody: str,
 ) -> BuiltTransaction:
     """What puts it there, or in the place of what is there already."""
     asker = Asker.of(person.record)
@@ -122,17 +129,21 @@ async def _sealed_on_chain(
     )
     wish = TransactionWish(MINT_FACE, asker.identity, asker.session_id, values)
     try:
-        return await _built(services, wish)
+        return await _built(services, principal, wish)
     except ApiError as error:
         if error.code != ALREADY_THERE:
             raise
     return await _built(
-        services, TransactionWish(UPDATE_FACE, asker.identity, asker.session_id, values)
+        services,
+        principal,
+        TransactionWish(UPDATE_FACE, asker.identity, asker.session_id, values),
     )
 
 
-async def _built(services: Services, wish: TransactionWish) -> BuiltTransaction:
-    with services.chain_gate.entered():
+async def _built(
+    services: Services, principal: Principal | None, wish: TransactionWish
+) -> BuiltTransaction:
+    with services.chain_turns.entered(principal):
         built = await services.chain.build(wish)
     services.built.note(wish, built)
     return built

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from mmoment_api.encodings import decoded, encoded
 from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_api.face_left import face_left
 from mmoment_api.routes.common import (
     PersonOf,
     PrincipalOf,
@@ -96,13 +97,15 @@ async def post_forget(
     for record in services.sessions.live:
         if record.identity == wallet:
             services.sessions.hear_change(record.session_id, wallet, is_over=True)
+    left = await face_left(services, principal, wallet)
     answer = PersonForgetAnswer(
         wallet_address=wallet,
         erased=erased.records,
         face_forgotten=erased.face_forgotten,
         traces_cleaned=erased.traces_cleaned,
         media_erased=erased.media_erased,
-        message=erased.message or 'Forgotten',
+        chain_mint=left.mint,
+        message=left.after(erased.message or 'Forgotten'),
     )
     response = JSONResponse(answer.model_dump())
     if person is None or not is_own:

@@ -41,6 +41,7 @@ from mmoment_api.session_models import (
     SessionsAnswer,
     SessionStatusAnswer,
     WhoAnswer,
+    WithheldRight,
 )
 from mmoment_api.web_origin import is_encrypted, page_domain, source_of
 
@@ -242,6 +243,9 @@ def _opened(
         wallet_address=record.identity,
         display_name=record.display_name or None,
         rights=sorted(record.rights),
+        withheld=[
+            WithheldRight(right=right, because=because) for right, because in opened.withheld
+        ],
         created_at=record.created_ms,
         expires_at=record.expires_ms,
         camera_pda=services.state.chain.camera_address,

@@ -26,6 +26,15 @@ export function bidFarewell(text, { here }) {
   else sessionStorage.setItem(FAREWELL, text);
 }
 
+// What the camera ties to something on the chain, and this session has not got; told at check-in only.
+const WITHHELD = 'withheld';
+
+export function withheldFrom({ id, rights }) {
+  const known = JSON.parse(sessionStorage.getItem(WITHHELD));
+  if (known?.id !== id) return [];
+  return known.withheld.filter(({ right }) => !rights.includes(right));
+}
+
 function tellFarewell() {
   const text = sessionStorage.getItem(FAREWELL);
   sessionStorage.removeItem(FAREWELL);
@@ -83,7 +92,9 @@ async function signedWish(wallet, account, { name = '', byTransaction = false, s
 async function open(wish) {
   state.isOpening = true;
   try {
-    return await post('/api/session/connect', wish);
+    const session = await post('/api/session/connect', wish);
+    sessionStorage.setItem(WITHHELD, JSON.stringify({ id: session.id, withheld: session.withheld }));
+    return session;
   } finally {
     state.isOpening = false;
   }

@@ -1,6 +1,6 @@
 // The card of whoever is checked in: rights, expiry, renewal, being recognised, being forgotten.
 
-import { bidFarewell, checkInAgain, startCheckIn, walletOf } from './check-in.js';
+import { bidFarewell, checkInAgain, startCheckIn, walletOf, withheldFrom } from './check-in.js';
 import { CONSENTS } from './consent.js';
 import {
   $, askTwice, element, log, post, setText, shortName, showWhatIsMine, state, unlessStopped, words,
@@ -98,6 +98,10 @@ export async function showSession() {
   setText($('session-wallet'), session.display_name ? shortName(wallet) : '');
   $('session-wallet').title = wallet;
   $('session-rights').replaceChildren(...session.rights.map((right) => element('span', 'right', right)));
+  const withheld = withheldFrom(session).map(({ right, because }) => {
+    return element('li', '', `Not yours here: ${right}. ${because}`);
+  });
+  $('session-withheld').replaceChildren(...withheld);
   showExpiry();
   try {
     await showTemplate();
