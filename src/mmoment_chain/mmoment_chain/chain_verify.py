@@ -22,6 +22,7 @@ from solders.transaction import VersionedTransaction
 
 from mmoment_chain import outbox_records
 from mmoment_chain.event_log import Link
+from mmoment_chain.log_export import ExportDamaged
 from mmoment_chain.outbox_records import LogDamaged
 from mmoment_chain.program_events import LogAppended, events
 from mmoment_chain.program_instructions import discriminator
@@ -80,12 +81,19 @@ def of_store(query: Query, at_most: int | None = None) -> Iterator[LogRecord]:
 
 
 def of_links(links: Iterable[Link]) -> Iterator[LogRecord]:
-    """Yield the records of an exported log (`log_export.links_of`). Raises LogDamaged."""
-    for number, link in enumerate(links, 1):
-        try:
+    """Yield the records of an exported log (`log_export.links_of`). Raises LogDamaged.
+
+    It must be read to the end: the last line of the file says whether it is whole.
+    """
+    reached = 0
+    try:
+        for link in links:
+            reached += 1
             yield outbox_records.record_of(link.text, link.hash)
-        except ValueError as error:
-            raise LogDamaged(number, str(error)) from None
+    except ExportDamaged as damage:
+        raise LogDamaged(damage.number, damage.reason) from None
+    except ValueError as error:
+        raise LogDamaged(reached, str(error)) from None
 
 
 def check_records(records: Iterable[LogRecord], count: int, head: bytes) -> Finding:
@@ -95,9 +103,9 @@ def check_records(records: Iterable[LogRecord], count: int, head: bytes) -> Find
     """
     found, reached = NO_HEAD, 0
     for number, record in enumerate(records, 1):
-        if number > count:
-            break
-        found, reached = next_head(found, number, record), number
+        # The rest is read as well: what is damaged there is told.
+        if number <= count:
+            found, reached = next_head(found, number, record), number
     if reached < count:
         reason = f'the chain has {count} records, here are only {reached}'
         return Finding(reached, found, reached + 1, reason)
@@ -157,9 +165,8 @@ def _compared(batches: Sequence[Batch], own: Iterable[LogRecord], head: bytes) -
     number = 0
     try:
         for number, (there, here) in enumerate(zip_longest(told, own), 1):
-            if number > len(told):
-                break
-            if there != here:
+            # What is not on the chain yet is read as well: it may be damaged.
+            if number <= len(told) and there != here:
                 what = 'is not here' if here is None else 'is not the one on the chain'
                 return Finding(number - 1, head, number, f'entry {number} {what}')
     except LogDamaged as damage:

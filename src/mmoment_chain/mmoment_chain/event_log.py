@@ -214,7 +214,7 @@ def check(chain: Iterator[Link], noted: bytes | None = None) -> Verdict:
     good, previous = 0, GENESIS
     is_found = noted is None or noted == GENESIS
     for link in chain:
-        reason = _fault(link, good + 1, previous)
+        reason = fault(link, good + 1, previous)
         if reason is not None:
             return Verdict(good, previous, good + 1, reason)
         good, previous = good + 1, link.hash
@@ -235,8 +235,8 @@ def link_hash(previous: bytes, text: str) -> bytes:
     return hashlib.sha256(previous + text.encode('utf-8')).digest()
 
 
-def _fault(link: Link, sequence: int, previous: bytes) -> str | None:
-    """What is wrong with an entry that should be number `sequence`."""
+def fault(link: Link, sequence: int, previous: bytes) -> str | None:
+    """What is wrong with an entry that should be number `sequence` and follow that hash."""
     try:
         entry = parsed(link.text)
         is_canonical = canonical(entry) == link.text

@@ -45,30 +45,50 @@ def verify_export(lines: Iterable[bytes], noted: bytes | None = None) -> Verdict
     """
     reader = _Reader(iter(lines))
     verdict = event_log.check(reader.links(), noted)
-    if verdict.is_good and reader.fault is not None:
-        return Verdict(verdict.entries, verdict.head, verdict.entries + 1, reader.fault)
-    if verdict.is_good and reader.end != {'entries': verdict.entries, 'head': verdict.head.hex()}:
-        reason = 'the last line speaks of another number of entries or another last one'
+    reason = reader.fault_at_end(verdict.entries, verdict.head)
+    if verdict.is_good and reason is not None:
         return Verdict(verdict.entries, verdict.head, verdict.entries + 1, reason)
     return verdict
 
 
-def links_of(lines: Iterable[bytes]) -> Iterator[Link]:
-    """Yield the entries of an exported log as they stand there, up to what cannot be read.
+class ExportDamaged(StoreError):
+    """An exported log is not what was written; `number` is the first entry that is not."""
 
-    Whether it is whole and as it was written, `verify_export` says. Raises StoreError if it is no
-    export at all.
+    def __init__(self, number: int, reason: str) -> None:
+        self.number = number
+        self.reason = reason
+        super().__init__(f'entry {number} of the exported log: {reason}')
+
+
+def links_of(lines: Iterable[bytes]) -> Iterator[Link]:
+    """Yield the entries of an exported log, each proven by those before it, and the end last.
+
+    Raises ExportDamaged at what is not as it was written, StoreError if it is no export at all.
     """
-    return _Reader(iter(lines)).links()
+    reader = _Reader(iter(lines))
+
+    def proven() -> Iterator[Link]:
+        count, previous = 0, GENESIS
+        for link in reader.links():
+            reason = event_log.fault(link, count + 1, previous)
+            if reason is not None:
+                raise ExportDamaged(count + 1, reason)
+            count, previous = count + 1, link.hash
+            yield link
+        reason = reader.fault_at_end(count, previous)
+        if reason is not None:
+            raise ExportDamaged(count + 1, reason)
+
+    return proven()
 
 
 class _Reader:
-    """Takes the lines of an export apart; `fault` says what stopped it, `end` is the last line."""
+    """Takes the lines of an export apart."""
 
     def __init__(self, lines: Iterator[bytes]) -> None:
         self._lines = lines
-        self.fault: str | None = None
-        self.end: dict[str, Any] | None = None
+        self._fault: str | None = None
+        self._end: dict[str, Any] | None = None
         try:
             is_ours = _object(next(lines, b'')) == FIRST_LINE
         except ValueError:
@@ -86,15 +106,23 @@ class _Reader:
                     return
                 link = _link(content)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                self.fault = 'its line is damaged'
+                self._fault = 'its line is damaged'
                 return
             yield link
-        self.fault = 'the file was cut short here'
+        self._fault = 'the file was cut short here'
+
+    def fault_at_end(self, entries: int, head: bytes) -> str | None:
+        """What is wrong after so many good entries, the last of which has that hash."""
+        if self._fault is not None:
+            return self._fault
+        if self._end != {'entries': entries, 'head': head.hex()}:
+            return 'the last line speaks of another number of entries or another last one'
+        return None
 
     def _finish(self, content: dict[str, Any]) -> None:
-        self.end = content
+        self._end = content
         if next(self._lines, None) is not None:
-            self.fault = 'something follows the last line'
+            self._fault = 'something follows the last line'
 
 
 def _write(file: BinaryIO, content: dict[str, Any]) -> None:

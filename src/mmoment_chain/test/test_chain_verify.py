@@ -1,12 +1,14 @@
 """The head on the chain proves a log, and the transactions say which entry is wrong."""
 
 import io
+import json
 import sqlite3
 
 import pytest
 from outbox_world import CameraWorld, dev_chain
 
 from mmoment_chain import chain_verify, log_export
+from mmoment_chain.canonical_json import canonical
 from mmoment_chain.chain_verify import check_batches, check_records
 from mmoment_chain.outbox_records import LogDamaged
 from mmoment_chain.program_build import PROGRAM_ID
@@ -127,13 +129,31 @@ def test_an_entry_that_was_changed_in_the_store_is_named(told, tmp_path):
         assert check_batches(batches, count, head, chain_verify.of_store(query)).first_wrong == 9
 
 
-def test_a_file_that_cannot_be_read_is_damaged_there(told):
-    world, _, _, _ = told
+def test_a_file_that_was_tampered_with_is_damaged_there(told):
+    world, batches, count, head = told
     lines = exported(world)
-    lines[3] = lines[3].replace(b'"time_ms"', b'"tome_ms"')
-    with pytest.raises(LogDamaged) as damage:
-        list(chain_verify.of_links(log_export.links_of(lines)))
-    assert damage.value.sequence == 3
+    entry, opened = json.loads(lines[3]), json.loads(lines[4])
+    entry['entry']['data']['n'] = 99
+    opened['open'] = {'subject': {'salt': '00' * 32, 'value': 'somebody'}}
+    last = json.loads(lines[-1]) | {'head': '00' * 32}
+    for number, line in (
+        (3, lines[3].replace(b'"time_ms"', b'"tome_ms"')),
+        (3, canonical(entry)),  # its hash is as it was
+        (4, canonical(opened)),
+        (count + 1, canonical(last)),
+        (count + 1, None),
+    ):
+        at = number if number <= count else -1
+        changed_lines = [*lines]
+        changed_lines[at:] = [*([line] if line else []), *(lines[at + 1 :] if at > 0 else [])]
+        changed_lines = [
+            each if isinstance(each, bytes) else each.encode() for each in changed_lines
+        ]
+        with pytest.raises(LogDamaged) as damage:
+            list(chain_verify.of_links(log_export.links_of(changed_lines)))
+        assert damage.value.sequence == number
+        own = chain_verify.of_links(log_export.links_of(changed_lines))
+        assert check_batches(batches, count, head, own).first_wrong == number
 
 
 def test_an_empty_log_is_proven_by_an_empty_head():
