@@ -7,6 +7,7 @@ from mmoment_chain.errors import ChainError
 NOT_REGISTERED = 'not_registered'
 WRONG_DEVICE = 'wrong_device'
 WRONG_LOG = 'wrong_log'
+WRONG_TIME = 'wrong_time'
 BUDGET = 'budget'
 BALANCE = 'balance'
 REFUSED = 'refused'

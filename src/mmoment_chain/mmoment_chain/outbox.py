@@ -17,7 +17,7 @@ from mmoment_chain import event_log, outbox_records, spending, visits
 from mmoment_chain.blinding import BlindingKey
 from mmoment_chain.clock import Clock
 from mmoment_chain.errors import ChainError
-from mmoment_chain.held_back import NOT_REGISTERED, WRONG_DEVICE, WRONG_LOG, HeldBack
+from mmoment_chain.held_back import NOT_REGISTERED, WRONG_DEVICE, WRONG_LOG, WRONG_TIME, HeldBack
 from mmoment_chain.outbox_records import LogDamaged, LogHeads
 from mmoment_chain.outbox_sending import ChainPlace, OutboxSender, account_at, held_back_by
 from mmoment_chain.program_instructions import append_log
@@ -36,6 +36,11 @@ from mmoment_node.recovery import BackOff, RecoverySnapshot, RecoveryState
 LOOK_AGAIN = {Refusal.ALREADY_DONE.name.lower(), Refusal.OUT_OF_ORDER.name.lower()}
 BACK_OFF = BackOff(first_s=1.0, cap_s=60.0)
 NOT_STARTED = RecoverySnapshot()
+WAY_OUT = (
+    'nothing of the log is sent. Put the newer store back; or have the owner take this camera off '
+    'the chain (close_camera) and register it again, and the whole log of here is sent'
+)
+CLOCKS_DIFFER = 'Visits wait: the clock of this camera is ahead of that of the chain. Set it right'
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ class Outbox:
         self._failures = 0
         self._waits_since_s: float | None = None
         self._looked_s: float | None = None
+        self._forgot_s: float | None = None
         started = RecoverySnapshot(since_s=clock.utc_ms() / 1000)
         self.status = OutboxStatus(started, budget_lamports=self.settings.budget_lamports)
 
@@ -161,23 +167,38 @@ class Outbox:
         except ChainError as error:
             pause_s = self._fails(RecoveryState.WAITING_TO_RETRY, str(error))
         else:
-            self._failures = 0
+            if self.status.recovery.state is RecoveryState.LIVE:
+                self._failures = 0
             pause_s = 0.0 if self._is_batch_due() else self.settings.poll_s
         return pause_s
 
     async def _one_round(self, is_urgent: bool = False) -> None:
         await self._look_here()
+        # Also while the chain is away.
         if self._is_public:
-            # Also while the chain is away.
             await self._visits.note_people()
+        await self._forget_people()
         if not is_urgent and not self._is_look_due():
             return
         camera = await self._look_there()
         await self._visits.begin(camera)
+        # What is wrong with the log keeps nobody from being checked in and out.
+        await asyncio.to_thread(self._compare, camera)
         if self._is_batch_due(is_urgent) and not await self._send_batch(camera):
             await self._sleep(self.settings.again_s)
         await self._look_here()
-        self._enter(RecoveryState.LIVE, held_back='', text='', retries=0)
+        if self._visits.is_failing:
+            # Those that failed are tried again: it is for them to say that all is well.
+            return
+        held_back, text = (WRONG_TIME, CLOCKS_DIFFER) if self._visits.is_early else ('', '')
+        self._enter(RecoveryState.LIVE, held_back=held_back, text=text, retries=0)
+
+    async def _forget_people(self) -> None:
+        """Now and then take out what the store has of people who were forgotten."""
+        now_s, forgot_s = self._clock.elapsed_s(), self._forgot_s
+        if forgot_s is None or now_s - forgot_s >= self.settings.look_s:
+            await self._visits.forget_people()
+            self._forgot_s = now_s
 
     # --- looking ----------------------------------------------------------------------------------
 
@@ -228,7 +249,7 @@ class Outbox:
         return self._clock.elapsed_s() - since_s >= self.settings.flush_after_s
 
     async def _look_there(self) -> Camera:
-        """The camera's account, if it is ours and fits our log. Raises HeldBack, RpcError."""
+        """The camera's account, if it is ours. Raises HeldBack, RpcError."""
         if self.status.recovery.state in (RecoveryState.IDLE, RecoveryState.WAITING_TO_RETRY):
             self._enter(RecoveryState.CONNECTING)
         there = await account_at(self._pool, self._place.program, self._place.camera)
@@ -244,27 +265,27 @@ class Outbox:
                 'On the chain this camera has another device key: its owner has to sign for the '
                 'new one (rotate_device)',
             )
-        await asyncio.to_thread(self._compare, camera)
         return camera
 
     def _compare(self, camera: Camera) -> None:
+        """Raises HeldBack if the log on the chain is not the one of here."""
         try:
             with self._store.reading() as query:
                 head = self._heads.at(query, camera.log_count)
         except LogDamaged as damage:
-            raise HeldBack(WRONG_LOG, f'{damage}: nothing is sent') from damage
+            raise _damaged(damage) from damage
         if head is None:
             raise HeldBack(
                 WRONG_LOG,
                 f'The chain has {camera.log_count} records of this camera, its log here only '
                 f'{self.status.log_here}: an older copy of the store was put back, or it is '
-                'another one; nothing is sent',
+                f'another one; {WAY_OUT}',
             )
         if head != camera.log_head:
             raise HeldBack(
                 WRONG_LOG,
                 f'The {camera.log_count} records on the chain are not those of the log here: this '
-                'is another store, or it was changed; nothing is sent',
+                f'is another store, or it was changed; {WAY_OUT}',
             )
 
     # --- sending ----------------------------------------------------------------------------------
@@ -294,7 +315,7 @@ class Outbox:
             with self._store.reading() as query:
                 return outbox_records.read(query, after, RECORDS_AT_MOST)
         except LogDamaged as damage:
-            raise HeldBack(WRONG_LOG, f'{damage}: nothing is sent') from damage
+            raise _damaged(damage) from damage
 
     @staticmethod
     def _is_to_look_again(verdict: Verdict) -> bool:
@@ -342,3 +363,9 @@ class Outbox:
         if status != self.status:
             self.status = status
             self._on_change(status)
+
+
+def _damaged(damage: LogDamaged) -> HeldBack:
+    return HeldBack(
+        WRONG_LOG, f'{damage}: nothing of the log is sent. Put back a copy of the store from before'
+    )

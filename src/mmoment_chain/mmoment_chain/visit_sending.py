@@ -90,12 +90,20 @@ class VisitSender:
         self._at_once = at_once
         self._again_s = again_s
         self._left_out_s: int | None = None
+        self._is_failing = False
+        self.is_early = False
+        """Whether the chain refused the last one by its clock, which is behind ours."""
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
     def is_busy(self) -> bool:
         """Whether a visit is being told of."""
         return bool(self._running)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether one has failed, and none went well since."""
+        return self._is_failing
 
     async def begin(self, camera: Camera) -> None:
         """Begin with visits that wait, as many as are told of at a time.
@@ -107,8 +115,6 @@ class VisitSender:
             before_ms = camera.registered_s * 1000
             await self._change(lambda tx: visits.leave_out(tx, before_ms))
             self._left_out_s = camera.registered_s
-        if camera.mode is Mode.PUBLIC:
-            await self._change(visits.forget_wallets)
         room = self._at_once - len(self._running)
         if room <= 0:
             return
@@ -117,6 +123,9 @@ class VisitSender:
                 room -= 1
                 work = asyncio.ensure_future(self._see_on(visit, camera))
                 self._running[visit.session_id] = work
+        if not self._running:
+            # Nothing waits any more.
+            self._is_failing = self.is_early = False
 
     async def note_people(self) -> None:
         """Public mode: know whose visit is to end, also if they are forgotten before it has."""
@@ -130,6 +139,18 @@ class VisitSender:
                         visits.name(tx, session_id, parse_wallet(wallet))
 
         await asyncio.to_thread(note)
+
+    async def forget_people(self) -> None:
+        """Take out what tells which visit on the chain was that of somebody who was forgotten."""
+
+        def forget() -> None:
+            with self._store.reading() as query:
+                is_due = visits.has_forgotten(query)
+            if is_due:
+                with self._store.transaction() as tx:
+                    visits.forget_wallets(tx)
+
+        await asyncio.to_thread(forget)
 
     async def wait(self, timeout_s: float) -> None:
         """Wait until one of them is done, or so long."""
@@ -148,10 +169,12 @@ class VisitSender:
     def _collect(self) -> None:
         """Let go of those that are done. Raises what the first of them failed with."""
         done = [each for each, task in self._running.items() if task.done()]
-        faults = [self._running.pop(each).exception() for each in done]
-        for fault in faults:
-            if fault is not None:
-                raise fault
+        results = [self._running.pop(each).exception() for each in done]
+        faults = [fault for fault in results if fault is not None]
+        if results:
+            self._is_failing = bool(faults)
+        if faults:
+            raise faults[0]
 
     def _due(self, is_public: bool) -> list[Visit]:
         with self._store.reading() as query:
@@ -268,6 +291,7 @@ class VisitSender:
 
     async def _judge(self, visit: Visit, step: str, sent: Sent) -> None:
         if sent.is_confirmed:
+            self.is_early = False
             state = AFTER[step]
             await self._change(lambda tx: visits.moved(tx, visit.session_id, state, sent.slot))
             return
@@ -277,6 +301,7 @@ class VisitSender:
 
     async def _refused(self, visit: Visit, verdict: Verdict) -> None:
         if verdict.code in LOOK_AGAIN:
+            self.is_early = verdict.code == Refusal.WRONG_TIME.name.lower()
             await asyncio.sleep(self._again_s)
             return
         if verdict.code not in NEVER:

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from mmoment_chain.store import Query, Transaction
 
 TO_CHECK_IN, IN, TO_CHECK_OUT, DONE = 'to_check_in', 'in', 'to_check_out', 'done'
+_FORGOTTEN = (
+    f"state = '{DONE}' AND (subject IS NOT NULL OR signature IS NOT NULL) "
+    'AND (SELECT wallet FROM sessions WHERE id = session_id) IS NULL'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ def waiting(query: Query, *, is_public: bool = False) -> int:
 
 def was_told(query: Query) -> bool:
     """Whether the chain was ever told of a visit to this camera."""
-    return query.one('SELECT 1 FROM chain_visits WHERE signature IS NOT NULL LIMIT 1') is not None
+    sql = 'SELECT 1 FROM chain_visits WHERE signature IS NOT NULL OR slot > 0 LIMIT 1'
+    return query.one(sql) is not None
 
 
 def unnamed(query: Query) -> dict[str, str]:
@@ -144,14 +149,18 @@ def refused(tx: Transaction, session_id: str, refusal: str) -> None:
     )
 
 
-def forget_wallets(tx: Transaction) -> int:
-    """Take out wallets that stand as subjects (public mode) of those who were forgotten since.
+def has_forgotten(query: Query) -> bool:
+    """Whether there is something for `forget_wallets`."""
+    return query.one(f'SELECT 1 FROM chain_visits WHERE {_FORGOTTEN} LIMIT 1') is not None
 
-    Only once the chain was told of the end: until then nobody else knows whose visit is to end.
+
+def forget_wallets(tx: Transaction) -> int:
+    """Take out by what the chain knows the visits of those who were forgotten since.
+
+    A subject is a wallet in public mode, and the signature leads to it. Only once the chain was told of the end: until then nobody else knows whose visit is to end.
     """
     count = tx.change(
-        f"UPDATE chain_visits SET subject = NULL WHERE state = '{DONE}' AND subject IS NOT NULL "
-        'AND (SELECT wallet FROM sessions WHERE id = session_id) IS NULL'
+        f'UPDATE chain_visits SET subject = NULL, signature = NULL WHERE {_FORGOTTEN}'
     )
     if count:
         tx.leave_no_trace()

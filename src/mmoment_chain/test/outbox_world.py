@@ -9,6 +9,7 @@ from pathlib import Path
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain import event_log, session_records, visits
@@ -130,6 +131,16 @@ class CameraWorld:
                 await asyncio.sleep(0.01)
 
         self.run(ask)
+
+    def spend_all(self):
+        """Leave the device nothing to pay with."""
+        device, to = self.device.pair.pubkey(), Key('somebody').pair.pubkey()
+
+        async def balance(client):
+            return (await client.pool.read(lambda rpc: rpc.get_balance(device))).value
+
+        lamports = self.run(balance) - 5000
+        self.send([transfer(TransferParams(from_pubkey=device, to_pubkey=to, lamports=lamports))])
 
     def register(self, mode=Mode.PRIVATE, **about):
         self.fund()

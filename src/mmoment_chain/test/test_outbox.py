@@ -7,7 +7,6 @@ import sqlite3
 
 import pytest
 from outbox_world import CLOCK, VERDICTS, CameraWorld, Key, dev_chain
-from solders.system_program import TransferParams, transfer
 
 from mmoment_chain import event_log
 from mmoment_chain.devchain_faults import FOR_EVER, Fault, FaultKind
@@ -154,8 +153,22 @@ def test_nothing_is_sent_for_another_log_than_the_one_on_the_chain(world):
     world.log(5)
     world.come()
     assert held(world) == WRONG_LOG  # the chain has other ones
+    assert world.chain_camera().log_count == 1
+
+    async def work(client):
+        outbox = world.outbox(client)
+        await outbox.round()
+        while outbox.status.visits_waiting:
+            await outbox._visits.wait(10.0)
+            await outbox.round()
+        return outbox.status
+
+    # People come and go all the same, and it is told what to do.
+    status = world.run(work)
+    assert status.held_back == WRONG_LOG
+    assert 'close_camera' in status.text
     camera = world.chain_camera()
-    assert (camera.log_count, camera.visits) == (1, 0)
+    assert (camera.log_count, camera.visits) == (1, 1)
 
 
 def test_a_log_that_was_changed_is_not_sent(world):
@@ -207,15 +220,7 @@ def test_a_budget_is_kept(world):
 
 
 def test_an_empty_account_holds_everything_back_until_it_is_filled(world):
-    async def balance(client):
-        key = world.device.pair.pubkey()
-        return (await client.pool.read(lambda rpc: rpc.get_balance(key))).value
-
-    everything = world.run(balance)
-    device = world.device.pair.pubkey()
-    to = Key('somebody').pair.pubkey()
-    params = TransferParams(from_pubkey=device, to_pubkey=to, lamports=everything - 5000)
-    world.send([transfer(params)])
+    world.spend_all()
     world.log(3)
     world.come()
     assert held(world) == BALANCE

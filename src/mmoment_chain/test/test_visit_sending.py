@@ -9,6 +9,7 @@ from store_world import traces
 
 from mmoment_chain import program_instructions, session_records
 from mmoment_chain.devchain_faults import FOR_EVER, Fault, FaultKind
+from mmoment_chain.held_back import BALANCE, WRONG_TIME
 from mmoment_chain.program_build import PROGRAM_ID
 from mmoment_chain.program_instructions import set_active
 from mmoment_chain.program_layout import Mode, rights_bits
@@ -126,7 +127,7 @@ def test_a_clock_that_is_ahead_of_the_chain_waits_for_it(world):
             await outbox.round()
             await asyncio.sleep(0.03)
         assert outbox.status.visits_waiting == 1
-        assert outbox.status.held_back == ''
+        assert outbox.status.held_back == WRONG_TIME
         await outbox._visits.close()
 
     world.run(work)
@@ -262,3 +263,30 @@ def test_in_public_mode_who_is_forgotten_while_the_chain_is_away_is_checked_out(
 
 def files(world):
     return [each for each in world.folder.iterdir() if each.is_file()]
+
+
+def test_visits_that_fail_again_and_again_are_told_until_one_goes_well(world):
+    """No state that comes and goes, and pauses that grow."""
+    world.register()
+    world.spend_all()
+    world.come()
+
+    async def work(client):
+        outbox = world.outbox(client, flush_records=1000, flush_after_s=1000.0)
+        seen, retries = [], []
+        for _ in range(12):
+            await outbox.round()
+            await outbox._visits.wait(10.0)
+            seen.append(outbox.status.held_back)
+            retries.append(outbox.status.recovery.retries)
+        # The first finds out.
+        assert set(seen[1:]) == {BALANCE}
+        assert retries == sorted(retries)
+        assert retries[-1] >= 4
+        await asyncio.to_thread(lambda: None)
+        await outbox._visits.close()
+
+    world.run(work)
+    world.fund()
+    world.drain()
+    world.assert_told(present=1)

@@ -8,6 +8,7 @@ from mmoment_chain import migrations, session_records, visits
 from mmoment_chain.visits import DONE, IN, TO_CHECK_IN, TO_CHECK_OUT
 
 SUBJECT = bytes([5]) * 32
+SIGNATURE = bytes([6]) * 64
 
 
 def begin(store, number=1, **changes):
@@ -128,18 +129,28 @@ def test_of_who_is_forgotten_only_the_subject_stays_as_long_as_it_is_needed(
     name = begin(store)
     subject = SUBJECT
     change(store, visits.name, name, subject)
+    change(store, visits.sending, name, 'enter', SIGNATURE, 900)
     change(store, visits.moved, name, IN, 5)
     end(store, name)
     change(store, session_records.erase, WALLET)
     (visit,) = due(store, is_public)
     assert (visit.wallet, visit.subject) == (None, subject)
     assert change(store, visits.forget_wallets) == 0
+    with store.reading() as query:
+        assert not visits.has_forgotten(query)
     change(store, visits.moved, name, DONE, 6)
+    with store.reading() as query:
+        assert visits.has_forgotten(query)
     assert store.scrub()
     assert traces(tmp_path, WALLET) == []
     assert change(store, visits.forget_wallets) == 1
     assert store.scrub()
-    assert all(subject not in path.read_bytes() for path in tmp_path.iterdir())
+    for path in tmp_path.iterdir():
+        assert subject not in path.read_bytes()
+        assert SIGNATURE not in path.read_bytes()
+    with store.reading() as query:
+        assert not visits.has_forgotten(query)
+        assert visits.was_told(query)
 
 
 def test_another_session_of_the_same_person_is_known(store):
