@@ -34,6 +34,7 @@ class Pending:
     number: int  # of this transaction in its row, from 0
     built: Built
     made_s: float
+    session_id: str = ''  # in which it was asked for; empty: by the owner of the camera
     sending: asyncio.Task[Sent] | None = field(default=None)
     sent: Sent | None = field(default=None)
 
@@ -58,11 +59,13 @@ class PendingTransactions:
         self._new_id = new_id
         self._kept: dict[str, Pending] = {}
 
-    def add(self, kind: str, wallet: bytes, row: Row, number: int, built: Built) -> Pending:
+    def add(
+        self, kind: str, wallet: bytes, row: Row, number: int, built: Built, session_id: str = ''
+    ) -> Pending:
         """Keep what was built. Refused 'too_many_open' if all that is kept is being sent."""
         self._let_go(wallet)
         made_s = self._clock.elapsed_s()
-        pending = Pending(self._new_id(), kind, wallet, row, number, built, made_s)
+        pending = Pending(self._new_id(), kind, wallet, row, number, built, made_s, session_id)
         self._kept[pending.id] = pending
         return pending
 

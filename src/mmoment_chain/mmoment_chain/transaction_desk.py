@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mmoment_chain import spending
+from mmoment_chain import session_records, spending
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_kinds import FACE_KINDS
 from mmoment_chain.held_back import HeldBack
@@ -21,6 +21,7 @@ from mmoment_chain.transaction_sending import Outcome, Sent, TransactionSender
 from mmoment_chain.transaction_values import Values
 
 KINDS = {**CAMERA_KINDS, **FACE_KINDS}
+CHECK_IN = 'check_in'
 AFTER = 'after'
 """Value that names the transaction before, of a row."""
 
@@ -67,7 +68,8 @@ class TransactionDesk:
             wish = Wish(order.kind, order.wallet, Values(order.values), order.stay)
             row, number = await KINDS[order.kind](wish, self._here), 0
         built = await self._builder.build(row.plans[number])
-        return self._pending.add(order.kind, order.wallet, row, number, built)
+        session_id = '' if order.stay is None else order.stay.id
+        return self._pending.add(order.kind, order.wallet, row, number, built, session_id)
 
     def get(self, pending_id: str) -> Pending:
         """What was built with this id. Refused 'not_ours'."""
@@ -76,24 +78,28 @@ class TransactionDesk:
     def offered(self, pending: Pending) -> bytes:
         """The transaction as a wallet is given it.
 
-        Where the device pays, its signature is added when it comes back: whoever had it could send
-        the transaction by another way, past the budget.
+        The signature of the device is added when it comes back: whoever had it could send the
+        transaction by another way, past the budget or after the session.
         """
-        built = pending.built
-        if built.signers[0] != self._here.place.device:
+        built, device = pending.built, self._here.place.device
+        if device not in built.signers:
             return built.transaction
-        return built.transaction[:1] + NO_SIGNATURE + built.transaction[65:]
+        begin = 1 + 64 * built.signers.index(device)
+        return built.transaction[:begin] + NO_SIGNATURE + built.transaction[begin + 64 :]
 
     async def submit(self, pending_id: str, transaction: bytes) -> Sent:
         """Send a transaction with all signatures; returns what the chain says.
 
         Asked again for the same one it is not sent twice. What is under way goes on if this is
-        cancelled. Raises Refused 'not_ours', 'unsigned', 'budget'; StoreError.
+        cancelled. Raises Refused 'not_ours', 'unsigned', 'no_session', 'budget'; StoreError.
         """
         pending = self._pending.get(pending_id)
         wire = signed_by_all(pending.built, transaction)
         if pending.sent is not None and pending.sent.outcome is not Outcome.UNKNOWN:
             return pending.sent
+        if pending.sending is None and pending.kind == CHECK_IN:
+            # It may have ended while the wallet was open.
+            await asyncio.to_thread(self._require_open, pending.session_id)
         if pending.sending is None:
             pending.sending = asyncio.ensure_future(self._see_through(pending, wire))
             # Whoever asked may have gone.
@@ -129,6 +135,14 @@ class TransactionDesk:
             pending.sending = None
         self._on_sent(pending, sent)
         return sent
+
+    def _require_open(self, session_id: str) -> None:
+        with self._store.reading() as query:
+            session = session_records.get(query, session_id)
+            if session is None or session.ended_ms is not None:
+                raise Refused('no_session', 'This session is over: check in again')
+            if session.expires_ms <= query.utc_ms():
+                raise Refused('no_session', 'The time of this session is over: check in again')
 
     def _reserve(self, pending: Pending, signature: bytes) -> None:
         built = pending.built

@@ -169,6 +169,13 @@ def test_in_public_mode_people_sign_for_their_own_visits(world, anna):
     world.register()
     assert world.status.mode == 'public'
     opened = world.check_in(anna)
+    name = opened.session.session_id
+    late = world.build('check_in', anna, name)
+    assert world.call(CheckOut, 'check_out', token=opened.token).success
+    assert world.submit(late, anna).error_code == 'no_session'
+    assert world.camera().visits == 0
+
+    opened = world.check_in(anna)
     # The device pays: Anna has no SOL at all.
     world.perform('check_in', anna, opened.session.session_id)
     assert (world.camera().present, world.camera().visits) == (1, 1)

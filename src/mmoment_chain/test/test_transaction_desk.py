@@ -8,10 +8,12 @@ from kinds_world import Key, KindsWorld
 from solders.hash import Hash
 from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
+from store_world import session
 
-from mmoment_chain import spending
+from mmoment_chain import session_records, spending
 from mmoment_chain.errors import Refused
 from mmoment_chain.pending_transactions import PendingTransactions
+from mmoment_chain.program_layout import Mode
 from mmoment_chain.transaction_building import Built
 from mmoment_chain.transaction_desk import Order, TransactionDesk
 from mmoment_chain.transaction_sending import Outcome, Sent
@@ -54,8 +56,8 @@ class Chain:
 
 
 class World(KindsWorld):
-    def __init__(self, store, clock, device_pays_for=(), budget=0):
-        super().__init__(device_pays_for=device_pays_for)
+    def __init__(self, store, clock, device_pays_for=(), budget=0, mode=Mode.PRIVATE):
+        super().__init__(mode, device_pays_for=device_pays_for)
         self.store, self.builder, self.sender, self.decided = store, Builder(), Chain(), []
         self.desk = TransactionDesk(
             self.here, PendingTransactions(clock), self.builder, self.sender, store,
@@ -172,7 +174,7 @@ def test_what_the_device_pays_for_is_counted_and_corrected(store, clock):
     asyncio.run(scene())
 
 
-def test_nobody_is_given_the_signature_of_a_device_that_pays(store, clock):
+def test_nobody_is_given_the_signature_of_the_device(store, clock):
     world = World(store, clock, device_pays_for=['set_active'])
     world.perform('register_camera', 'owner', name='Door')
 
@@ -186,7 +188,7 @@ def test_nobody_is_given_the_signature_of_a_device_that_pays(store, clock):
         assert world.desk.offered(paid)[1:129] == bytes(64) + bytes([7]) * 64
         by_owner = dataclasses.replace(signed, signers=signed.signers[::-1])
         own = dataclasses.replace(paid, built=by_owner)
-        assert world.desk.offered(own) == signed.transaction
+        assert world.desk.offered(own)[1:129] == bytes([7]) * 64 + bytes(64)
 
     asyncio.run(scene())
 
@@ -199,5 +201,33 @@ def test_what_people_pay_for_is_not_counted(world):
         assert await code(world.submit(await world.build('set_active', 'owner', active='no'))) == (
             'unsigned'
         )
+
+    asyncio.run(scene())
+
+
+def test_a_check_in_is_not_sent_once_its_session_is_over(store, clock):
+    world = World(store, clock, mode=Mode.PUBLIC, device_pays_for=['check_in'])
+    world.perform('register_camera', 'owner', name='Door')
+    stay = world.stay('anna')
+
+    def put(**changes):
+        now_ms = clock.utc_ms()
+        with store.transaction() as tx:
+            tx.change('DELETE FROM chain_visits')
+            tx.change('DELETE FROM sessions')
+            times = {'expires_ms': now_ms + 1, **changes}
+            session_records.add(tx, session(id=stay.id, **times))
+
+    async def scene():
+        built = await world.desk.build(Order('check_in', world.key('anna'), stay, {}))
+        for changes in ({'ended_ms': clock.utc_ms()}, {'expires_ms': clock.utc_ms()}):
+            put(**changes)
+            assert await code(world.submit(built, 'anna')) == 'no_session'
+        assert world.sender.sent == []
+        put()
+        assert (await world.submit(built, 'anna')).is_confirmed
+        put(ended_ms=clock.utc_ms())
+        # What was sent is told all the same.
+        assert (await world.submit(built, 'anna')).is_confirmed
 
     asyncio.run(scene())
