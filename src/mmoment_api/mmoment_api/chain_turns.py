@@ -16,8 +16,8 @@ from mmoment_chain.rate_limit import RateLimit, RateLimiter
 # As many as `chain_node` answers at a time, but for what other parts ask it.
 REQUESTS_AT_MOST = 12
 PLACES_OF_OWNER = 2
-# A face of two transactions that the chain is slow to confirm stays below it.
-PERSON_LIMIT = RateLimit(burst=12, refill_s=1.0)
+# Whoever puts a face there and takes it off again, at a chain that is slow to confirm, asks less often.
+PERSON_LIMIT = RateLimit(burst=30, refill_s=1.0)
 ENOUGH = 'The camera asks the chain as much as it can'
 
 

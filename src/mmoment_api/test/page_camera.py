@@ -31,7 +31,7 @@ browser = partial(open_browser, window='1360,1500')
 class Camera:
     """Two real nodes, a played one, and a browser."""
 
-    def __init__(self, folder, driver):
+    def __init__(self, folder, driver, *session_parameters):
         self.folder, self.driver = folder, driver
         self.namespace = f'test_page_session_{os.getpid()}'
         domain = spare_domain()
@@ -53,6 +53,7 @@ class Camera:
                 environment,
                 f'data_folder:={folder}',
                 f"domains:=['127.0.0.1:{self.port}']",
+                *session_parameters,
             ),
         ]
         self.context = rclpy.Context()

@@ -34,7 +34,7 @@ class PlayedChainNode:
         self.node.create_timer(0.3, self._tell)
         self.device, self.mint = Keypair(), Keypair().pubkey()
         self.owner, self.holders = '', set()
-        self.mode = 'private'
+        self.mode, self.cluster = 'private', 'localnet'
         self.built, self.confirmed, self.asked = {}, [], []
         # Codes that the next submissions are answered with.
         self.refusals = []
@@ -44,7 +44,7 @@ class PlayedChainNode:
         self.status.publish(
             ChainStatus(
                 connection=ComponentState(state=ComponentState.LIVE),
-                cluster='localnet',
+                cluster=self.cluster,
                 camera_address=str(self.mint),
                 device=str(self.device.pubkey()),
                 owner=self.owner,
@@ -92,7 +92,7 @@ class PlayedChainNode:
                 self.owner = kind.wallet
             if kind.kind == 'mint_face':
                 self.holders.add(kind.wallet)
-            if kind.kind == 'burn_face':
+            if kind.kind == 'burn_face' and 'mint' not in kind.names:
                 self.holders.discard(kind.wallet)
         answer.accounts = [str(self.mint)]
         answer.signature = str(sent.signatures[0])
@@ -102,6 +102,7 @@ class PlayedChainNode:
     def _verify(self, request, answer):
         answer.holds = request.wallet in self.holders
         answer.reason = 'holds' if answer.holds else 'none'
+        answer.message = 'It is there' if answer.holds else 'This wallet has no face NFT'
         answer.mint = str(self.mint) if answer.holds else ''
         answer.success = True
         return answer

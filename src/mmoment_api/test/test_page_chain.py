@@ -21,7 +21,7 @@ KNOWN = ('401', '404', '409', '503', 'WebSocket')
 def camera(tmp_path_factory):
     folder = tmp_path_factory.mktemp('camera') / 'data'
     with browser(tmp_path_factory.mktemp('browser')) as driver:
-        running = Camera(folder, driver)
+        running = Camera(folder, driver, "gates:=['capture face']")
         running.chain = PlayedChainNode(running)
         running.executor.add_node(running.chain.node)
         try:
@@ -73,6 +73,9 @@ def test_somebody_puts_their_face_there_in_two_steps(camera):
     until(lambda: 'not on the chain' in camera.text('face-state'))
     assert not camera.shows('chain-group')
     assert camera.text('chain-facts') == ''
+    withheld = camera.text('session-withheld')
+    assert 'Not yours here: capture.' in withheld
+    assert 'no face NFT' in withheld
     # The chain does not say at once, and the second transaction comes too late, once.
     camera.chain.refusals = ['undecided']
     camera.find('face-mint').click()
@@ -95,6 +98,23 @@ def test_and_takes_it_off_again(camera):
     assert camera.chain.holders == set()
 
 
+def test_what_was_begun_and_not_signed_to_the_end_can_be_taken_off(camera):
+    camera.find('face-mint').click()
+    sign(camera, 'Step 1 of 2')
+    until(lambda: camera.shows('chain-review') and 'Step 2' in camera.text('chain-review-lines'))
+    camera.find('chain-cancel').click()
+    until(lambda: camera.shows('face-burn'))
+    camera.driver.refresh()
+    until(lambda: 'never finished' in camera.text('face-state'))
+    assert camera.chain.holders == set()
+    camera.find('face-burn').click()
+    sign(camera, 'burn_face')
+    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
+    assert camera.chain.asked[-1][2] == {'mint': str(camera.chain.mint)}
+    assert 'never finished' not in camera.text('face-state')
+    assert not camera.shows('face-burn')
+
+
 def test_only_at_a_public_camera_visits_are_told(camera):
     assert not camera.shows('visit-tell')
     camera.chain.mode = 'public'
@@ -113,5 +133,21 @@ def test_a_refusal_is_said(camera):
     until(lambda: camera.text('chain-message') == 'Not now')
     assert camera.find('face-mint').is_enabled()
     assert camera.chain.holders == set()
+    # Where money is, a key of the browser neither signs nor is offered.
+    camera.chain.refusals = []
+    camera.chain.cluster = 'mainnet'
+    until(lambda: 'Registered on mainnet' in camera.text('chain-summary'))
+    camera.find('face-mint').click()
+    until(lambda: camera.shows('chain-review'))
+    asked = len(camera.chain.confirmed)
+    camera.find('chain-sign').click()
+    until(lambda: 'for trying only' in camera.text('chain-message'))
+    assert len(camera.chain.confirmed) == asked
+    camera.find('check-out-button').click()
+    until(lambda: camera.is_at('/check-in'))
+    camera.driver.refresh()
+    wait = 'setTimeout(arguments[0], 1500)'
+    camera.driver.execute_async_script(wait)
+    assert 'Demo key' not in camera.find('wallet-choice').text
     told = [item['message'] for item in camera.driver.get_log('browser') if is_severe(item)]
     assert not [text for text in told if not any(known in text for known in KNOWN)]

@@ -49,6 +49,7 @@ ASSETS = (
     'page-viewer.js',
     'siws.js',
     'transaction.js',
+    'unfinished-mints.js',
     'vault.js',
     'sign-in.js',
     'docs.js',

@@ -1,7 +1,7 @@
 // Checking in with a wallet: on the page for it, and in the card of the main page.
 
 import { $, call, post, setText, state, unlessStopped } from './page-common.js';
-import { demoWallet } from './demo-wallet.js';
+import { demoWallet, isForTrying } from './demo-wallet.js';
 import { get, put } from './device-store.js';
 import { fetchTemplate, keyForVisit, keyOf, knownTemplate } from './page-vault.js';
 import { connect, signIn, watchWallets } from './siws.js';
@@ -52,6 +52,7 @@ function offer(id, label) {
 }
 
 async function offerDemo() {
+  if (!await isForTrying()) return;
   try {
     await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
     offer(DEMO, 'Demo key of this browser');

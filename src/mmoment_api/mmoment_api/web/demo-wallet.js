@@ -2,12 +2,21 @@
 // signs here, and no script can read it out; whoever clears the data of this site loses it.
 
 import { get, put } from './device-store.js';
+import { call } from './page-common.js';
 import { buildText, toBase58 } from './siws.js';
 import { messageOf, withSignature } from './transaction.js';
 
 const WALLET = 'wallet';
 const ALGORITHM = 'Ed25519';
+// Where nothing has a value: what such a key holds is lost with the data of the site.
 const CHAINS = ['solana:devnet', 'solana:localnet'];
+const NOT_HERE = 'The demo key signs for networks that are for trying only';
+
+// Whether this camera is for trying: on such a network, or on none.
+export async function isForTrying() {
+  const { cluster } = await call('/api/chain/status').catch(() => ({}));
+  return !cluster || CHAINS.includes(`solana:${cluster}`);
+}
 
 // The key of this browser, made when it is first asked for.
 async function pair() {
@@ -31,7 +40,8 @@ export async function demoWallet() {
   const signIn = (fields) => {
     return sign(new TextEncoder().encode(buildText({ address: account.address, ...fields })));
   };
-  const signTransaction = async ({ transaction }) => {
+  const signTransaction = async ({ transaction, chain }) => {
+    if (chain && !CHAINS.includes(chain)) throw new Error(NOT_HERE);
     const { signature } = await sign(messageOf(transaction));
     return { signedTransaction: withSignature(transaction, bytes, signature) };
   };

@@ -2,9 +2,10 @@
 // person reads what it does, their wallet signs, the camera sends it and says what the chain says.
 
 import { walletOf } from './check-in.js';
-import { demoWallet } from './demo-wallet.js';
+import { demoWallet, isForTrying } from './demo-wallet.js';
 import { post } from './page-common.js';
 import { connect, watchWallets } from './siws.js';
+import { dropMint, noteMint } from './unfinished-mints.js';
 import { fromBase64, toBase64 } from './vault.js';
 
 const SIGN = 'solana:signTransaction';
@@ -20,7 +21,7 @@ const wallets = new Map();
 export async function offerSigners(found) {
   try {
     await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
-    found(DEMO, 'Demo key of this browser');
+    if (await isForTrying()) found(DEMO, 'Demo key of this browser');
   } catch {
     // A browser without such keys has no demo key.
   }
@@ -49,9 +50,10 @@ async function ableSigner(wallet, account) {
   return { wallet, account: account ?? await connect(wallet) };
 }
 
-async function signed({ wallet, account }, text) {
+async function signed({ wallet, account }, text, cluster) {
   const transaction = fromBase64(text);
-  const [output] = await wallet.features[SIGN].signTransaction({ account, transaction });
+  const chain = `solana:${cluster}`;
+  const [output] = await wallet.features[SIGN].signTransaction({ account, transaction, chain });
   if (!output?.signedTransaction) throw new Error(CANNOT);
   return toBase64(output.signedTransaction);
 }
@@ -67,9 +69,18 @@ async function submitted(id, transaction) {
   }
 }
 
+function note({ kind, values }, { account }, built, done) {
+  const [mint] = done.accounts;
+  if (kind === 'burn_face' && values.mint) dropMint(account.address, values.mint);
+  if (kind !== 'mint_face' || !mint) return;
+  if (built.number < built.count) noteMint(account.address, mint);
+  else dropMint(account.address, mint);
+}
+
 // What the chain says of the last of the row; null: the person did not agree. `agrees` is shown what
 // was built and resolves to whether it is to be signed; `say` tells how it goes.
-export async function carryOut({ kind, values }, signer, agrees, say) {
+export async function carryOut(order, signer, cluster, agrees, say) {
+  const { kind, values } = order;
   const wish = { kind, wallet_address: signer.account.address, values };
   for (;;) {
     say('The camera builds the transaction…');
@@ -77,10 +88,11 @@ export async function carryOut({ kind, values }, signer, agrees, say) {
     say('');
     if (!await agrees(built)) return null;
     say('Waiting for the wallet…');
-    const transaction = await signed(signer, built.transaction);
+    const transaction = await signed(signer, built.transaction, cluster);
     say('Waiting for the chain…');
     try {
       const done = await submitted(built.id, transaction);
+      note(order, signer, built, done);
       if (built.number >= built.count) return done;
     } catch (error) {
       // Whoever took too long gets the same anew.

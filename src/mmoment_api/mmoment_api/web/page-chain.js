@@ -4,6 +4,7 @@ import {
   $, call, element, isOwner, log, may, post, setText, shortName, state,
 } from './page-common.js';
 import { carryOut, offerSigners, ownSigner, signerOf } from './page-chain-wallet.js';
+import { dropMint, unfinishedMints } from './unfinished-mints.js';
 
 const LAMPORTS = 1_000_000_000;
 const DETAIL_MS = 5000;
@@ -99,6 +100,10 @@ async function askForFace() {
   showOwnFace();
 }
 
+function unfinishedOfMine() {
+  return unfinishedMints(state.me.session.wallet_address).filter((mint) => mint !== ownMint);
+}
+
 function showOwnFace() {
   const isThere = Boolean(state.me?.session) && Boolean(chain?.running);
   $('chain-face').hidden = !isThere;
@@ -106,9 +111,14 @@ function showOwnFace() {
   let text = 'Whether your face is on the chain is not known now.';
   if (ownMint) text = `Your sealed face is on the chain, as ${shortName(ownMint)}. Only you can open it.`;
   else if (ownMint === null) text = 'Your face is not on the chain.';
+  const [begun] = isThere ? unfinishedOfMine() : [];
+  if (begun) {
+    text += ` It was begun as ${shortName(begun)} and never finished: what that locks comes back when you`
+      + ' take it off.';
+  }
   setText($('face-state'), text);
   $('face-mint').hidden = ownMint !== null || !may('enroll');
-  $('face-burn').hidden = !ownMint;
+  $('face-burn').hidden = !ownMint && !begun;
 }
 
 /* --- build, read, sign --------------------------------------------------------------------- */
@@ -138,13 +148,13 @@ function setBusy(value) {
   for (const id of BUTTONS) $(id).disabled = value;
 }
 
-// One at a time; what went wrong is said.
+// One at a time; what went wrong is said, and its code returned.
 async function run(order, findSigner, told) {
-  if (isBusy) return;
+  if (isBusy) return '';
   setBusy(true);
   try {
     const signer = await findSigner();
-    const done = await carryOut(order, signer, review, (text) => say(text, 'ok'));
+    const done = await carryOut(order, signer, chain.cluster, review, (text) => say(text, 'ok'));
     if (done) {
       log(`${told}: confirmed by the chain`);
       await showChain();
@@ -154,9 +164,12 @@ async function run(order, findSigner, told) {
     } else {
       say('Nothing was signed', 'ok');
     }
+    return '';
   } catch (error) {
     say(error.message);
+    return error.answer?.error ?? '';
   } finally {
+    showOwnFace();
     setBusy(false);
   }
 }
@@ -169,6 +182,17 @@ function ownersSigner() {
 
 function personsSigner() {
   return ownSigner(state.me.session.wallet_address);
+}
+
+// What was never finished first: nothing but its address says that it is there.
+async function burn() {
+  const wallet = state.me.session.wallet_address;
+  const [mint] = unfinishedOfMine();
+  const values = mint ? { mint } : {};
+  const refused = await run({ kind: 'burn_face', values }, personsSigner, 'Your face is off the chain');
+  // Burnt elsewhere, or on a chain that is no more.
+  if (mint && refused === 'not_there') dropMint(wallet, mint);
+  showOwnFace();
 }
 
 export function startChain() {
@@ -192,7 +216,7 @@ export function startChain() {
     run({ kind: 'mint_face', values: {} }, personsSigner, 'Your sealed face is on the chain');
   });
   $('face-burn').addEventListener('click', () => {
-    run({ kind: 'burn_face', values: {} }, personsSigner, 'Your face is off the chain');
+    burn();
   });
   $('chain-sign').addEventListener('click', () => answerReview?.(true));
   $('chain-cancel').addEventListener('click', () => answerReview?.(false));
