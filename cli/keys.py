@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rotated = actions.add_parser(
         'rotate', help='replace the keys; the camera must be stopped, and keeps its name'
     )
+    rotated.add_argument(
+        '--force',
+        action='store_true',
+        help='also if the signing key is in use on a chain: the SOL that it has and the group of its '
+        'face NFTs are lost, and the owner has to sign for the new key (rotate_device)',
+    )
     for action in (shown, rotated):
         action.add_argument(
             '--namespace', default='mmoment', help='of the camera (default: mmoment)'
@@ -34,6 +40,8 @@ def words(options: argparse.Namespace) -> list[str]:
     given = [options.action, f'--namespace={options.namespace}']
     if options.data_folder is not None:
         given.append(f'--data-folder={os.path.abspath(os.path.expanduser(options.data_folder))}')
+    if getattr(options, 'force', False):
+        given.append('--force')
     return given
 
 

@@ -22,6 +22,7 @@ HERE = os.getcwd()
             ['rotate', '--namespace', 'gym', '--data-folder', 'a b'],
             ['rotate', '--namespace=gym', f'--data-folder={HERE}/a b'],
         ),
+        (['rotate', '--force'], ['rotate', '--namespace=mmoment', '--force']),
     ],
 )
 def test_the_keeper_understands_what_it_is_handed(given: list[str], handed_on: list[str]):
@@ -31,6 +32,7 @@ def test_the_keeper_understands_what_it_is_handed(given: list[str], handed_on: l
     understood = keys_command.parser().parse_args(handed_on)
     assert understood.action == given[0]
     assert understood.namespace == options.namespace
+    assert getattr(understood, 'force', None) == getattr(options, 'force', None)
     assert (understood.data_folder is None) == (options.data_folder is None)
 
 

@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
-from mmoment_chain import camera_home
+from mmoment_chain import camera_home, chain_use
 from mmoment_chain.blinding import BlindingKey
 from mmoment_chain.chain_messages import chain_status, findings
 from mmoment_chain.chain_parameters import ChainParameters, chain_settings, lamports
@@ -60,6 +60,7 @@ class ChainNode(ManagedNode[ChainParameters]):
         """Connect, and answer; until store and keys are there, with a refusal that says so."""
         self._ending, self._news = threading.Event(), threading.Event()
         self._told: tuple[object, ...] = ()
+        self._is_use_noted = False
         self._publisher = self.create_publisher(ChainStatus, 'chain_status', LATCHED_QOS)
         self._thread = AsyncThread('chain')
         self._teller = self.spawn(self._tell, 'chain status')
@@ -143,8 +144,18 @@ class ChainNode(ManagedNode[ChainParameters]):
             self._ending.wait(REST_S)
             self._news.wait(TICK_S - REST_S)
 
+    def _note_use(self, report: ChainReport) -> None:
+        if not report.is_key_used or self._is_use_noted:
+            return
+        self._is_use_noted = True
+        try:
+            chain_use.note(self._home.folder, report.place.device)
+        except OSError as error:
+            self.get_logger().error(f'it cannot be noted that the key is in use: {error}')
+
     def _log(self, report: ChainReport) -> None:
         """Tell once of each turn that things take."""
+        self._note_use(report)
         outbox, logger = report.outbox, self.get_logger()
         turn = (report.pool.is_live, report.is_registered, outbox.held_back, report.is_to_be_paid)
         was, self._told = self._told or (None, False, '', False), turn

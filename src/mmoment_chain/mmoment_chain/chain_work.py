@@ -75,6 +75,11 @@ class ChainReport:
         return camera is not None and camera.device == self.place.device
 
     @property
+    def is_key_used(self) -> bool:
+        """Whether the key of the device is worth something on the chain: it signs, or has SOL."""
+        return self.is_registered or self.balance.lamports > 0
+
+    @property
     def is_to_be_paid(self) -> bool:
         """Whether somebody has to send SOL; a camera that is not registered needs none."""
         return self.is_registered and self.balance.is_low

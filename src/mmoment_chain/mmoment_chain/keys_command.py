@@ -5,6 +5,9 @@ Run by `./mmoment keys`; with an installed workspace: `python3 -m mmoment_chain.
 Replacing keeps the name of the camera and every template: what is in its keeping is sealed to the
 new key before the old one goes. Interrupted anywhere, the camera works on, and doing it again
 completes it.
+
+A signing key that is in use on a chain is not replaced, unless with --force: what SOL it has and the
+group of its face NFTs are lost with it, and the owner of the camera has to sign for the new one.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoment_chain import device_keys, event_log, template_records, vault
+from mmoment_chain import chain_use, device_keys, event_log, template_records, vault, visits
 from mmoment_chain.camera_home import CameraHome
 from mmoment_chain.clock import SystemClock
 from mmoment_chain.device_keys import DeviceKeyError, SigningKey, UnsealingKeys
@@ -33,6 +36,12 @@ from mmoment_node.errors import EXIT_CONFIGURATION
 EXIT_OLD_KEY_STAYS = 1
 CAMERA = 'camera'
 LOG_KEYS = 'keys_in_use'
+USED = (
+    'the signing key is in use on a chain. With it go all SOL that it has, the group of its face NFTs '
+    '(people must mint theirs anew), and until the owner has signed for the new key (rotate_device) '
+    'nothing gets onto the chain. Check everybody out first and spend or move the SOL; then: '
+    'keys rotate --force'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
         action = actions.add_parser(name)
         action.add_argument('--namespace', default='mmoment')
         action.add_argument('--data-folder', type=Path)
+        if name == 'rotate':
+            action.add_argument('--force', action='store_true')
     return command
 
 
@@ -60,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         home = _home(options.namespace, options.data_folder)
         if options.action == 'rotate':
-            return _rotate(home)
+            return _rotate(home, is_forced=options.force)
         print(told(home.keys))
     except ChainError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -146,9 +157,17 @@ def _sealed_anew(tx: Transaction, record: TemplateRecord, keys: UnsealingKeys) -
     return template_records.replace_envelope(tx, record.record_id, envelope.to_bytes())
 
 
-def _rotate(home: CameraHome) -> int:
+def is_used_on_chain(home: CameraHome, store: Store) -> bool:
+    """Whether the signing key is in use on a chain, as far as is known here."""
+    with SigningKey.load(home.keys) as signing, store.reading() as query:
+        return chain_use.is_noted(home.folder, signing.public) or visits.are_open_there(query)
+
+
+def _rotate(home: CameraHome, *, is_forced: bool) -> int:
     # Whoever has the store open to write, a running camera, refuses it.
     with Store(home.store, SystemClock()) as store:
+        if not is_forced and is_used_on_chain(home, store):
+            raise DeviceKeyError(USED)
         done = rotate(home.keys, store)
     print(told(home.keys))
     print(f'templates sealed to the new key: {done.sealed}')

@@ -77,6 +77,12 @@ def was_told(query: Query) -> bool:
     return query.one(sql) is not None
 
 
+def are_open_there(query: Query) -> bool:
+    """Whether the chain was told of a check-in, and not of the end."""
+    sql = f"SELECT 1 FROM chain_visits WHERE state IN ('{IN}', '{TO_CHECK_OUT}') LIMIT 1"
+    return query.one(sql) is not None
+
+
 def unnamed(query: Query) -> dict[str, str]:
     """Wallets of visits without a subject, by session."""
     rows = query.all(

@@ -8,6 +8,8 @@ from chain_node_world import SOL, ChainNodeWorld, DevChain, signed_by
 from rclpy.parameter import Parameter
 from session_world import Wallet, status, wait_until
 
+from mmoment_chain import chain_use
+from mmoment_chain.wallet import parse_wallet
 from mmoment_interfaces.msg import ComponentState
 from mmoment_interfaces.srv import CheckOut, FetchFace, SubmitTransaction
 from mmoment_node.errors import ConfigurationError
@@ -44,6 +46,7 @@ def test_what_happens_gets_onto_the_chain_once_the_owner_has_registered_it(world
     now = world.status
     assert (now.owner, now.active, now.mode) == (world.owner.address, True, 'private')
     assert now.held_back == now.last_error == ''
+    assert chain_use.is_noted(world.chain_node._home.folder, parse_wallet(now.device))
     assert 0 < now.balance_lamports < SOL
     assert 0 < now.spent_lamports <= now.budget_lamports
     assert now.last_signature

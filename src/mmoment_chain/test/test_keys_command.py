@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 from fake_clock import FakeClock
-from store_world import OTHER_WALLET, WALLET
+from store_world import OTHER_WALLET, WALLET, session
 
-from mmoment_chain import event_log, keys_command, template_records, vault
+from mmoment_chain import (
+    chain_use,
+    event_log,
+    keys_command,
+    session_records,
+    template_records,
+    vault,
+    visits,
+)
 from mmoment_chain.camera_home import CameraHome
 from mmoment_chain.device_keys import SigningKey, UnsealingKeys, create_missing, follow
 from mmoment_chain.envelope import Custody, Envelope, Record
@@ -54,9 +62,9 @@ def home(tmp_path):
     return home
 
 
-def call(home, action):
+def call(home, action, *more):
     folder = home.folder.parents[1]
-    return main([action, '--namespace', NAMESPACE, '--data-folder', str(folder)])
+    return main([action, '--namespace', NAMESPACE, '--data-folder', str(folder), *more])
 
 
 def envelopes(home):
@@ -141,6 +149,32 @@ def test_the_keys_of_a_running_camera_stay(home, capsys):
         assert 'stop that camera' in capsys.readouterr().err
         assert call(home, 'show') == 0
     assert publics(home) == before
+
+
+def test_a_key_that_is_in_use_on_a_chain_stays_unless_its_owner_insists(home, capsys):
+    with SigningKey.load(home.keys) as key:
+        before = key.public
+    chain_use.note(home.folder, before)
+    assert call(home, 'rotate') == 2
+    told = capsys.readouterr().err
+    assert all(word in told for word in ('--force', 'rotate_device', 'SOL', 'group'))
+    with SigningKey.load(home.keys) as key:
+        assert key.public == before
+    assert call(home, 'rotate', '--force') == 0
+    with SigningKey.load(home.keys) as key:
+        assert key.public != before
+    # What was noted of the old key is nothing against the new one.
+    assert call(home, 'rotate') == 0
+
+
+def test_a_key_that_the_chain_needs_to_check_somebody_out_stays(home, capsys):
+    with Store(home.store, FakeClock()) as store, store.transaction() as tx:
+        session_records.add(tx, session())
+        visits.moved(tx, session().id, visits.IN, 5)
+    assert call(home, 'rotate') == 2
+    with Store(home.store, FakeClock()) as store, store.transaction() as tx:
+        visits.moved(tx, session().id, visits.DONE, 6)
+    assert call(home, 'rotate') == 0
 
 
 def test_a_damaged_template_keeps_its_key_and_nothing_else(home, capsys):
