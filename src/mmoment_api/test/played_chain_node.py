@@ -1,6 +1,7 @@
 """What a page needs of chain_node: transactions whose signatures are really checked."""
 
 import base64
+from array import array
 
 import rclpy
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -12,7 +13,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
 from mmoment_interfaces.msg import ChainStatus, ComponentState, StageStatus
-from mmoment_interfaces.srv import BuildTransaction, SubmitTransaction, VerifyNft
+from mmoment_interfaces.srv import BuildTransaction, FetchFace, SubmitTransaction, VerifyNft
 
 PROGRAM = Pubkey.from_string('MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr')
 STEPS = {'mint_face': 2}
@@ -29,12 +30,15 @@ class PlayedChainNode:
         self.node.create_service(BuildTransaction, 'build_transaction', self._build)
         self.node.create_service(SubmitTransaction, 'submit_transaction', self._submit)
         self.node.create_service(VerifyNft, 'verify_nft', self._verify)
+        self.node.create_service(FetchFace, 'fetch_face', self._fetch)
         self.status = self.node.create_publisher(ChainStatus, 'chain_status', LATCHED)
         self.stage = self.node.create_publisher(StageStatus, 'stage_status', 5)
         self.node.create_timer(0.3, self._tell)
         self.device, self.mint = Keypair(), Keypair().pubkey()
         self.owner, self.holders = '', set()
         self.mode, self.cluster = 'private', 'localnet'
+        # Envelope (bytes), model and record of the face that is there.
+        self.face = None
         self.built, self.confirmed, self.asked = {}, [], []
         # Codes that the next submissions are answered with.
         self.refusals = []
@@ -97,6 +101,13 @@ class PlayedChainNode:
         answer.accounts = [str(self.mint)]
         answer.signature = str(sent.signatures[0])
         answer.success = True
+        return answer
+
+    def _fetch(self, request, answer):
+        answer.success = request.wallet in self.holders
+        envelope, answer.model_id, answer.record_id = self.face
+        answer.envelope = array('B', envelope)
+        answer.mint = str(self.mint)
         return answer
 
     def _verify(self, request, answer):

@@ -2,6 +2,8 @@
 that plays chain_node checks every signature.
 """
 
+import base64
+
 import pytest
 from page_camera import Camera, browser, picture, until
 from played_chain_node import PlayedChainNode
@@ -15,6 +17,16 @@ if not CHROMIUM or not DRIVER:
 
 # What the console says of answers that are refused here on purpose, and of streams that ended.
 KNOWN = ('401', '404', '409', '503', 'WebSocket')
+
+KEPT_AND_FORGOTTEN = """
+    const done = arguments[0];
+    const body = (wallet) => JSON.stringify({ wallet_address: wallet });
+    const headers = { 'Content-Type': 'application/json' };
+    fetch('/api/face/template').then((answer) => answer.json()).then((kept) => {
+      fetch('/api/face', { method: 'DELETE', headers, body: body(kept.wallet_address) })
+        .then(() => done(kept));
+    });
+"""
 
 
 @pytest.fixture(scope='module')
@@ -89,6 +101,31 @@ def test_somebody_puts_their_face_there_in_two_steps(camera):
     assert 'is on the chain' in camera.text('face-state')
     assert len(camera.chain.holders) == 1
     picture(camera, 'chain-face')
+
+
+def test_a_camera_that_keeps_no_face_takes_it_from_the_chain(camera):
+    camera.find('consent-switch').click()
+    camera.find('consent-enrol').click()
+    until(lambda: 'is kept' in camera.text('session-message'))
+    kept = camera.driver.execute_async_script(KEPT_AND_FORGOTTEN)
+    envelope = base64.b64decode(kept['envelope'])
+    camera.chain.face = (envelope, kept['model_id'], kept['record_id'])
+    camera.driver.refresh()
+    until(lambda: 'no template' in camera.text('template-state'))
+    until(lambda: camera.shows('face-fetch'))
+    del camera.faces.opened[:]
+    camera.find('face-fetch').click()
+    assert camera.text('session-message') == ''
+    camera.find('consent-switch').click()
+    camera.find('face-fetch').click()
+    until(lambda: camera.faces.opened)
+    until(lambda: 'recognises you' in camera.text('template-state'))
+    # What is sealed to somebody else is not kept.
+    camera.chain.face = (envelope, kept['model_id'], 'another record')
+    until(lambda: camera.shows('face-fetch'))
+    camera.find('consent-switch').click()
+    camera.find('face-fetch').click()
+    until(lambda: 'another key' in camera.text('session-message'))
 
 
 def test_and_takes_it_off_again(camera):

@@ -117,6 +117,7 @@ function showOwnFace() {
       + ' take it off.';
   }
   setText($('face-state'), text);
+  $('face-fetch').hidden = !ownMint;
   $('face-mint').hidden = ownMint !== null || !may('enroll');
   $('face-burn').hidden = !ownMint && !begun;
 }

@@ -7,8 +7,8 @@ import {
 } from './page-common.js';
 import { runEnrolment } from './page-people.js';
 import {
-  cameraKey, custodyOf, fetchTemplate, forgetAll, keep, keyOf, makePassphraseKey, makeWalletKey,
-  restoreKey, saveBackupAgain,
+  cameraKey, custodyOf, fetchTemplate, forgetAll, keep, keepFromChain, keyOf, makePassphraseKey,
+  makeWalletKey, restoreKey, saveBackupAgain,
 } from './page-vault.js';
 import { messageSigner } from './siws.js';
 import { isSupported, toBase64 } from './vault.js';
@@ -17,7 +17,9 @@ const MINUTE_MS = 60_000;
 // How long who leaves waits for what they have stopped.
 const PATIENCE_MS = 3000;
 const NOT_FORGOTTEN = 'Your session was over before the camera could forget you: check in and ask again';
-const TAKE_TURNS = ['session-renew', 'consent-enrol', 'key-restore', 'backup-file', 'backup-save'];
+const TAKE_TURNS = [
+  'session-renew', 'consent-enrol', 'face-fetch', 'key-restore', 'backup-file', 'backup-save',
+];
 const STOP_THE_OTHERS = ['check-out-button', 'forget-me'];
 
 function say(text, tone = 'bad') {
@@ -202,14 +204,19 @@ async function keyFor(wallet, custody, signal) {
 }
 
 // The version that was shown and ticked is what is recorded, whatever is chosen meanwhile.
-async function enrol(signal, { session }) {
-  const { wallet_address: wallet } = session;
+async function agreed(wallet) {
   const version = $('consent-version').textContent;
   const chosen = custodyNow();
   const custody = (await showOwnCustody(wallet)) ?? chosen;
   if (CONSENTS[custody].version !== version) {
     throw new Error('Another text is shown now: read it, and agree to it first');
   }
+  return { custody, version };
+}
+
+async function enrol(signal, { session }) {
+  const { wallet_address: wallet } = session;
+  const { custody, version } = await agreed(wallet);
   const key = await keyFor(wallet, custody, signal);
   await showOwnCustody(wallet);
   $('passphrase').value = '';
@@ -242,6 +249,22 @@ async function recogniseAgain(signal, { wallet_address: wallet, display_name: na
   }
   signal.throwIfAborted();
   location.reload();
+}
+
+// Where this camera keeps no template, it gets the one that the person put on the chain elsewhere.
+async function takeFromChain(signal, session) {
+  const { wallet_address: wallet } = session;
+  const { custody, version } = await agreed(wallet);
+  if (custody === 'camera') {
+    throw new Error('Your face on the chain is sealed to a key of yours: choose that');
+  }
+  // A new one would open nothing.
+  if (custody === 'passphrase' && !ownCustody) throw new Error('Restore the backup of your key first');
+  await keyFor(wallet, custody, signal);
+  await showOwnCustody(wallet);
+  signal.throwIfAborted();
+  await keepFromChain(wallet, custody, version);
+  await recogniseAgain(signal, session);
 }
 
 async function restore(file, signal, session) {
@@ -288,6 +311,10 @@ export function startSession() {
   $('consent-form').addEventListener('submit', (event) => {
     event.preventDefault();
     run(enrol);
+  });
+  $('face-fetch').addEventListener('click', () => {
+    if (!$('consent-form').reportValidity()) return;
+    run((signal, { session }) => takeFromChain(signal, session));
   });
   $('key-restore').addEventListener('click', () => run(async (signal, { session }) => {
     await keyFor(session.wallet_address, 'user', signal);

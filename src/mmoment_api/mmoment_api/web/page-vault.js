@@ -4,12 +4,13 @@
 import { call, send } from './page-common.js';
 import { get, put, remove } from './device-store.js';
 import {
-  fromBase64, keyFromWallet, newPassphraseKey, openBackup, rewrap, toBase64,
+  fromBase64, keyFromWallet, newPassphraseKey, openBackup, openOwn, rewrap, toBase64, wipe,
 } from './vault.js';
 
 // As long as a session is, by default. The camera takes no key for longer than a day.
 const VISIT_MS = 12 * 3600 * 1000;
 const CAMERA = location.host;
+const ANOTHER_KEY = 'Your face on the chain is sealed to another key than the one of this browser';
 
 // Templates of other cameras at the same host have other ports, so the host tells them apart.
 const nameOf = (wallet) => `${CAMERA} ${wallet}`;
@@ -55,6 +56,18 @@ export async function keep(wallet, enrolled, custody, consentVersion) {
     consent_version: consentVersion,
   });
   return fetchTemplate(wallet);
+}
+
+// Has the camera keep the sealed face that this person has on the chain.
+export async function keepFromChain(wallet, custody, consentVersion) {
+  const face = await call('/api/chain/face');
+  const record = { wallet, modelId: face.model_id, recordId: face.record_id };
+  try {
+    wipe(await openOwn(fromBase64(face.envelope), record, await keyOf(wallet)));
+  } catch {
+    throw new Error(ANOTHER_KEY);
+  }
+  return keep(wallet, { ...face, model: face.model_id }, custody, consentVersion);
 }
 
 // Whose key it is that this browser has for a person: user or passphrase; undefined: it has none.
