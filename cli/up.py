@@ -24,6 +24,7 @@ LAUNCH_FILE = 'mmoment.launch.yaml'
 DEFAULT_PORT = 5002
 LAST_PORT = 65535
 NAMESPACE = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 
@@ -43,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-autostart', action='store_true', help='leave the nodes unconfigured')
     parser.add_argument('--no-respawn', action='store_true', help='do not restart a node that dies')
     parser.add_argument(
-        '--rpc', metavar='URL', help='server of a chain, instead of the dev chain of this machine'
+        '--rpc',
+        metavar='URL',
+        help='server of a chain, instead of the dev chain of this machine; one of a public chain '
+        'needs cluster and program_id of chain_node in a parameter file',
     )
     parser.add_argument(
         '--no-devchain', action='store_true', help='start no dev chain beside the graph'
@@ -92,6 +96,8 @@ def checked_rpc(url: str) -> str:
         is_good = False
     if not is_good or any(sign.isspace() for sign in url):
         raise CliError('--rpc: an http:// or https:// address is expected')
+    if parts.scheme == 'http' and parts.hostname not in LOOPBACK:
+        raise CliError('--rpc: the server of another machine has to be an https:// address')
     if parts.path not in ('', '/') or parts.query or parts.username is not None:
         # Everybody on this machine sees the words of a command.
         raise CliError(

@@ -47,6 +47,7 @@ def test_options_become_launch_arguments(tmp_path: Path):
         (['--namespace', 'a b'], 'letters'),
         (['--params-file', '/nonexistent.yaml'], 'no such file'),
         (['--rpc', 'chain'], 'address is expected'),
+        (['--rpc', 'http://chain'], 'has to be an https'),
         (['--rpc', 'https://chain/v2/KEY'], 'may hold a key'),
         (['--rpc', 'https://chain?key=KEY'], 'may hold a key'),
         (['--rpc', 'https://KEY@chain'], 'may hold a key'),
@@ -95,7 +96,7 @@ def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
         ([], True, True),
         ([], False, False),
         (['--no-devchain'], True, False),
-        (['--rpc', 'http://chain'], True, False),
+        (['--rpc', 'https://chain'], True, False),
     ],
 )
 def test_a_dev_chain_starts_beside_the_graph_where_one_is_wanted(

@@ -92,6 +92,7 @@ def _register(options: argparse.Namespace) -> Answer:
         wanted = Registration(device, owner, Mode[options.mode.upper()], about, given)
 
         async def work(tools: ChainTools) -> Answer:
+            await tools.require_fit()
             if is_demo:
                 await _require_dev_chain(tools)
             return await chain_actions.register(
@@ -186,6 +187,7 @@ def _deploy(options: argparse.Namespace) -> Answer:
 
     async def work(tools: ChainTools) -> Answer:
         signer = key
+        await tools.require_fit()
         if is_demo:
             await _require_dev_chain(tools)
         if signer is None and program == program_build.PROGRAM_ID and await tools.is_dev_chain():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmoment_chain import program_build, rpc_addresses
 from mmoment_chain.chain_work import ChainSettings
+from mmoment_chain.clusters import CLUSTERS, LOCALNET, unfit_program
 from mmoment_chain.errors import Refused
 from mmoment_chain.outbox import OutboxSettings
 from mmoment_chain.program_layout import RECORDS_AT_MOST
@@ -18,7 +19,6 @@ from mmoment_chain.wallet import parse_wallet
 from mmoment_node.parameters import parameter
 
 LAMPORTS_PER_SOL = 1_000_000_000
-CLUSTERS = ('mainnet', 'testnet', 'devnet', 'localnet')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,15 @@ class ChainParameters:
         read_only=True,
     )
     cluster: str = parameter(
-        'localnet', 'Which chain that is, for people', choices=CLUSTERS, read_only=True
+        LOCALNET,
+        'Which chain that is; a server of another is not used. localnet: any that is not public',
+        choices=CLUSTERS,
+        read_only=True,
     )
     program_id: str = parameter(
         '',
-        'Address of the camera registry (base58); empty: where chains for development have it',
+        'Address of the camera registry (base58); empty: where chains for development have it, '
+        'which is for localnet only',
         read_only=True,
     )
     mode: str = parameter(
@@ -97,7 +101,8 @@ class ChainParameters:
     )
     device_pays_for: tuple[str, ...] = parameter(
         ('check_in',),
-        'Transactions of people whose fee and rent the device pays, of: ' + ', '.join(KINDS),
+        'Transactions of people whose fee and rent the device pays. With mint_face or update_face '
+        'a single person can use up the budget of each day. Of: ' + ', '.join(KINDS),
         read_only=True,
     )
     nft_group: str = parameter(
@@ -148,11 +153,13 @@ def chain_settings(parameters: ChainParameters) -> ChainSettings:
     if group is None and authority is not None:
         raise ValueError('nft_group_authority: name the group as well')
     file = Path(parameters.endpoints_file) if parameters.endpoints_file else None
-    program = _address('program_id', parameters.program_id)
+    program = _address('program_id', parameters.program_id) or program_build.PROGRAM_ID
+    if unfit := unfit_program(parameters.cluster, program):
+        raise ValueError(f'program_id: {unfit}')
     return ChainSettings(
         urls=rpc_addresses.read_addresses(parameters.endpoints, file),
         cluster=parameters.cluster,
-        program=program_build.PROGRAM_ID if program is None else program,
+        program=program,
         mode=MODES[parameters.mode],
         low_lamports=lamports(parameters.low_balance_sol),
         device_pays_for=frozenset(parameters.device_pays_for),
@@ -160,7 +167,11 @@ def chain_settings(parameters: ChainParameters) -> ChainSettings:
         group_authority=authority,
         cache_s=parameters.cache_s,
         check_s=parameters.check_s,
-        pool=PoolSettings(timeout_s=parameters.timeout_s, check_every_s=parameters.check_s),
+        pool=PoolSettings(
+            timeout_s=parameters.timeout_s,
+            check_every_s=parameters.check_s,
+            cluster=parameters.cluster,
+        ),
         building=BuildSettings(price_at_most=parameters.priority_fee_at_most),
         outbox=OutboxSettings(
             flush_records=parameters.flush_records,

@@ -17,6 +17,7 @@ from mmoment_node.redaction import HIDDEN
 
 DEFAULT_URL = 'http://127.0.0.1:8899'
 """Where a chain for development listens."""
+LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -46,6 +47,11 @@ def shown(url: str) -> str:
     return f'{parts.scheme}://{host}{f"/{HIDDEN}" if _has_more(parts) else ""}'
 
 
+def is_loopback(url: str) -> bool:
+    """Whether a good address is of this machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
 def _has_more(parts: SplitResult) -> bool:
     return parts.path not in ('', '/') or bool(parts.query) or parts.username is not None
 
@@ -58,6 +64,11 @@ def _check(number: int, url: str) -> None:
         is_good = False
     if not is_good or any(sign.isspace() for sign in url):
         raise RpcAddressError(f'RPC address {number} is no http:// or https:// address')
+    if parts.scheme == 'http' and not is_loopback(url):
+        raise RpcAddressError(
+            f'RPC address {number} is of another machine: only https:// keeps others from reading '
+            'and changing what is said'
+        )
 
 
 def _lines(file: Path) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mmoment_chain.clock import Clock
+from mmoment_chain.clusters import cluster_of
 from mmoment_chain.rpc_addresses import shown
 from mmoment_chain.rpc_client import RpcClient
 from mmoment_chain.rpc_errors import (
@@ -16,6 +17,7 @@ from mmoment_chain.rpc_errors import (
     RateLimited,
     RpcError,
     RpcRefused,
+    WrongCluster,
     guarded,
 )
 from mmoment_node.recovery import BackOff, RecoverySnapshot, RecoveryState
@@ -48,7 +50,12 @@ class Endpoint:
         back_off: BackOff,
         connect: Connect = RpcClient,
         random_0_1: Callable[[], float] = random.random,
+        cluster: str = '',
     ) -> None:
+        """cluster: the chain that it has to be of; empty: any."""
+        self._cluster = cluster
+        self._is_proven = not cluster
+        self._wrong: WrongCluster | None = None
         self._url = url
         self._clock = clock
         self._timeout_s = timeout_s
@@ -77,8 +84,10 @@ class Endpoint:
         return state is not RecoveryState.WAITING_TO_RETRY and not self.status.is_behind
 
     @property
-    def limited(self) -> RateLimited | None:
-        """What to tell instead of asking, while it takes no requests."""
+    def limited(self) -> RpcError | None:
+        """What to tell instead of asking, while it takes no requests or is of another chain."""
+        if self._wrong is not None and self.is_waiting:
+            return self._wrong
         if not (self.status.is_limited and self.is_waiting):
             return None
         left_s = self._ready_at_s - self._clock.elapsed_s()
@@ -92,6 +101,8 @@ class Endpoint:
         # Making one takes a third of a second, for its certificates.
         client = self._connected()
         try:
+            if not self._is_proven:
+                await self._prove(client, limit_s)
             result = await guarded(lambda: question(client), self.name, limit_s)
         except RpcRefused:
             self._works()
@@ -126,6 +137,17 @@ class Endpoint:
         if client is not None:
             await client.close()
 
+    async def _prove(self, client: Any, limit_s: float) -> None:
+        answer = await guarded(lambda: client.get_genesis_hash(), self.name, limit_s)
+        found, self._wrong = cluster_of(str(answer.value)), None
+        if found != self._cluster:
+            self._wrong = WrongCluster(
+                f'{self.name} is a server of {found}, and {self._cluster} is configured: name '
+                'another server, or the right cluster and your program_id there'
+            )
+            raise self._wrong
+        self._is_proven = True
+
     def _connected(self) -> Any:
         if self._client is None:
             self._client = self._connect(self._url, self.name, self._timeout_s)
@@ -142,6 +164,8 @@ class Endpoint:
         self._failures += 1
         pause_s = self._back_off.pause_s(self._failures, self._random_0_1())
         pause_s = max(pause_s, error.retry_after_s)
+        # Another may answer there when it is back.
+        self._is_proven = not self._cluster
         self._ready_at_s = self._clock.elapsed_s() + pause_s
         self.status = replace(
             self.status,

@@ -90,6 +90,12 @@ class NodeBehind(RpcError):
     code = 'node_behind'
 
 
+class WrongCluster(RpcError):
+    """The server is of another chain than the one that was configured."""
+
+    code = 'wrong_cluster'
+
+
 class RpcRefused(RpcError):
     """The server read the request and says no."""
 

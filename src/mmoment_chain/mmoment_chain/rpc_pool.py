@@ -31,6 +31,7 @@ class PoolSettings:
     check_every_s: float = 15.0
     slots_behind_at_most: int = 50  # 20 s; a blockhash lives 60 s
     back_off: BackOff = BACK_OFF
+    cluster: str = ''  # of clusters.py; a server of another is not used. Empty: not asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,10 @@ class RpcPool:
 
         on_change is called in the event loop with each new status.
         """
-        self._settings = settings or PoolSettings()
+        self._settings = how = settings or PoolSettings()
         self._on_change = on_change
         self._endpoints = [
-            Endpoint(url, clock, self._settings.timeout_s, self._settings.back_off, connect)
+            Endpoint(url, clock, how.timeout_s, how.back_off, connect, cluster=how.cluster)
             for url in urls
         ]
         self._used = self._endpoints[0]

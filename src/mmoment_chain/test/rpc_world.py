@@ -55,6 +55,7 @@ class FakeNode:
         self.swallows = 0  # transactions that it accepts and forgets
         self.loses_answers = 0  # transactions that it takes without saying so
         self.closed = 0
+        self.genesis = '4sGjMW1sUnHzSxGspuhpqLDx6wiyjNtZAMdL4VZHirAn'
 
     def _enter(self, method):
         self.calls.append(method)
@@ -78,6 +79,10 @@ class FakeNode:
     async def is_connected(self):
         self._enter('is_connected')
         return True
+
+    async def get_genesis_hash(self):
+        self._enter('get_genesis_hash')
+        return _made(responses.GetGenesisHashResp, self.genesis)
 
     async def get_slot(self):
         self._enter('get_slot')

@@ -12,7 +12,7 @@ import pytest
 from outbox_world import CameraWorld, dev_chain
 from solders.keypair import Keypair
 
-from mmoment_chain import chain_command, chain_words, device_keys, log_export
+from mmoment_chain import chain_command, chain_tools, chain_words, device_keys, log_export
 from mmoment_chain.camera_home import CameraHome
 from mmoment_chain.chain_command import main
 from mmoment_chain.chain_tools import ChainTools
@@ -137,6 +137,12 @@ def test_a_key_in_a_file_owns_and_pays(camera, tmp_path):
     # To the same address nobody else registers.
     camera.call('register', '--owner', 'demo', '--name', 'Door', code=2)
     assert 'belongs to' in camera.told.err
+
+
+def test_the_development_program_is_used_on_no_public_chain(camera, monkeypatch):
+    monkeypatch.setattr(chain_tools, 'cluster_of', lambda genesis: 'mainnet')
+    camera.call('register', '--owner', 'demo', '--name', 'Door', code=2)
+    assert 'for development only' in camera.told.err
 
 
 def _fund(server, pair):

@@ -11,6 +11,7 @@ from mmoment_chain.rpc_addresses import RpcAddressError
 DEFAULTS = ChainParameters()
 KEY = bytes([9]) * 32
 ADDRESS = str(Pubkey.from_bytes(KEY))
+DEVELOPMENT = str(Pubkey.from_bytes(PROGRAM_ID))
 
 
 def settings(**changes):
@@ -38,6 +39,8 @@ def test_what_is_configured_is_what_is_worked_with():
     assert found.building.price_at_most == 0
     assert found.device_pays_for == {'mint_face'}
     assert (found.pool.timeout_s, found.pool.check_every_s) == (2.0, 1.0)
+    assert found.pool.cluster == 'localnet'
+    assert settings(cluster='mainnet', program_id=ADDRESS).pool.cluster == 'mainnet'
 
 
 def test_servers_of_the_file_come_first(tmp_path):
@@ -57,6 +60,8 @@ def test_servers_of_the_file_come_first(tmp_path):
     ('changes', 'told'),
     [
         ({'program_id': 'mine'}, 'program_id'),
+        ({'cluster': 'mainnet'}, 'program_id.*for development only.*mainnet'),
+        ({'cluster': 'devnet', 'program_id': DEVELOPMENT}, 'program_id.*for development only'),
         ({'nft_group': 'mine'}, 'nft_group'),
         ({'nft_group_authority': ADDRESS}, 'name the group'),
         ({'device_pays_for': ('lunch',)}, "device_pays_for.*'lunch'.*check_in"),

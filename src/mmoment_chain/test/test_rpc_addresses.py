@@ -42,9 +42,16 @@ def test_without_any_it_is_the_chain_for_development():
 )
 def test_what_is_no_address_is_told_by_its_number_only(url):
     with pytest.raises(RpcAddressError) as caught:
-        read_addresses(['http://good.test', url])
+        read_addresses(['https://good.test', url])
     assert str(caught.value) == 'RPC address 2 is no http:// or https:// address'
     assert isinstance(caught.value, ConfigurationError)
+
+
+def test_what_others_on_the_way_could_read_is_for_this_machine_only():
+    local = ['http://127.0.0.1:1', 'http://localhost:2', 'http://[::1]:3']
+    assert read_addresses(local) == tuple(local)
+    with pytest.raises(RpcAddressError, match=r'RPC address 2 is of another machine.*https'):
+        read_addresses([*local[:1], 'http://10.0.0.7:8899/SECRET'])
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path):

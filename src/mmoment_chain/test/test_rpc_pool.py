@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from rpc_world import RpcWorld, rpc_refused
 
+from mmoment_chain.clusters import GENESIS
 from mmoment_chain.rpc_errors import (
     ChainAway,
     EndpointAway,
@@ -10,6 +11,7 @@ from mmoment_chain.rpc_errors import (
     RateLimited,
     RpcRefused,
     RpcTimedOut,
+    WrongCluster,
 )
 from mmoment_node.recovery import RecoveryState
 
@@ -244,3 +246,25 @@ def test_closing_ends_every_connection_and_a_question_opens_it_again():
 
     asyncio.run(run())
     assert [node.closed for node in world.nodes] == [1, 1]
+
+
+def test_a_server_of_another_chain_is_told_and_never_asked_anything():
+    world = RpcWorld(2, cluster='localnet')
+    world.nodes[0].genesis = GENESIS['mainnet']
+    for _ in range(3):
+        assert read(world).value > 0
+    assert world.nodes[0].calls == ['get_genesis_hash']
+    assert world.nodes[1].calls == ['get_genesis_hash'] + 3 * ['get_slot']
+    told = world.pool.status.endpoints[0].recovery.last_error
+    assert 'mainnet, and localnet is configured' in told
+
+    # The other way round as well; and the only server there is.
+    world = RpcWorld(1, cluster='mainnet')
+    for _ in range(2):
+        with pytest.raises(ChainAway) as caught:
+            read(world)
+        assert isinstance(caught.value.failures[0], WrongCluster)
+    world.nodes[0].genesis = GENESIS['mainnet']
+    world.clock.advance(100)
+    assert read(world).value > 0
+    assert world.nodes[0].calls == 2 * ['get_genesis_hash'] + ['get_slot']
