@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from mmoment_chain.clock import SystemClock
+from mmoment_chain.clusters import cluster_of, unfit_program
 from mmoment_chain.errors import ChainError
+from mmoment_chain.faucet import is_dev_chain
 from mmoment_chain.rpc_pool import PoolSettings, RpcPool
 from mmoment_chain.transaction_building import (
     BuildSettings,
@@ -31,7 +32,6 @@ Result = TypeVar('Result')
 
 EXPIRED_AT_MOST = 5
 """How often a transaction is made anew that the chain did not take in time."""
-LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 AIRDROP_PAUSE_S = 0.1
 AIRDROP_WAIT_S = 30.0
 
@@ -100,11 +100,13 @@ class ChainTools:
 
     async def is_dev_chain(self) -> bool:
         """Whether it is a dev chain of this machine, on which nothing is worth anything."""
-        if not all(urlsplit(url).hostname in LOOPBACK for url in self._urls):
-            return False
-        version = (await self.pool.read(lambda client: client.get_version())).value
-        # Every other kind of node tells which features it has.
-        return version.feature_set == 0
+        return await is_dev_chain(self.pool, self._urls)
+
+    async def require_fit(self) -> None:
+        """Raise NotDone if the program may not be used on this chain, or RpcError."""
+        genesis = (await self.pool.read(lambda client: client.get_genesis_hash())).value
+        if unfit := unfit_program(cluster_of(str(genesis)), self.program):
+            raise NotDone(f'--program: {unfit}')
 
     async def provide(self, address: bytes, lamports: int) -> None:
         """See to it that so much is there, by the faucet of the dev chain. Raises NotDone, RpcError."""

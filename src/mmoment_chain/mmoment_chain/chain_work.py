@@ -20,6 +20,7 @@ from mmoment_chain.device_keys import SigningKey
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_fields import OWN_CUSTODIES, SealedFace
 from mmoment_chain.face_kinds import group_key
+from mmoment_chain.faucet import Faucet
 from mmoment_chain.nft_rules import Judgement, Trusted
 from mmoment_chain.outbox import Outbox, OutboxSettings, OutboxStatus
 from mmoment_chain.outbox_sending import ChainPlace
@@ -118,6 +119,7 @@ class ChainWork:
         authority = settings.group_authority or key.public
         self.pool = RpcPool(settings.urls, clock, settings.pool, on_change=self._pool_changed)
         self._was_live = False
+        self._faucet = Faucet(self.pool, settings.urls)
         with store.reading() as query:
             self._was_told = visits.was_told(query)
         verdicts = Verdicts({settings.program: camera_table()})
@@ -153,6 +155,7 @@ class ChainWork:
             store,
             lambda: self.outbox.status.budget_lamports,
             self._sent,
+            self._help,
         )
 
     async def run(self) -> None:
@@ -161,7 +164,7 @@ class ChainWork:
             asyncio.ensure_future(work)
             for work in (
                 self.pool.watch(),
-                self._balance.watch(self._settings.check_s),
+                self._watch_balance(),
                 self.outbox.run(),
             )
         ]
@@ -190,6 +193,23 @@ class ChainWork:
         self.outbox.set_budget(lamports)
         self._awake.set()
 
+    async def _watch_balance(self) -> None:
+        """Look at it for ever; on a dev chain the faucet helps, once each time that it gets low."""
+        is_helped = False
+        while True:
+            # What failed is told by the status of the pool.
+            with contextlib.suppress(RpcError):
+                is_low = (await self._balance.check()).is_low
+                if is_low and not is_helped and await self._faucet.give(self._place.device):
+                    await self._balance.check()
+                is_helped = is_low
+            await asyncio.sleep(self._settings.check_s)
+
+    async def _help(self, wallet: bytes) -> None:
+        """Whoever is to pay on a dev chain and has nothing gets something."""
+        with contextlib.suppress(RpcError):
+            await self._faucet.help_once(wallet)
+
     async def _sleep(self, seconds: float) -> None:
         """Between rounds of the outbox; news end it."""
         with contextlib.suppress(asyncio.TimeoutError):
@@ -205,7 +225,10 @@ class ChainWork:
 
     def _sent(self, pending: Pending, sent: Sent) -> None:
         """What somebody signed is decided: what was known before may be wrong now."""
+        # Whoever signed, and whom it was about: the wallet of a grant.
         self.checks.forget(pending.wallet)
+        if pending.about is not None:
+            self.checks.forget(pending.about)
         self.outbox.look_soon()
         self._awake.set()
 

@@ -39,6 +39,11 @@ class Pending:
     sent: Sent | None = field(default=None)
 
     @property
+    def about(self) -> bytes | None:
+        """Wallet whose rights it changes."""
+        return self.row.about
+
+    @property
     def is_last(self) -> bool:
         """Whether no other follows."""
         return self.number + 1 == len(self.row.plans)

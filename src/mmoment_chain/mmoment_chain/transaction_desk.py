@@ -6,7 +6,7 @@ What the device pays for is counted in its budget, and noted before it is sent, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mmoment_chain import session_records, spending
@@ -48,8 +48,13 @@ class TransactionDesk:
         store: Store,
         budget: Callable[[], int],
         on_sent: Callable[[Pending, Sent], None] = lambda pending, sent: None,
+        help_payer: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
-        """budget: lamports that the device may spend in 24 hours; 0: no limit."""
+        """budget: lamports that the device may spend in 24 hours; 0: no limit.
+
+        help_payer: called with each wallet that is to pay, before it is tried.
+        """
+        self._help_payer = help_payer
         self._here = here
         self._pending = pending
         self._builder = builder
@@ -67,6 +72,8 @@ class TransactionDesk:
         else:
             wish = Wish(order.kind, order.wallet, Values(order.values), order.stay)
             row, number = await KINDS[order.kind](wish, self._here), 0
+        if self._help_payer is not None and row.plans[number].payer == order.wallet:
+            await self._help_payer(order.wallet)
         built = await self._builder.build(row.plans[number])
         session_id = '' if order.stay is None else order.stay.id
         return self._pending.add(order.kind, order.wallet, row, number, built, session_id)

@@ -38,6 +38,10 @@ from mmoment_chain.transaction_building import Plan, Signer
 from mmoment_chain.transaction_values import FEATURES_BELOW, Values
 from mmoment_chain.wallet import wallet_text
 
+LINKED = (
+    'Each visit names the grant it needs, so everybody can see which visits were of the same person, '
+    'though not of whom'
+)
 MODES = {mode.name.lower(): mode for mode in Mode}
 
 
@@ -114,6 +118,7 @@ class Row:
 
     plans: Sequence[Plan]
     accounts: tuple[bytes, ...] = field(default=())  # that are made by it
+    about: bytes | None = None  # wallet whose rights it changes
 
 
 Kind = Callable[[Wish, Here], Awaitable[Row]]
@@ -166,6 +171,9 @@ async def register_camera(wish: Wish, here: Here) -> Row:
         says.append('For good: the chain will show the wallet of everybody who checks in here')
     else:
         says.append('For good: the chain shows how many people check in and when, but not who')
+        if about.has_closed_list:
+            says.append(LINKED)
+    says.append('All that the camera has logged so far is told as well: kinds and times of events')
     rent = (await here.reader.rent())(CAMERA.size)
     return Row([Plan([made], payer, tuple(says), rent)], (here.place.camera,))
 
@@ -185,7 +193,12 @@ async def update_camera(wish: Wish, here: Here) -> Row:
     made = make.update_camera(here.place.program, here.place.camera, wish.wallet, about)
     says = [f'Describe this camera as {about.name!r}']
     if about.has_closed_list and not camera.has_closed_list:
-        says.append('From then on it takes only people to whom you have granted something')
+        says.append(
+            'The chain then takes only visits of people to whom you have granted something; whom '
+            'the camera itself lets in is set at the camera'
+        )
+        if camera.mode is Mode.PRIVATE:
+            says.append(LINKED)
     return _one(made, here.payer(wish), *says)
 
 
@@ -196,7 +209,12 @@ async def set_active(wish: Wish, here: Here) -> Row:
     wish.values.check_names()
     await own_camera(wish, here)
     made = make.set_active(here.place.program, here.place.camera, wish.wallet, is_active)
-    says = 'Let this camera take check-ins' if is_active else 'Let it take no more check-ins'
+    says = (
+        'Have the chain take visits to this camera'
+        if is_active
+        else 'Have the chain take no more visits to this camera; people can still check in at the '
+        'camera itself, and of those visits the chain is never told'
+    )
     return _one(made, here.payer(wish), says)
 
 
@@ -229,7 +247,8 @@ async def grant(wish: Wish, here: Here) -> Row:
     values = wish.values
     person, words, lasts_s = values.wallet('for'), values.rights('rights'), values.seconds('hours')
     values.check_names()
-    subject = grant_subject(await own_camera(wish, here), here, person)
+    camera = await own_camera(wish, here)
+    subject = grant_subject(camera, here, person)
     place, payer = here.place, here.payer(wish)
     ends_s = here.utc_s() + lasts_s if lasts_s else 0
     bits = rights_bits(words)
@@ -241,8 +260,10 @@ async def grant(wish: Wish, here: Here) -> Row:
     rent = 0 if there.data is not None else (await here.reader.rent())(GRANT.size)
     until = f'for {lasts_s / 3600:g} hours' if lasts_s else 'until you take it back'
     what = ', '.join(rights.in_order(words))
-    says = f'Grant {wallet_text(person)} at this camera: {what}, {until}'
-    return Row([Plan([made], payer, (says,), rent)])
+    says = [f'Grant {wallet_text(person)} at this camera: {what}, {until}']
+    if camera.mode is Mode.PRIVATE and camera.has_closed_list:
+        says.append(LINKED)
+    return Row([Plan([made], payer, tuple(says), rent)], about=person)
 
 
 async def revoke(wish: Wish, here: Here) -> Row:
@@ -258,7 +279,7 @@ async def revoke(wish: Wish, here: Here) -> Row:
     paid_by = Grant.from_bytes(there.data).payer
     made = make.revoke(place.program, place.camera, wish.wallet, subject=subject, paid_by=paid_by)
     says = f'Take back all that was granted to {wallet_text(person)} at this camera'
-    return _one(made, here.payer(wish), says)
+    return Row([Plan([made], here.payer(wish), (says,))], about=person)
 
 
 async def check_in(wish: Wish, here: Here) -> Row:
