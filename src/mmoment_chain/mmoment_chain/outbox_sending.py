@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from solders.pubkey import Pubkey
 
 from mmoment_chain import spending
 from mmoment_chain.held_back import BALANCE, REFUSED, WRONG_DEVICE, HeldBack
 from mmoment_chain.program_refusals import Refusal
+from mmoment_chain.rpc_client import CONFIRMED
 from mmoment_chain.rpc_pool import RpcPool
 from mmoment_chain.store import Store, Transaction
 from mmoment_chain.transaction_building import Built, Plan, TransactionBuilder
@@ -39,10 +41,12 @@ class AccountAt:
     slot: int  # as of
 
 
-async def account_at(pool: RpcPool, program: bytes, address: bytes) -> AccountAt:
-    """What the chain has there, confirmed; of other programs' accounts nothing. Raises RpcError."""
+async def account_at(
+    pool: RpcPool, program: bytes, address: bytes, commitment: Any = CONFIRMED
+) -> AccountAt:
+    """What the chain has there; of other programs' accounts nothing. Raises RpcError."""
     key = Pubkey.from_bytes(address)
-    answer = await pool.read(lambda client: client.get_account_info(key))
+    answer = await pool.read(lambda client: client.get_account_info(key, commitment=commitment))
     found, slot = answer.value, int(answer.context.slot)
     if found is None or bytes(found.owner) != program:
         return AccountAt(None, 0, slot)

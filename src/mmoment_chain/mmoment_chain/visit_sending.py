@@ -27,6 +27,7 @@ from mmoment_chain.outbox_sending import (
 from mmoment_chain.program_addresses import session_address
 from mmoment_chain.program_layout import SESSION, Camera, ChainSession, Mode
 from mmoment_chain.program_refusals import Refusal
+from mmoment_chain.rpc_client import FINALIZED
 from mmoment_chain.rpc_pool import RpcPool
 from mmoment_chain.store import Store, Transaction
 from mmoment_chain.transaction_building import Built, Plan, TransactionBuilder, WouldFail
@@ -196,7 +197,12 @@ class VisitSender:
         step = await self._next(visit, subject, camera, there)
         if isinstance(step, str):
             state = step
-            await self._change(lambda tx: visits.moved(tx, visit.session_id, state, there.slot))
+            final = await account_at(self._pool, self._place.program, address, FINALIZED)
+            if await self._next(visit, subject, camera, final) != state:
+                # A fork may still undo it.
+                await asyncio.sleep(self._again_s)
+                return
+            await self._change(lambda tx: visits.moved(tx, visit.session_id, state, final.slot))
         elif step is None:
             await asyncio.sleep(self._again_s)
         else:
