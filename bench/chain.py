@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,6 +33,7 @@ COMPARED_WITH = {
     'lost': '0',
     'doubled': '0',
     'rounds_wrong': '0',
+    'fuzz_wrong': '0; the first ends the run',
 }
 BLOCK_MS = 400
 BATCH = 20
@@ -38,6 +41,8 @@ DRAIN_AT_MOST_S = 3600.0
 FAULT_ROUNDS = 200
 ROUNDS_VARIABLE = 'MMOMENT_FAULT_ROUNDS'
 OUTAGE_RECORDS = 10_000
+FUZZ_INPUTS = 100_000
+FUZZ = Path(__file__).parents[1] / 'src/mmoment_chain/test/program_fuzz.py'
 Figures = dict[str, float]
 Progress = Callable[[str], None]
 
@@ -46,6 +51,8 @@ def run(quick: bool, progress: Progress) -> BenchResult:
     """Measure the program, the way through the chain, and the faults."""
     progress('the program in the machine')
     metrics = _of_machine(20 if quick else 100)
+    progress('random instructions in the machine')
+    metrics |= _fuzz(FUZZ_INPUTS // 20 if quick else FUZZ_INPUTS)
     notes = [f'vm_ms: LiteSVM, median, signatures checked; blocks of the dev chain: {BLOCK_MS} ms']
     with tempfile.TemporaryDirectory(prefix='mmoment-bench-') as name:
         folder = Path(name)
@@ -95,6 +102,17 @@ def _of_machine(rounds: int) -> Figures:
         )
         for name, each in times_ms.items()
     }
+
+
+def _fuzz(inputs: int) -> Figures:
+    """Random inputs, right ones and spoilt ones, held against the model; in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(FUZZ), str(inputs)], capture_output=True, text=True, check=False
+    )
+    is_wrong = done.returncode != 0
+    if is_wrong and 'Difference' not in done.stderr:
+        raise RuntimeError(f'{FUZZ.name} failed: {done.stderr[-500:]}')
+    return {'fuzz_inputs': inputs, 'fuzz_wrong': int(is_wrong)}
 
 
 def _through_chain(
