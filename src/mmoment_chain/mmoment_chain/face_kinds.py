@@ -77,7 +77,7 @@ async def mint_face(wish: Wish, here: Here) -> Row:
     mint = MintKey()
     parties = face_nft.Parties(wish.wallet, payer, faces.group, faces.group_authority)
     plan = face_nft.mint_face(parties, mint.public, face, await here.reader.rent())
-    return _row(plan.steps, payer, (mint,), (mint.public,))
+    return _row(plan.steps, payer, (mint,), (mint.public,), says=(LINKS, STAYS))
 
 
 async def update_face(wish: Wish, here: Here) -> Row:
@@ -87,7 +87,7 @@ async def update_face(wish: Wish, here: Here) -> Row:
     lamports = await here.reader.lamports(address)
     rent = await here.reader.rent()
     plan = face_nft.update_face(wish.wallet, payer, address, mint, lamports, face, rent)
-    return _row(plan.steps, payer)
+    return _row(plan.steps, payer, says=(STAYS,))
 
 
 async def burn_face(wish: Wish, here: Here) -> Row:
@@ -97,6 +97,14 @@ async def burn_face(wish: Wish, here: Here) -> Row:
     return _row(face_nft.burn_face(wish.wallet, payer, address, mint).steps, payer)
 
 
+LINKS = (
+    'For good: everybody can see that your wallet has a face NFT of the group of this camera, and '
+    'when it was made'
+)
+STAYS = (
+    'For good: what is written stays in the history of the chain, also after you burn it; it is '
+    'encrypted, and only your key opens it'
+)
 FACE_KINDS: dict[str, Kind] = {
     each.__name__: each for each in (create_group, mint_face, update_face, burn_face)
 }
@@ -141,8 +149,11 @@ def _row(
     payer: bytes,
     keys: tuple[Signer, ...] = (),
     accounts: tuple[bytes, ...] = (),
+    says: tuple[str, ...] = (),
 ) -> Row:
+    """says: what follows from all of it, told with each."""
     plans = [
-        Plan(step.instructions, payer, (step.says,), step.rent_lamports, keys) for step in steps
+        Plan(step.instructions, payer, (step.says, *says), step.rent_lamports, keys)
+        for step in steps
     ]
     return Row(plans, accounts)

@@ -115,3 +115,13 @@ def test_the_device_pays_for_faces_where_it_is_told_to_and_gets_the_rent_back():
     world.perform('burn_face', 'anna')
     assert world.balance(world.key('anna')) == mine
     assert 0 < before - world.balance(world.device) < 100_000
+
+
+def test_who_signs_is_told_what_the_chain_will_show_for_good(world):
+    world.keep_face('anna')
+    for plan in world.built('mint_face', 'anna').plans:
+        said = ' '.join(plan.sentences)
+        assert 'your wallet has a face NFT of the group of this camera' in said
+        assert 'stays in the history of the chain' in said
+    world.perform('mint_face', 'anna')
+    assert 'stays in the history' in ' '.join(world.built('update_face', 'anna').plans[0].sentences)

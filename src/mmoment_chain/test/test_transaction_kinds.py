@@ -144,3 +144,30 @@ def test_a_person_checks_in_at_a_public_camera_each_time_with_the_next_number():
 
 def test_a_private_camera_tells_of_visits_itself(registered):
     assert registered.refused('check_in', 'anna', registered.stay('anna')) == 'wrong_mode'
+
+
+def test_owners_are_told_what_follows_from_what_they_sign(registered):
+    def said(kind, **values):
+        return ' '.join(registered.built(kind, 'owner', **values).plans[0].sentences)
+
+    assert 'people can still check in at the camera itself' in said('set_active', active='no')
+    closed = said('update_camera', closed_list='yes')
+    assert 'were of the same person' in closed
+    assert 'set at the camera' in closed
+    granted = {'for': wallet_text(registered.key('anna')), 'rights': 'view'}
+    assert 'were of the same person' not in said('grant', **granted)
+    registered.perform('update_camera', 'owner', closed_list='yes')
+    assert 'were of the same person' in said('grant', **granted)
+    fresh = KindsWorld().built('register_camera', 'owner', name='Door').plans[0].sentences
+    assert 'kinds and times of events' in fresh[-1]
+
+
+def test_a_grant_says_whose_rights_it_changes(registered):
+    granted = {'for': wallet_text(registered.key('anna')), 'rights': 'view'}
+    anna = registered.key('anna')
+    assert registered.perform('grant', 'owner', **granted).about == anna
+    assert (
+        registered.built('revoke', 'owner', **{'for': wallet_text(registered.key('anna'))}).about
+        == anna
+    )
+    assert registered.built('set_active', 'owner', active='no').about is None
