@@ -31,6 +31,7 @@ FIRST_LINE = {'format': 'mmoment-chain-log', 'version': 1}
 DEMO_LAMPORTS = 10**10
 """What the demo wallet has for whatever it does; the faucet of a dev chain gives it."""
 EXIT_BAD = 1
+EARLIER = 'what the camera has logged so far is published as well: kinds and times of events'
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,10 @@ async def register(
     }
     costs = f'fee {sol(built.fee_lamports)} SOL, rent {sol(rent)} SOL, paid by {values["owner"]}'
     if is_dry:
-        return Answer([f'the chain would take it: {costs}'], {**values, 'is_done': False})
+        return Answer([f'the chain would take it: {costs}', EARLIER], {**values, 'is_done': False})
     built, sent = await tools.do(plan, wanted.owner)
     signature = str(Signature.from_bytes(sent.signature))
-    lines = [f'registered: {values["camera"]}', costs, f'transaction: {signature}']
+    lines = [f'registered: {values["camera"]}', costs, f'transaction: {signature}', EARLIER]
     return Answer(lines, {**values, 'is_done': True, 'signature': signature, 'slot': sent.slot})
 
 

@@ -98,6 +98,8 @@ def findings(report: ChainReport | None, waiting: str) -> list[Finding]:
                 'log_there': outbox.log_there,
                 'visits_waiting': outbox.visits_waiting,
                 'held_back': outbox.held_back,
+                'visits_refused': ', '.join(f'{why} {count}' for why, count in outbox.refused)
+                or 'none',
             },
         ),
         (

@@ -71,6 +71,7 @@ class OutboxStatus:
     text: str = ''  # our sentence for that, or for what failed last
     spent_lamports: int = 0  # in the last 24 hours
     budget_lamports: int = 0
+    refused: tuple[tuple[str, int], ...] = ()  # visits never taken: reason and how many
     last_signature: bytes = b''  # of what the chain has confirmed last; empty: none yet
 
     @property
@@ -194,11 +195,17 @@ class Outbox:
         self._enter(RecoveryState.LIVE, held_back=held_back, text=text, retries=0)
 
     async def _forget_people(self) -> None:
-        """Now and then take out what the store has of people who were forgotten."""
+        """Now and then take out what the store has of people who were forgotten, and count."""
         now_s, forgot_s = self._clock.elapsed_s(), self._forgot_s
         if forgot_s is None or now_s - forgot_s >= self.settings.look_s:
             await self._visits.forget_people()
+            refused = await asyncio.to_thread(self._refused)
+            self._tell(refused=tuple(sorted(refused.items())))
             self._forgot_s = now_s
+
+    def _refused(self) -> dict[str, int]:
+        with self._store.reading() as query:
+            return visits.refusals(query)
 
     # --- looking ----------------------------------------------------------------------------------
 

@@ -77,6 +77,15 @@ def was_told(query: Query) -> bool:
     return query.one(sql) is not None
 
 
+def refusals(query: Query) -> dict[str, int]:
+    """How many visits the chain did not take for good, by the code of the reason."""
+    rows = query.all(
+        'SELECT refusal, count(*) AS number FROM chain_visits '
+        "WHERE refusal IS NOT NULL AND refusal <> 'before_registration' GROUP BY refusal"
+    )
+    return {row['refusal']: row['number'] for row in rows}
+
+
 def are_open_there(query: Query) -> bool:
     """Whether the chain was told of a check-in, and not of the end."""
     sql = f"SELECT 1 FROM chain_visits WHERE state IN ('{IN}', '{TO_CHECK_OUT}') LIMIT 1"

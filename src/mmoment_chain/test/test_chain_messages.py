@@ -96,3 +96,11 @@ def test_a_camera_with_another_key_on_the_chain_is_not_registered_here(camera):
     other = ChainPlace(b'p' * 32, b'c' * 32, b'x' * 32)
     now = status(report(camera, place=other))
     assert (now.registered, bool(now.owner)) == (False, True)
+
+
+def test_visits_that_the_chain_never_takes_are_counted(camera):
+    outbox = OutboxStatus(camera=camera, refused=(('inactive', 2), ('no_grant', 1)))
+    (values,) = [
+        each[3] for each in findings(report(camera, outbox=outbox), '') if each[0] == 'outbox'
+    ]
+    assert values['visits_refused'] == 'inactive 2, no_grant 1'

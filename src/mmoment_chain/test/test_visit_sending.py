@@ -169,6 +169,7 @@ def test_an_inactive_camera_takes_no_visits_but_its_log_goes_on(world):
     world.drain()
     world.assert_told(visits_told=0)
     assert world.visit_state(session) == 'done'
+    assert dict(world.drain().refused) == {'inactive': 1}
 
 
 def test_behind_a_closed_list_the_grant_of_the_person_is_named(world):
