@@ -27,7 +27,7 @@ class Client:
         self._world = world
         self.questions = 0
 
-    async def get_account_info(self, key):
+    async def get_account_info(self, key, commitment=None):
         return Value(self._world.account(bytes(key)))
 
     async def get_balance(self, key):
