@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from solders.account import Account
@@ -153,6 +155,29 @@ def with_chain(
 
     thread = AsyncThread('chain')
     try:
+        with _undisturbed():
+            # An event loop that is interrupted while it is made says so when it is thrown away.
+            thread.start(_nothing)
         return thread.call(begun)
     finally:
         thread.close()
+
+
+async def _nothing() -> None:
+    """Done as soon as the loop runs."""
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """An interrupt within the block counts at its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
