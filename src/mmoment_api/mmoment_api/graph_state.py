@@ -212,6 +212,11 @@ class GraphState:
         item = self.diagnostics.get((node, concern))
         return item if item is not None and self._is_fresh(item.heard_s) else None
 
+    def busiest_stage(self, node: str) -> StageState | None:
+        """How the stage of a node keeps up; of several, 'node' and 'node/part', the fastest."""
+        own = [item for name, item in self.stages.items() if name.partition('/')[0] == node]
+        return max(own, key=lambda item: item.fps, default=None)
+
     def fresh_stage(self, node: str) -> StageState | None:
         """How a stage keeps up, if it was heard lately."""
         stage = self.stages.get(node)

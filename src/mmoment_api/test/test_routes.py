@@ -13,7 +13,6 @@ STAGES = (
     'stream_node',
     'session_node',
     'chain_node',
-    'chain_node',
 )
 
 
@@ -34,6 +33,15 @@ def test_root_names_the_camera(caller):
     assert answer['name'] == 'Mmoment camera'
     assert answer['version'] == '0.1.0'
     assert answer['links']['page'] == '/test-page'
+
+
+def test_of_several_stages_of_a_part_the_fastest_is_told(running, owner):
+    running.state.hear_stage(StageState(1000.0, 'encoder_node', 'libx264', 0.0, 0.0, 0.0, 0, 0, 0))
+    running.state.hear_stage(
+        StageState(1000.0, 'encoder_node/overlay', 'libx264', 28.0, 9.0, 12.0, 10, 0, 0)
+    )
+    part = owner.get('/api/health').json()['detail']['parts']['encoder_node']
+    assert (part['fps'], part['latency_p50_ms']) == (28.0, 9.0)
 
 
 def test_health_summary_for_everybody(running, caller):

@@ -100,7 +100,7 @@ def _part(services: Services, name: str, part: PartHealth) -> PartDetail:
             for item in part.concerns
         ],
     )
-    stage = services.state.stages.get(name)
+    stage = services.state.busiest_stage(name)
     if stage is None or part.state in ('silent', 'starting'):
         return detail
     return detail.model_copy(
