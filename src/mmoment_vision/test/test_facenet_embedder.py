@@ -79,7 +79,7 @@ def test_turned_and_larger_face_gives_nearly_the_same(embedder, reference):
     upright, found = embedder.embed(picture, POINTS), embedder.embed(turned, points)
     elsewhere = embedder.embed(turned, points + np.float32(90))
     assert (upright * found).sum() > 0.98
-    assert (upright * elsewhere).sum() < 0.9
+    assert (upright * elsewhere).sum() < 0.95
 
 
 def test_every_face_of_a_large_batch_has_its_row_of_length_1(embedder, reference):
