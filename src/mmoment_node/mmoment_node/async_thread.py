@@ -40,11 +40,15 @@ class AsyncThread:
         self._is_closed = threading.Event()
 
     def start(self, work: Work[Result]) -> concurrent.futures.Future[Result]:
-        """Begin the work and let it run. Raises Cancelled after `close`."""
+        """Begin the work and let it run.
+
+        Raises Cancelled after `close`; OSError or RuntimeError if there can be no thread now.
+        """
         with self._lock:
             if self._is_closed.is_set():
                 raise Cancelled('this ends: nothing new is begun')
-            return asyncio.run_coroutine_threadsafe(_made(work), self._running_loop())
+            loop = self._running_loop()
+            return asyncio.run_coroutine_threadsafe(_made(work), loop)
 
     def call(
         self,
@@ -55,7 +59,8 @@ class AsyncThread:
         """Do the work and return its result, or raise what it raises; not from the loop itself.
 
         Work that is not waited for any more is cancelled. Raises Cancelled once `cancelled` is set
-        or after `close`, TooLate after that time.
+        or after `close`, TooLate after that time; OSError or RuntimeError if there can be no
+        thread now.
         """
         if cancelled is not None and cancelled.is_set():
             raise Cancelled('nobody waits for it')
@@ -96,17 +101,24 @@ class AsyncThread:
             left_s -= ASK_AGAIN_S
             if cancelled.is_set():
                 raise Cancelled('nobody waits for it any more')
+            # Work that does not let itself be given up is not waited for.
+            if self._is_closed.is_set():
+                raise Cancelled('this ends: the work was given up')
             if left_s <= 0:
                 raise TooLate(f'this took longer than {timeout_s:g} s and was given up')
         return future.result()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = _Loop()
-            self._thread = threading.Thread(
-                target=_run, args=(self._loop,), name=self._name, daemon=True
-            )
-            self._thread.start()
+            loop = _Loop()
+            thread = threading.Thread(target=_run, args=(loop,), name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                loop.close()
+                raise
+            # Only now: the next work tries again if there could be no thread.
+            self._loop, self._thread = loop, thread
         return self._loop
 
 

@@ -8,6 +8,9 @@ import pytest
 from mmoment_node.async_thread import AsyncThread, Cancelled, TooLate
 
 PATIENCE_S = 10.0
+# Work that is not given up would never end.
+SOON_S = 5.0
+GO_ON = threading.Event()
 
 
 @pytest.fixture
@@ -17,11 +20,14 @@ def loop():
     thread.close()
 
 
-async def for_ever(ended):
+async def for_ever(ended=None, begun=None):
     try:
+        if begun is not None:
+            begun.set()
         await asyncio.Event().wait()
     finally:
-        ended.set()
+        if ended is not None:
+            ended.set()
 
 
 def in_thread(action):
@@ -163,3 +169,114 @@ def test_a_look_up_of_names_holds_up_nobody(loop, monkeypatch):
     loop.close()
     assert time.monotonic() - begin_s < PATIENCE_S / 2
     free.set()
+
+
+# --- for threads that are told when to stop waiting -----------------------------------------------
+
+
+def test_gives_what_the_work_gives(loop):
+    async def work():
+        return threading.current_thread().name
+
+    assert loop.call(work, cancelled=GO_ON) == 'test loop'
+
+
+def test_raises_what_the_work_raises(loop):
+    async def work():
+        raise asyncio.TimeoutError('its own')
+
+    with pytest.raises(asyncio.TimeoutError, match='its own'):
+        loop.call(work, cancelled=GO_ON)
+
+
+def test_stops_waiting_at_once_and_gives_the_work_up(loop):
+    begun, ended, cancelled = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        return for_ever(ended, begun)
+
+    waits, raised = in_thread(lambda: loop.call(work, cancelled=cancelled))
+    assert begun.wait(PATIENCE_S)
+    cancelled.set()
+    since_s = time.monotonic()
+    waits.join()
+    assert time.monotonic() - since_s < SOON_S
+    assert isinstance(raised[0], Cancelled)
+    assert ended.wait(PATIENCE_S)
+
+
+def test_does_nothing_for_who_was_told_to_end(loop):
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(Cancelled):
+        loop.call(lambda: pytest.fail('it began'), cancelled=cancelled)
+
+
+def test_closing_ends_work_then_does_the_last_and_leaves_no_thread():
+    loop, begun, ended = AsyncThread('closed'), threading.Event(), threading.Event()
+    order = []
+
+    async def last():
+        order.append(ended.is_set())
+
+    def work():
+        return for_ever(ended, begun)
+
+    waits, raised = in_thread(lambda: loop.call(work, cancelled=GO_ON))
+    assert begun.wait(PATIENCE_S)
+    loop.close(last)
+    loop.close()
+    waits.join(PATIENCE_S)
+    assert isinstance(raised[0], Cancelled)
+    assert order == [True]
+    assert 'closed' not in [each.name for each in threading.enumerate()]
+    with pytest.raises(Cancelled):
+        loop.call(for_ever, cancelled=GO_ON)
+
+
+def test_a_name_that_is_looked_up_for_ever_holds_up_nobody(loop, monkeypatch):
+    held, begun, cancelled = threading.Event(), threading.Event(), threading.Event()
+
+    def never(*arguments):
+        begun.set()
+        held.wait(60)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, 'getaddrinfo', never)
+
+    async def work():
+        await asyncio.open_connection('camera.test', 1)
+
+    waits, raised = in_thread(lambda: loop.call(work, cancelled=cancelled))
+    assert begun.wait(PATIENCE_S)
+    cancelled.set()
+    waits.join(PATIENCE_S)
+    loop.close()
+    assert isinstance(raised[0], Cancelled)
+    held.set()
+
+
+def test_names_are_looked_up(loop):
+    async def look_up(name):
+        return await asyncio.get_running_loop().getaddrinfo(name, 80)
+
+    assert loop.call(lambda: look_up('127.0.0.1'), cancelled=GO_ON)
+    with pytest.raises(socket.gaierror):
+        loop.call(lambda: look_up('no such name'), cancelled=GO_ON)
+
+
+# --- without a thread -----------------------------------------------------------------------------
+
+
+def test_that_there_can_be_no_thread_is_told_and_the_next_work_tries_again(loop, monkeypatch):
+    async def work():
+        return 7
+
+    def no_thread(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, 'start', no_thread)
+        with pytest.raises(RuntimeError, match='new thread'):
+            loop.call(work, cancelled=GO_ON)
+    assert loop.call(work, cancelled=GO_ON) == 7

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mmoment_stream.async_thread import AsyncThread
+from mmoment_node import async_thread
 from mmoment_stream.key_file import read_key, read_secret
 from mmoment_stream.livepeer_client import LivepeerClient
 from mmoment_stream.livepeer_http import StudioHttp
@@ -25,7 +25,14 @@ from mmoment_stream.livepeer_models import (
     LivepeerStream,
 )
 from mmoment_stream.livepeer_multistream import pass_on, read_places
-from mmoment_stream.push_target import Ingest, Playback, ProviderHealth, PushError, PushTarget
+from mmoment_stream.push_target import (
+    Cancelled,
+    Ingest,
+    Playback,
+    ProviderHealth,
+    PushError,
+    PushTarget,
+)
 
 # Faults of the API that say nothing about the stream.
 PASSING = frozenset({'provider_away', 'provider_busy', 'provider_fault', 'untrusted'})
@@ -75,7 +82,7 @@ class LivepeerProvider:
             options=self._options,
             wall_clock=wall_clock,
         )
-        self._thread = AsyncThread('livepeer')
+        self._thread = async_thread.AsyncThread('livepeer')
         self._turn: asyncio.Lock | None = None
         self._last: Ingest | None = None
         self._address, self._address_s = '', 0.0
@@ -89,15 +96,23 @@ class LivepeerProvider:
 
         Raises PushError, Cancelled. While the API is away it is what was said last.
         """
-        return self._thread.run(self._ingest, cancelled)
+        return self._call(self._ingest, cancelled)
 
     def health(self, cancelled: threading.Event) -> ProviderHealth | None:
         """What Livepeer says of the stream, None before `ingest` has found it."""
-        return self._thread.run(self._health, cancelled)
+        return self._call(self._health, cancelled)
 
     def close(self) -> None:
         """End calls that are under way, and let go of connections."""
         self._thread.close(self._client.close)
+
+    def _call(
+        self, work: async_thread.Work[async_thread.Result], cancelled: threading.Event
+    ) -> async_thread.Result:
+        try:
+            return self._thread.call(work, cancelled=cancelled)
+        except async_thread.Cancelled:
+            raise Cancelled from None
 
     async def _ingest(self) -> Ingest:
         # Two that look for the stream at once would make two. Made here: it belongs to the loop.
