@@ -12,22 +12,20 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
-import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmoment_api.errors import HTTP_ERRORS, ApiError
+from mmoment_stream.key_file import Unusable, content_of
 
 SIGNATURE_HEADER = 'Livepeer-Signature'
 # It is sent again after 5 s, 10 s and so on; clocks of cameras are wrong by minutes.
 AGE_AT_MOST_MS = 600_000
 SECRET_AT_MOST_BYTES = 4096
 REMEMBERED_AT_MOST = 512
-OTHERS = 0o077
 _LOG = logging.getLogger(__name__)
 _EVENT = re.compile(r'[a-z]{1,32}(?:\.[a-z_]{1,32}){1,3}', re.ASCII)
 _HEX = re.compile(r'[0-9a-f]{64}', re.ASCII)
@@ -99,26 +97,12 @@ class LivepeerWebhook:
 def read_secret(path: Path) -> bytes:
     """The content without white space around it; raises `NoSecret` unless the file is ours alone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise NoSecret(f'{path} cannot be read: {error.strerror}') from None
-    try:
-        _check(os.fstat(descriptor), path)
-        content = os.read(descriptor, SECRET_AT_MOST_BYTES + 1).strip()
-    finally:
-        os.close(descriptor)
+        content = content_of(path).strip()
+    except Unusable as error:
+        raise NoSecret(f'{path} cannot be used: {error}') from None
     if not content or len(content) > SECRET_AT_MOST_BYTES:
         raise NoSecret(f'{path} holds no secret: write the one of the webhook into it')
     return content
-
-
-def _check(found: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise NoSecret(f'{path} is no file')
-    if found.st_mode & OTHERS:
-        raise NoSecret(f'{path} can be read by others: chmod 600 {path}')
-    if found.st_uid not in (os.geteuid(), 0):
-        raise NoSecret(f'{path} belongs to somebody else: chown it to the user of the camera')
 
 
 def _parts(header: str) -> tuple[int, list[str]]:

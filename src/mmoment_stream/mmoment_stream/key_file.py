@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmoment_stream.errors import StreamError
 from mmoment_stream.push_target import PushError
 
 # A key has a line; multistream addresses have a few.
@@ -21,6 +22,10 @@ KEY = re.compile(r'[\x21-\x7e]{1,512}')
 PASSPHRASE_MARK = 'passphrase='
 # The length that SRT takes.
 PASSPHRASE = re.compile(r'[\x21-\x7e]{10,79}')
+
+
+class Unusable(StreamError):
+    """What is wrong with a file that should hold a secret, and what to do; it does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +79,38 @@ def read_secret(folder: Path, name: str) -> str:
     """All text of a key file, read anew. Raises PushError: no_key, saying what to do."""
     path = key_path(folder, name)
     try:
-        # Without waiting for whoever may write to a pipe of this name.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, 'rb') as file:
-            _check(os.fstat(descriptor))
-            data = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise PushError('no_key', 'it is not there') from None
-    except OSError as error:
-        raise PushError('no_key', error.strerror or '') from None
-    if len(data) > MOST_BYTES:
-        raise PushError('no_key', 'it is too long for a key')
-    try:
-        return data.decode('ascii')
+        return content_of(path).decode('ascii')
+    except Unusable as error:
+        raise PushError('no_key', str(error)) from None
     except UnicodeDecodeError:
         raise PushError('no_key', 'it holds signs that no key has') from None
 
 
+def content_of(path: Path) -> bytes:
+    """All of a file that is ours, or root's, alone, at most MOST_BYTES. Raises Unusable."""
+    try:
+        # Without waiting for whoever may write to a pipe of this name.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            _check(os.fstat(descriptor))
+            with open(descriptor, 'rb', closefd=False) as file:
+                data = file.read(MOST_BYTES + 1)
+        finally:
+            # Not by `open`: it leaves open what turns out to be a folder.
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise Unusable('it is not there') from None
+    except OSError as error:
+        raise Unusable(error.strerror or 'it cannot be read') from None
+    if len(data) > MOST_BYTES:
+        raise Unusable('it is too long for a key')
+    return data
+
+
 def _check(facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise PushError('no_key', 'it is no file')
+        raise Unusable('it is no file')
     if facts.st_uid not in (0, os.geteuid()):
-        raise PushError('no_key', 'it belongs to another user: chown it')
+        raise Unusable('it belongs to another user: chown it')
     if facts.st_mode & FOR_OTHERS:
-        raise PushError('no_key', 'it can be read by others: chmod 600')
+        raise Unusable('it can be read by others: chmod 600')

@@ -2,7 +2,15 @@ import os
 
 import pytest
 
-from mmoment_stream.key_file import is_plain_name, key_path, read_key, read_secret, read_srt_secrets
+from mmoment_stream.key_file import (
+    Unusable,
+    content_of,
+    is_plain_name,
+    key_path,
+    read_key,
+    read_secret,
+    read_srt_secrets,
+)
 from mmoment_stream.push_target import PushError
 
 KEY = 'abcd-efgh-1234-5678'
@@ -85,6 +93,22 @@ def test_refuses_what_is_no_text_or_too_long(file, tmp_path):
 def test_a_secret_may_have_lines(file, tmp_path):
     file.write_text('one two\nthree\n')
     assert read_secret(tmp_path, 'main.key') == 'one two\nthree\n'
+
+
+def test_the_content_is_what_the_file_has_byte_by_byte(file):
+    file.write_bytes('schlüssel\n'.encode())
+    assert content_of(file) == 'schlüssel\n'.encode()
+    file.chmod(0o640)
+    with pytest.raises(Unusable, match='chmod 600'):
+        content_of(file)
+
+
+def test_nothing_that_was_refused_is_left_open(tmp_path):
+    folder = tmp_path / 'folder'
+    folder.mkdir(0o700)
+    before = os.listdir('/proc/self/fd')
+    refusal(tmp_path, 'folder')
+    assert len(os.listdir('/proc/self/fd')) == len(before)
 
 
 @pytest.mark.parametrize(
