@@ -111,16 +111,7 @@ class StreamPush:
         )
         self._video_until_s = 0.0
         self._asked_pause_s = 0.0
-        back_off = back_off or BackOff()
-        self._recovery = Recovery(
-            lambda snapshot: on_change(),
-            back_off=PatientBackOff(
-                back_off.first_s, back_off.cap_s, back_off.jitter, lambda: self._asked_pause_s
-            ),
-            reset_after_s=limits.lasting_s,
-            wall_clock=wall_clock,
-            monotonic=clock,
-        )
+        self._recovery = self._patient_recovery(back_off or BackOff(), wall_clock)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._sink: PushSink | None = None
@@ -198,6 +189,18 @@ class StreamPush:
                 provider_checked_s=health.checked_s,
             )
         return report
+
+    def _patient_recovery(self, back_off: BackOff, wall_clock: Callable[[], float]) -> Recovery:
+        """Pauses like `back_off`, but no shorter than the other side has asked for."""
+        return Recovery(
+            lambda snapshot: self._on_change(),
+            back_off=PatientBackOff(
+                back_off.first_s, back_off.cap_s, back_off.jitter, lambda: self._asked_pause_s
+            ),
+            reset_after_s=self._limits.lasting_s,
+            wall_clock=wall_clock,
+            monotonic=self._clock,
+        )
 
     def _attempt(self) -> None:
         """From asking where to push to the loss of the connection, and the pause after it."""
