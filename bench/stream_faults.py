@@ -79,7 +79,11 @@ def _of_cable(name: str) -> Deed:
 
 def matrix(camera_away_s: float) -> tuple[Fault, ...]:
     """All of them, but for connections that are reset."""
-    half_open = {'way': THROUGH_CABLE, 'codes': ('stalled', 'unreachable', 'timed_out', 'closed')}
+    return (*_of_server(), *_of_way(), *_of_pictures(camera_away_s))
+
+
+def _of_server() -> tuple[Fault, ...]:
+    """It is gone, silent, or does not take the key."""
     return (
         Fault(
             'server_killed',
@@ -120,6 +124,13 @@ def matrix(camera_away_s: float) -> tuple[Fault, ...]:
             codes=('key_rejected',),
             is_before=True,
         ),
+    )
+
+
+def _of_way() -> tuple[Fault, ...]:
+    """The server is well, and cannot be reached."""
+    half_open = {'way': THROUGH_CABLE, 'codes': ('stalled', 'unreachable', 'timed_out', 'closed')}
+    return (
         Fault(
             'name_unknown',
             lambda world: world.names.forget(),
@@ -146,6 +157,12 @@ def matrix(camera_away_s: float) -> tuple[Fault, ...]:
             lasts_s=GHOST_S,
             **half_open,
         ),
+    )
+
+
+def _of_pictures(camera_away_s: float) -> tuple[Fault, ...]:
+    """Nothing comes to be pushed."""
+    return (
         Fault(
             'encoder_killed',
             _signal('encoder_node', signal.SIGKILL),
