@@ -22,9 +22,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from bench import footprint_scene as scene
 from bench.api_process import Signed, Started, sign_in
+from bench.counting_viewers import WARM_UP_S, result_of
 from bench.footprint_scores import Arrived, Pace, pace, rate_of
 from bench.media import media_folder
-from bench.mjpeg_viewers import WARM_UP_S, result_of, start
+from bench.mjpeg_viewers import start
 from bench.runner import BenchResult, Value
 from bench.whole_graph import ALL_READY, Recorder, cpu_s, memory_of, node_processes, whole_graph
 from mmoment_interfaces.msg import FaceArray, Frame, HandArray

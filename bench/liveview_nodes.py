@@ -12,7 +12,7 @@ import psutil
 
 from bench import liveview_viewers, mjpeg_viewers
 from bench.api_process import LINK, Signed, Started, node_command, spend, started
-from bench.mjpeg_viewers import result_of
+from bench.counting_viewers import WARM_UP_S, Process, result_of
 from bench.runner import Value
 from bench.whole_graph import cpu_s
 from mmoment_node.spare_domain import spare_domain
@@ -79,7 +79,7 @@ class Crowd:
     def many(self, seconds: float) -> dict[str, Value]:
         """CPU of both nodes while many look, and what those get."""
         viewers = self._start(VIEWERS, seconds + 1.0)
-        time.sleep(liveview_viewers.WARM_UP_S)
+        time.sleep(WARM_UP_S)
         before, began_s = (cpu_s(self.encoder), cpu_s(self.api)), time.monotonic()
         time.sleep(seconds)
         after, took_s = (cpu_s(self.encoder), cpu_s(self.api)), time.monotonic() - began_s
@@ -102,7 +102,7 @@ class Crowd:
 
     def slow(self, seconds: float) -> dict[str, Value]:
         """How old pictures get for who has a slow link, among others who have not."""
-        fast = self._start(FAST_BESIDE_SLOW, 2 * (seconds + liveview_viewers.WARM_UP_S) + 2.0)
+        fast = self._start(FAST_BESIDE_SLOW, 2 * (seconds + WARM_UP_S) + 2.0)
         slow, slower = (
             result_of(self._start(1, seconds, str(bits)))
             for bits in (SLOW_BITS_PER_S, SLOWER_BITS_PER_S)
@@ -115,7 +115,7 @@ class Crowd:
             'beside_slow_fps': round(beside['fps_per_viewer'], 1),
         }
 
-    def _start(self, count: int, seconds: float, *more: str) -> liveview_viewers.Process:
+    def _start(self, count: int, seconds: float, *more: str) -> Process:
         return liveview_viewers.start(self.signed.port, self.signed.cookie, count, seconds, *more)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 
 from bench.api_process import Signed, node_command, sign_in, started
-from bench.mjpeg_viewers import result_of, start
+from bench.counting_viewers import result_of
+from bench.mjpeg_viewers import start
 from bench.runner import BenchResult
 from mmoment_node.spare_domain import spare_domain
 

@@ -5,16 +5,17 @@ takes the cookie from standard input and prints one JSON object.
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import selectors
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from bench import counting_viewers
+from bench.counting_viewers import Arrival, Process
 
 HEAD_BYTES = 1024
 DISCARD_BYTES = 1 << 20
@@ -28,18 +29,6 @@ FIGURES = (
     'age_p99_ms',
     'staleness_max_ms',
 )
-# Until all viewers are in and the transport has its buffers.
-WARM_UP_S = 2.0
-
-
-@dataclass(slots=True)
-class Arrival:
-    """One part that has arrived as a whole."""
-
-    sequence: int
-    captured_ns: int
-    size: int
-    arrived_ns: int
 
 
 @dataclass(slots=True)
@@ -104,127 +93,53 @@ class ChunkReader:
 _SCRATCH = bytearray(DISCARD_BYTES)
 
 
-def connect(port: int, cookie: str, query: str, receive_buffer: int = 0) -> ChunkReader:
+def connect(port: int, cookie: str, query: str, *, is_slow: bool = False) -> ChunkReader:
     """A viewer whose request is sent."""
-    connection = socket.socket()
-    if receive_buffer:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    connection.connect(('127.0.0.1', port))
-    connection.sendall(
-        f'GET /mjpeg-stream?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n'
-        f'Cookie: {cookie}\r\n\r\n'.encode()
+    request = (
+        f'GET /mjpeg-stream?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n'
     )
-    connection.setblocking(False)
-    return ChunkReader(connection)
+    return ChunkReader(counting_viewers.asked(port, request, is_slow=is_slow))
 
 
-def watch(readers: list[ChunkReader], seconds: float) -> None:
-    """Read from all as fast as they send."""
-    selector = selectors.DefaultSelector()
-    for reader in readers:
-        selector.register(reader.connection, selectors.EVENT_READ, reader)
-    end_s = time.monotonic() + seconds
-    while (left_s := end_s - time.monotonic()) > 0:
-        for key, _ in selector.select(left_s):
-            key.data.read()
-    selector.close()
-
-
-def watch_slowly(reader: ChunkReader, seconds: float, bits_per_s: float) -> None:
-    """Read like a link of this speed: an even trickle."""
-    step_s = 0.005
-    began_s = time.monotonic()
-    taken, now_s = 0.0, began_s
-    while now_s - began_s < seconds:
-        allowed = (now_s - began_s) * bits_per_s / 8 - taken
-        if allowed >= 1:
-            taken += reader.read(int(allowed))
-        # An idle link does not save up: what was not used is gone.
-        taken = max(taken, (now_s - began_s - 4 * step_s) * bits_per_s / 8)
-        time.sleep(step_s)
-        now_s = time.monotonic()
-
-
-def summary(readers: list[ChunkReader], since_ns: int) -> dict[str, Any]:
+def summary(readers: Sequence[ChunkReader], since_ns: int) -> dict[str, Any]:
     """What arrived after that time; NaN for what nothing tells about."""
     ended_ns = time.monotonic_ns()
-    late = [[item for item in reader.arrivals if item.arrived_ns > since_ns] for reader in readers]
+    late = counting_viewers.since(readers, since_ns)
     every = [item for items in late for item in items]
     if not every:
         return {'viewers': len(readers), 'parts': 0, **dict.fromkeys(FIGURES, math.nan)}
     seconds = (ended_ns - since_ns) / 1e9
-    expected = max(item.sequence for item in every) - min(item.sequence for item in every) + 1
-    ages_ms = sorted((item.arrived_ns - item.captured_ns) / 1e6 for item in every)
+    expected = counting_viewers.sent(every)
     distinct = [len({item.sequence for item in items}) for items in late]
-    figures = (
-        sum(distinct) / (expected * len(readers)),
-        min(distinct) / expected,
-        sum(distinct) / len(readers) / seconds,
-        sum(item.size for item in every) / len(every) / 1000,
-        ages_ms[len(ages_ms) // 2],
-        ages_ms[int(len(ages_ms) * 0.99)],
-        max(_staleness_ms(items, ended_ns) for items in late),
-    )
+    figures = {
+        'delivered': sum(distinct) / (expected * len(readers)),
+        'worst_delivered': min(distinct) / expected,
+        'fps_per_viewer': sum(distinct) / len(readers) / seconds,
+        'kb_per_picture': sum(item.size for item in every) / len(every) / 1000,
+        **counting_viewers.ages(late, ended_ns),
+    }
     return {
         'viewers': len(readers),
         'parts': len(every),
-        **dict(zip(FIGURES, figures, strict=True)),
+        **{name: figures[name] for name in FIGURES},
     }
 
 
-def _staleness_ms(items: list[Arrival], ended_ns: int) -> float:
-    """How old the picture a viewer showed has become at most, before the next one was there."""
-    replaced_ns = [*(item.arrived_ns for item in items[1:]), ended_ns]
-    ages_ns = (end - item.captured_ns for item, end in zip(items, replaced_ns, strict=False))
-    return max(ages_ns, default=math.nan) / 1e6
-
-
-def start(
-    port: int, cookie: str, query: str, viewers: int, seconds: float, *more: str
-) -> subprocess.Popen[str]:
+def start(port: int, cookie: str, query: str, viewers: int, seconds: float, *more: str) -> Process:
     """Begin to look in a process of its own; returns once its viewers have asked for pictures."""
-    words = [str(port), query, str(viewers), str(seconds), *more]
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'bench.mjpeg_viewers', *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    # Everybody on this machine can read the arguments of a process.
-    process.stdin.write(f'{cookie}\n')
-    process.stdin.flush()
-    process.stdout.readline()
-    return process
-
-
-def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """The summary, when the time is over; RuntimeError if the viewers failed."""
-    output, _ = process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError('the viewers failed, see above')
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result
+    words = (port, query, viewers, seconds, *more)
+    return counting_viewers.begin('bench.mjpeg_viewers', words, cookie)
 
 
 def main() -> None:
     """Look for a while, then print the summary."""
-    port, query, viewers, seconds = sys.argv[1:5]
+    port, query, count, seconds = sys.argv[1:5]
     bits_per_s = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0
     cookie = sys.stdin.readline().strip()
-    if bits_per_s:
-        # What a real slow link lets lie at the receiver is nothing; a small buffer comes near it.
-        readers = [connect(int(port), cookie, query, receive_buffer=32 * 1024)]
-    else:
-        readers = [connect(int(port), cookie, query) for _ in range(int(viewers))]
-    print('watching', flush=True)
-    since_ns = time.monotonic_ns() + int(WARM_UP_S * 1e9)
-    if bits_per_s:
-        watch_slowly(readers[0], float(seconds) + WARM_UP_S, bits_per_s)
-    else:
-        watch(readers, float(seconds) + WARM_UP_S)
-    print(json.dumps(summary(readers, since_ns)), flush=True)
+    # On a slow link there is one.
+    viewers = 1 if bits_per_s else int(count)
+    readers = [connect(int(port), cookie, query, is_slow=bool(bits_per_s)) for _ in range(viewers)]
+    counting_viewers.look(readers, float(seconds), bits_per_s, summary)
 
 
 if __name__ == '__main__':
