@@ -49,7 +49,7 @@ from mmoment_node.rates import RateMeter
 from mmoment_node.stage import StageReporter
 from mmoment_vision.face_boxes import Picture
 from mmoment_vision.face_privacy import blur_faces, blur_picture
-from mmoment_vision.overlay_drawing import DrawnHand, Layers, draw_overlay
+from mmoment_vision.overlay_drawing import DrawnHand, draw_overlay
 from mmoment_vision.overlay_feedback import EnrolmentView, FeedbackNotes, RecordingView
 from mmoment_vision.overlay_holds import HeldGestures
 from mmoment_vision.overlay_messages import (
@@ -61,6 +61,7 @@ from mmoment_vision.overlay_messages import (
 )
 from mmoment_vision.overlay_pairing import ResultPairing
 from mmoment_vision.overlay_parameters import OverlayParameters
+from mmoment_vision.overlay_status import status_line
 from mmoment_vision.overlay_strangers import StrangerWatch
 from mmoment_vision.privacy_memory import PrivacyMemory
 
@@ -343,15 +344,7 @@ class OverlayNode(ManagedNode[OverlayParameters]):
             drawn_faces,
             drawn_hands,
             self._status(frame.header, len(drawn_faces), len(drawn_hands), plain.reason),
-            Layers(
-                faces=wanted.show_faces,
-                face_landmarks=wanted.show_landmarks,
-                hands=wanted.show_hands,
-                gestures=wanted.show_gestures,
-                status=wanted.show_status,
-                similarity=wanted.show_similarity,
-                enrolment=wanted.show_enrolment,
-            ),
+            wanted.layers,
             enrolment=self._enrolment.shown(now_s),
             notes=self._notes.placed(drawn_hands, drawn_faces, now_s),
         )
@@ -362,15 +355,11 @@ class OverlayNode(ManagedNode[OverlayParameters]):
         return drawn_hand(hand, is_held=is_held)
 
     def _status(self, header: Header, faces: int, hands: int, blurred: str) -> str:
-        clock = time.strftime('%H:%M:%S', time.localtime(header.stamp.sec))
         now_s = time.monotonic()
-        recording = self._recording.shown(now_s)
-        parts = [recording] if recording else []
-        parts += [clock, f'{self._drawn.hz(now_s):.0f} fps']
-        parts += [_counted(faces, 'face')] if faces else []
-        parts += [_counted(hands, 'hand')] if hands else []
-        parts += [f'blurred: {blurred}'] if blurred else []
-        return '   '.join(parts)
+        fps, recording = self._drawn.hz(now_s), self._recording.shown(now_s)
+        return status_line(
+            header.stamp.sec, fps, faces=faces, hands=hands, recording=recording, blurred=blurred
+        )
 
     def _publish_images(self, picture: Picture, header: Header) -> None:
         """Publish the picture for tools that want messages, only while they do."""
@@ -401,10 +390,6 @@ def _copy_as_bgr(frame: Frame, out: Picture) -> None:
     cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR, dst=out)
     if not frame.intact():
         raise FrameOverwritten(f'picture {frame.sequence} was overwritten while it was copied')
-
-
-def _counted(number: int, what: str) -> str:
-    return f'{number} {what}' if number == 1 else f'{number} {what}s'
 
 
 def main(args: list[str] | None = None) -> None:

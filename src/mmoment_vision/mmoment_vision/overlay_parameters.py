@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmoment_node.parameters import parameter
+from mmoment_vision.overlay_drawing import Layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,16 @@ class OverlayParameters:
         "empty: the user's data",
         read_only=True,
     )
+
+    @property
+    def layers(self) -> Layers:
+        """What is drawn."""
+        return Layers(
+            faces=self.show_faces,
+            face_landmarks=self.show_landmarks,
+            hands=self.show_hands,
+            gestures=self.show_gestures,
+            status=self.show_status,
+            similarity=self.show_similarity,
+            enrolment=self.show_enrolment,
+        )
