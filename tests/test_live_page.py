@@ -43,6 +43,31 @@ Object.defineProperty(document, 'hidden', { get: () => window.isHidden });
 const { setTimeout: patient } = window;
 window.setTimeout = (work, ms) => patient(work, ms === 10_000 ? 200 : ms);
 """
+# A decoder that takes its time for its first picture, as on a busy machine; until then, all waits.
+SLOW_TO_BEGIN = """
+const { VideoDecoder: Decoder } = window;
+window.VideoDecoder = class {
+  constructor(hear) { this.decoder = new Decoder(hear); }
+  get state() { return this.decoder.state; }
+  get decodeQueueSize() { return (this.waiting?.length ?? 0) + this.decoder.decodeQueueSize; }
+  configure(config) { this.decoder.configure(config); }
+  decode(chunk) {
+    if (this.hasBegun) this.decoder.decode(chunk);
+    else if (this.waiting) this.waiting.push(chunk);
+    else {
+      this.waiting = [chunk];
+      setTimeout(() => this.begin(), FIRST_MS);
+    }
+  }
+  begin() {
+    const { waiting } = this;
+    this.waiting = null;
+    this.hasBegun = true;
+    if (this.state === 'configured') waiting.forEach((one) => this.decoder.decode(one));
+  }
+  close() { this.decoder.close(); }
+};
+"""
 until = partial(wait_for_page, timeout_s=WAIT_S)
 
 
@@ -183,6 +208,19 @@ def test_a_decoder_that_fails_is_replaced_and_at_last_given_up(page):
     assert 'played' in page.text('way-reason')
     page.driver.execute_script('window.failing = 0')
     page.shows_by(r'H\.264 · \d+ ms')
+
+
+def test_a_decoder_that_is_slow_to_begin_is_waited_for(page):
+    with page.script(SLOW_TO_BEGIN.replace('FIRST_MS', '1200')):
+        page.open()
+        page.shows_by(r'H\.264 · \d+ ms')
+
+
+def test_a_decoder_that_gives_no_picture_is_given_up(page):
+    with page.script(SLOW_TO_BEGIN.replace('FIRST_MS', '1e9')):
+        page.open()
+        page.shows_by(r'JPEG · \d+ ms')
+        assert 'gives no picture' in page.text('way-reason')
 
 
 def test_nothing_is_sent_to_a_hidden_tab_and_it_goes_on_at_once(page):

@@ -7,6 +7,9 @@ import { PictureSocket, whyRefused } from './page-live-socket.js';
 // catch up with what came since the last keyframe.
 const WAITING_AT_MOST = 4;
 const BEHIND_MS = 400;
+// For its first picture: a busy machine takes long to open a decoder, and would take as long for
+// another one.
+const OPENING_MS = 3000;
 const DECODER_FAULTS_AT_MOST = 3;
 const DECODER_FAULTS_WITHIN_MS = 20_000;
 const SEQUENCES = 2 ** 32;
@@ -55,7 +58,9 @@ export class VideoWay {
     });
     this.decoder = decoder;
     this.last = null;
-    this.inTime = performance.now();
+    this.began = performance.now();
+    // When it last kept up; not before its first picture.
+    this.inTime = null;
     try {
       decoder.configure({ codec, optimizeForLatency: true });
     } catch (error) {
@@ -70,8 +75,15 @@ export class VideoWay {
       // The server leaves nothing out but up to a keyframe, so this is a decoder that began anew.
       return;
     }
-    if (this.decoder.decodeQueueSize <= WAITING_AT_MOST) this.inTime = performance.now();
-    if (performance.now() - this.inTime > BEHIND_MS) {
+    const now = performance.now();
+    if (this.inTime === null) {
+      if (now - this.began > OPENING_MS) {
+        this.fail('the decoder of this browser gives no picture');
+        return;
+      }
+    } else if (this.decoder.decodeQueueSize <= WAITING_AT_MOST) {
+      this.inTime = now;
+    } else if (now - this.inTime > BEHIND_MS) {
       this.begin({ codec: this.codec });
       this.socket.say({ type: 'keyframe' });
       return;
@@ -92,6 +104,7 @@ export class VideoWay {
       frame.close();
       return;
     }
+    this.inTime ??= performance.now();
     if (this.newest) this.newest.close();
     else this.turn.port2.postMessage(null);
     this.newest = frame;

@@ -153,6 +153,8 @@ export class LiveView {
 
   // The better way works: it takes over.
   settle() {
+    // Else the one that it takes over from would come back.
+    clearTimeout(this.retryTimer);
     this.end(this.current);
     this.current = this.better;
     this.better = null;
