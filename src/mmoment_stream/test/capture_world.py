@@ -2,276 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-import threading
 import time
-from dataclasses import replace
 
+import cv2
+import numpy as np
 import rclpy
-from builtin_interfaces.msg import Time
+from capture_stage import Stage
 from clip_world import wait_until
-from coded_video import SECOND_NS, coded
+from coded_video import SECOND_NS
+from played_session_node import EVENTS_QOS, LATCHED_QOS, PlayedSessionNode
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from spinning import PATIENCE_S, Spinning
 
-from mmoment_camera.frame_topic import FramePublisher
-from mmoment_camera.pattern import PatternPainter
 from mmoment_chain import camera_home, session_records
 from mmoment_chain.clock import SystemClock
 from mmoment_chain.session_records import Session as StoredSession
 from mmoment_chain.store import Store
 from mmoment_interfaces.action import RecordClip
-from mmoment_interfaces.msg import (
-    Face,
-    FaceArray,
-    GestureAction,
-    MediaEvent,
-    RecordingArray,
-    Session,
-    SessionArray,
-    SessionEvent,
-    VideoPacket,
-)
-from mmoment_interfaces.srv import CapturePhoto, GetSession, ListMedia, StopRecording
+from mmoment_interfaces.msg import Face, FaceArray, GestureAction, MediaEvent, RecordingArray
+from mmoment_interfaces.srv import CapturePhoto, ListMedia, StopRecording
 from mmoment_node.spare_domain import spare_domain
 from mmoment_stream.capture_node import CaptureNode
-from mmoment_stream.encoder_messages import packet_message
 from mmoment_stream.session_client import CLIENT_QOS
 
-PATIENCE_S = 30.0
-LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-EVENTS_QOS = QoSProfile(depth=50)
-VIDEO_QOS = QoSProfile(depth=30)
-FPS = 25
-GOP = 10
-ALL_RIGHTS = ('view', 'capture', 'record')
-
-
-class Spinning:
-    """Nodes whose callbacks run, in a thread, as those of a process do."""
-
-    def __init__(self, context, *nodes):
-        self._executor = _executor(context)
-        for node in nodes:
-            self._executor.add_node(node)
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def do(self, work):
-        """Have it done by that thread, between two callbacks."""
-        done = threading.Event()
-        self._executor.create_task(lambda: (work(), done.set()))
-        self._executor.wake()
-        assert done.wait(PATIENCE_S)
-
-    def end(self):
-        self._is_ending.set()
-        self._executor.wake()
-        self._thread.join(PATIENCE_S)
-        self._executor.shutdown()
-
-    def _run(self):
-        while not self._is_ending.is_set():
-            self._executor.spin_once(timeout_sec=0.2)
-
-
-def _executor(context):
-    """As nodes have it: see managed_node.create_executor."""
-    try:
-        from rclpy.experimental import EventsExecutor
-    except ImportError:
-        return SingleThreadedExecutor(context=context)
-    return EventsExecutor(context=context)
-
-
-class PlayedSessionNode:
-    """Says whose session it is, as session_node does, and believes whatever it is told."""
-
-    def __init__(self, node):
-        self._node = node
-        self._sessions = {}
-        self._silent = None
-        self._service = node.create_service(GetSession, 'get_session', self._get)
-        self._list = node.create_publisher(SessionArray, 'sessions', LATCHED_QOS)
-        self._events = node.create_publisher(SessionEvent, 'session_events', EVENTS_QOS)
-        self.asked = []
-        self.tell()
-
-    def check_in(self, wallet, *rights):
-        """Returns the public name of the session."""
-        session_id = secrets.token_hex(8)
-        session = Session(session_id=session_id, identity=wallet, rights=list(rights or ALL_RIGHTS))
-        self._sessions[session_id] = session
-        self._happened(SessionEvent.CHECKED_IN, session)
-        self.tell()
-        return session_id
-
-    def check_out(self, session_id, reason='asked'):
-        self._happened(SessionEvent.CHECKED_OUT, self._sessions.pop(session_id), reason)
-        self.tell()
-
-    def replace(self, session_id, wallet):
-        """Another session at the same browser, in the order in which session_node tells it."""
-        old, new = self._sessions.pop(session_id), secrets.token_hex(8)
-        self._sessions[new] = Session(session_id=new, identity=wallet, rights=list(ALL_RIGHTS))
-        self._happened(SessionEvent.CHECKED_OUT, old, 'replaced')
-        self._happened(SessionEvent.CHECKED_IN, self._sessions[new])
-        self.tell()
-        return new
-
-    def lose(self, session_id):
-        """It is over, and nobody hears an event of it."""
-        del self._sessions[session_id]
-        self.tell()
-
-    def give(self, session_id, *rights):
-        """These rights, and no others."""
-        self._sessions[session_id].rights = list(rights)
-        self.tell()
-
-    def tell(self):
-        self._list.publish(SessionArray(sessions=list(self._sessions.values())))
-
-    def go_away(self):
-        self._node.destroy_service(self._service)
-
-    def fall_silent(self):
-        """It is there, and answers nothing any more."""
-        self.go_away()
-        context, namespace = self._node.context, self._node.get_namespace()
-        self._silent = rclpy.create_node('silent', context=context, namespace=namespace)
-        self._silent.create_service(GetSession, 'get_session', self._get)
-        heard = self._silent.create_client(GetSession, 'get_session')
-        assert heard.wait_for_service(PATIENCE_S)
-
-    def come_back(self):
-        self._service = self._node.create_service(GetSession, 'get_session', self._get)
-
-    def _happened(self, kind, session, reason=''):
-        event = SessionEvent(kind=kind, session_id=session.session_id, identity=session.identity)
-        event.reason = reason
-        self._events.publish(event)
-
-    def _get(self, request, answer):
-        self.asked.append(request)
-        session = self._sessions.get(request.session_id)
-        if session is None:
-            answer.error_code, answer.message = 'no_session', 'There is no such session'
-        elif request.right and request.right not in session.rights:
-            answer.error_code, answer.message = 'missing_right', f'It lacks {request.right}'
-        else:
-            answer.success, answer.session = True, session
-        return answer
-
-
-class PlayedEncoder:
-    """Sends packets of one topic while somebody takes them."""
-
-    def __init__(self, node, topic, packets):
-        self.video = node.create_publisher(VideoPacket, topic, VIDEO_QOS)
-        self._packets = packets
-        self._next = self._sequence = 0
-        self._epoch = 1
-        self.has_restarted = False
-
-    def send(self, number, has_video):
-        if not has_video or not self.video.get_subscription_count():
-            self._next = 0
-            return
-        if self.has_restarted:
-            self.has_restarted = False
-            self._epoch += 1
-            self._next = 0
-        packet = self._packets[self._next]
-        self._next = (self._next + 1) % len(self._packets)
-        self._sequence += 1
-        sent = replace(
-            packet,
-            monotonic_ns=time.monotonic_ns(),
-            utc_ns=time.time_ns(),
-            sequence=self._sequence,
-            frame_sequence=number,
-            epoch=self._epoch,
-        )
-        self.video.publish(packet_message(sent, 'camera_optical_frame'))
-
-
-class Stage:
-    """Shows numbered pictures on both channels and as video while somebody looks, as nodes do."""
-
-    def __init__(self, node):
-        self._public = FramePublisher(node, 'public/frames', channel='public')
-        self._annotated = FramePublisher(node, 'overlay/frames', channel='annotated')
-        packets = coded(100, fps=FPS, gop=GOP)
-        topics = ('video', 'overlay/video')
-        self._encoders = {topic: PlayedEncoder(node, topic, packets) for topic in topics}
-        self._painter = PatternPainter(320, 180)
-        self.is_live = True
-        self.has_video = True
-        self.is_paused = False
-        self.taken = {}
-        """When each picture was taken, by its number: CLOCK_MONOTONIC and the time on the wall."""
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    @property
-    def watched(self):
-        """Which of public, annotated, video and overlay/video somebody takes."""
-        counts = {
-            'public': self._public.subscriber_count,
-            'annotated': self._annotated.subscriber_count,
-        }
-        for topic, encoder in self._encoders.items():
-            counts[topic] = encoder.video.get_subscription_count()
-        return {name for name, count in counts.items() if count}
-
-    def restart_encoder(self):
-        """The next packet is the first of another epoch."""
-        self._encoders['video'].has_restarted = True
-
-    def close(self):
-        """Show nothing any more; may be called again."""
-        if self._is_ending.is_set():
-            return
-        self._is_ending.set()
-        self._thread.join()
-        self._public.close()
-        self._annotated.close()
-
-    def _run(self):
-        number = 0
-        while not self._is_ending.wait(1 / FPS):
-            if self.is_paused:
-                continue
-            number += 1
-            self._show(number)
-            self._send(number)
-
-    def _show(self, number):
-        now_ns, utc_ns = time.monotonic_ns(), time.time_ns()
-        self.taken[number] = now_ns, utc_ns
-        image = self._painter.paint(number, now_ns)
-        # What the overlay draws.
-        drawn = image.copy()
-        drawn[:20] = (0, 0, 255)
-        for channel, pixels in ((self._public, image), (self._annotated, drawn)):
-            if channel.subscriber_count:
-                channel.publish(
-                    pixels,
-                    stamp=Time(sec=utc_ns // SECOND_NS, nanosec=utc_ns % SECOND_NS),
-                    frame_id='camera_optical_frame',
-                    monotonic_ns=now_ns,
-                    live=self.is_live,
-                )
-
-    def _send(self, number):
-        for encoder in self._encoders.values():
-            encoder.send(number, self.has_video)
+# What read_number may see a picture later than was meant, on a busy machine.
+NEAR_NS = SECOND_NS // 4
 
 
 class Goal:
@@ -508,3 +267,38 @@ class Person:
 
     def leave(self, reason='asked'):
         self.world.sessions.check_out(self.session, reason)
+
+
+@contextlib.contextmanager
+def guests(world):
+    """Lets people arrive, with these rights or all; at the end they leave, and nothing is recorded."""
+    people = []
+
+    def arrive(*rights):
+        people.append(Person(world, *rights))
+        return people[-1]
+
+    yield arrive
+    for each in people:
+        if each.session in world.sessions._sessions:
+            each.leave()
+    wait_until(lambda: not world.node._parts.jobs.running)
+    wait_until(lambda: world.recordings[-1].recordings == [])
+
+
+def is_seen(world, person):
+    return any(person.wallet in named for _, named in world.node._seen._seen)
+
+
+def show_face(world, person):
+    """Until the node has seen it."""
+    world.show_face(person.wallet)
+    wait_until(lambda: is_seen(world, person))
+
+
+def picture_in(item):
+    return cv2.imdecode(np.fromfile(item.path, np.uint8), cv2.IMREAD_COLOR)
+
+
+def running(world):
+    return [each.media_id for each in world.recordings[-1].recordings] if world.recordings else []

@@ -13,12 +13,13 @@ import time
 
 import rclpy
 from builtin_interfaces.msg import Time
-from capture_world import LATCHED_QOS, PlayedSessionNode, Spinning
 from clip_world import wait_until
 from diagnostic_msgs.msg import DiagnosticArray
+from played_session_node import LATCHED_QOS, PlayedSessionNode
 from rcl_interfaces.msg import Log
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from spinning import Spinning
 
 from mmoment_camera.frame_topic import FramePublisher
 from mmoment_camera.pattern import PatternPainter

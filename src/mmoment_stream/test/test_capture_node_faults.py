@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from capture_world import FPS, CaptureWorld, Person
+from capture_stage import FPS
+from capture_world import CaptureWorld, Person
 from clip_world import wait_until
 from coded_video import coded, shown
 from diagnostic_msgs.msg import DiagnosticStatus

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip('rclpy')
 
 import rclpy
-from capture_world import Spinning, Stage
+from capture_stage import Stage
 from clip_world import wait_until
+from spinning import Spinning
 
 from mmoment_camera.pattern import read_number
 from mmoment_node.spare_domain import spare_domain

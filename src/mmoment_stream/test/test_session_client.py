@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip('rclpy')
 
 import rclpy
-from capture_world import PlayedSessionNode, Spinning
 from clip_world import wait_until
+from played_session_node import PlayedSessionNode
+from spinning import Spinning
 
 from mmoment_node.spare_domain import spare_domain
 from mmoment_stream import session_client

@@ -7,9 +7,11 @@ import pytest
 pytest.importorskip('rclpy')
 
 import rclpy
-from capture_world import VIDEO_QOS, PlayedSessionNode, Spinning
+from capture_stage import VIDEO_QOS
 from clip_world import wait_until
 from coded_video import coded
+from played_session_node import PlayedSessionNode
+from spinning import Spinning
 from std_srvs.srv import Trigger
 
 from mmoment_interfaces.msg import VideoLimit, VideoPacket
