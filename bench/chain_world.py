@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -204,15 +205,23 @@ class BenchCamera:
         self._with_outbox(work)
 
     def run_and_be_killed(self, after_s: float) -> None:
-        """Run the outbox in a process that gets SIGKILL so long after its start."""
+        """Run the outbox in a process that gets SIGKILL so long after its start.
+
+        Raises RuntimeError where it fails by itself.
+        """
         pid = os.fork()
         if pid == 0:
-            with contextlib.suppress(BaseException):
+            try:
                 self.run_until_told(START_AT_MOST_S)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
             os._exit(0)
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        status = os.waitpid(pid, 0)[1]
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+            raise RuntimeError('the outbox failed before it was killed')
 
     def told(self) -> Told:
         """Compare all of it, record by record, with what the transactions on the chain brought."""

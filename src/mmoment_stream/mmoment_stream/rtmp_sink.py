@@ -17,7 +17,6 @@ from mmoment_stream.rtmp_session import WINDOW_BYTES, RtmpSession
 from mmoment_stream.stall_watch import ReadWatch
 from mmoment_stream.video_packet import VideoPacket
 
-# After a pause, silence is caught up with no further back than this.
 # What a server may say at one go; the rest is read the next time.
 READS_AT_ONCE = 16
 
