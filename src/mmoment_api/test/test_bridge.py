@@ -7,8 +7,9 @@ import os
 import time
 
 import pytest
-from bridge_world import LATCHED, WAIT_S, TwoNodes, until
+from bridge_world import BridgeWorld
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from two_nodes import LATCHED, WAIT_S, until
 
 from mmoment_interfaces.msg import (
     CameraStatus,
@@ -30,7 +31,7 @@ NAMESPACE = f'test_bridge_{os.getpid()}'
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes(NAMESPACE)
+    nodes = BridgeWorld(NAMESPACE)
     yield nodes
     nodes.close()
 
@@ -67,8 +68,8 @@ def test_results_become_events_and_the_current_gesture(graph):
     hand = Hand(track_id=5, gesture='peace', gesture_confidence=0.75)
 
     async def scenario():
-        graph.events.bind(asyncio.get_running_loop())
-        listener = graph.events.listen(['faces', 'hands', 'gestures'], lambda _: True)
+        graph.hub.bind(asyncio.get_running_loop())
+        listener = graph.hub.listen(['faces', 'hands', 'gestures'], lambda _: True)
         heard = {}
         deadline_s = time.monotonic() + WAIT_S
         while heard.keys() < {'faces', 'hands', 'gestures'}:
@@ -80,8 +81,8 @@ def test_results_become_events_and_the_current_gesture(graph):
             )
             event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
             heard[event['type']] = event['data']
-        graph.events.leave(listener)
-        graph.events.bind(None)
+        graph.hub.leave(listener)
+        graph.hub.bind(None)
         return heard
 
     heard = asyncio.run(scenario())
@@ -100,11 +101,11 @@ def test_movements_actions_and_enrolments_become_events(graph):
     wanted = {'gestures', 'gesture_action', 'enrollment'}
 
     async def scenario():
-        graph.events.bind(asyncio.get_running_loop())
+        graph.hub.bind(asyncio.get_running_loop())
         # Said once, before anybody listens, and known to those who come later.
         enrollment.publish(EnrollmentStatus(active=True, step='look', progress=0.25))
         await asyncio.sleep(0.2)
-        listener = graph.events.listen(wanted)
+        listener = graph.hub.listen(wanted)
         heard = {}
         deadline_s = time.monotonic() + WAIT_S
         while heard.keys() < wanted:
@@ -113,8 +114,8 @@ def test_movements_actions_and_enrolments_become_events(graph):
             actions.publish(GestureAction(action='photo', outcome=GestureAction.NO_RIGHT))
             event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
             heard[event['type']] = event['data']
-        graph.events.leave(listener)
-        graph.events.bind(None)
+        graph.hub.leave(listener)
+        graph.hub.bind(None)
         return heard
 
     heard = asyncio.run(scenario())
@@ -147,7 +148,7 @@ def test_an_enrolment_whose_part_is_gone_is_over_for_those_who_come_later(graph)
     until(lambda: graph.state.run_of('face_node') == 'a1', lambda: tell('a1'))
 
     async def hear(wanted, meanwhile):
-        listener = graph.events.listen(['enrollment'])
+        listener = graph.hub.listen(['enrollment'])
         deadline_s = time.monotonic() + WAIT_S
         event = None
         while event != wanted:
@@ -157,17 +158,17 @@ def test_an_enrolment_whose_part_is_gone_is_over_for_those_who_come_later(graph)
                 text = await asyncio.wait_for(listener.next(), 0.2)
                 data = json.loads(text)['data']
                 event = (data['active'], data['step'])
-        graph.events.leave(listener)
+        graph.hub.leave(listener)
 
     async def scenario():
-        graph.events.bind(asyncio.get_running_loop())
+        graph.hub.bind(asyncio.get_running_loop())
         # Once: another one on its way would seem to be of the part that comes next.
         status.publish(EnrollmentStatus(active=True, step='hold'))
         await hear((True, 'hold'), lambda: None)
         await hear((False, 'failed'), lambda: tell('b2'))
         # Who listens now hears nothing else first.
         await hear((False, 'failed'), lambda: None)
-        graph.events.bind(None)
+        graph.hub.bind(None)
 
     asyncio.run(scenario())
     graph.other.destroy_publisher(status)

@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 import rclpy
-from bridge_world import TwoNodes, until
+from bridge_world import BridgeWorld
 from rclpy.executors import SingleThreadedExecutor
+from two_nodes import until
 
 from mmoment_api import bridge as bridge_module
 from mmoment_api.bridge import Bridge
@@ -24,7 +25,7 @@ NAMESPACE = f'test_bridge_pictures_{os.getpid()}'
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes(NAMESPACE)
+    nodes = BridgeWorld(NAMESPACE)
     yield nodes
     nodes.close()
 

@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from bridge_world import WAIT_S, TwoNodes, until
+from bridge_world import BridgeWorld
+from two_nodes import WAIT_S, until
 
 from mmoment_api import bridge as bridge_module
 from mmoment_api.errors import ApiError
@@ -20,7 +21,7 @@ NAMESPACE = f'test_bridge_services_{os.getpid()}'
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes(NAMESPACE)
+    nodes = BridgeWorld(NAMESPACE)
     yield nodes
     nodes.close()
 

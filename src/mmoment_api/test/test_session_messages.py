@@ -1,24 +1,18 @@
 """Calls of session_node and what it publishes, between two real nodes of one process."""
 
 import asyncio
-import json
 import os
-import threading
 import time
 from dataclasses import replace
 
 import pytest
-import rclpy
 from builtin_interfaces.msg import Time
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
+from two_nodes import LATCHED, PartNodes, until
 
 from mmoment_api.access import Access
-from mmoment_api.bridge import ANSWER_WAIT_S, Bridge
+from mmoment_api.bridge import ANSWER_WAIT_S
 from mmoment_api.errors import ApiError
-from mmoment_api.events import EventHub
-from mmoment_api.graph_state import GraphState
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.session_control import (
     CheckInWish,
@@ -29,14 +23,11 @@ from mmoment_api.session_control import (
 )
 from mmoment_api.session_messages import CHANGES, SERVICES, SessionCalls, session_event
 from mmoment_api.session_topics import SessionTopics
-from mmoment_interfaces.msg import Session, SessionArray, SessionEvent, StageStatus
+from mmoment_interfaces.msg import Session, SessionArray, SessionEvent
 from mmoment_interfaces.srv import CheckIn
-from mmoment_node.spare_domain import spare_domain
 
 pytestmark = pytest.mark.graph
 
-WAIT_S = 10.0
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ANN = 'So11111111111111111111111111111111111111112'
 NOW_S = 1_700_000_000
 TOKEN = 't' * 43
@@ -65,93 +56,31 @@ RECORD = SessionRecord(
 )
 
 
-class TwoNodes:
+class SessionNodes(PartNodes):
     """The web node's side, and a session_node that answers what a test tells it to."""
 
-    def __init__(self):
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context, domain_id=spare_domain())
-        namespace = f'test_session_messages_{os.getpid()}'
-        self.own, self.other = (
-            rclpy.create_node(name, namespace=namespace, context=self.context)
-            for name in ('api_node', 'session_node')
-        )
-        self.asked, self.answers = {}, {}
-        for name, kind in SERVICES.items():
-            self.other.create_service(kind, name, self._answering(name))
-        self.stage = self.other.create_publisher(StageStatus, 'stage_status', 5)
-        self.other.create_timer(0.2, lambda: self.stage.publish(StageStatus(stage='session_node')))
+    PART, SERVICES, CALLS = 'session_node', SERVICES, 'session_calls'
+    SERVICE_OF = {
+        'renew_session': 'get_session',
+        'note_presence': 'get_session',
+        'revoke_sessions': 'revoke_session',
+    }
+
+    def play(self):
+        super().play()
         self.sessions = self.other.create_publisher(SessionArray, 'sessions', LATCHED)
         self.events = self.other.create_publisher(SessionEvent, 'session_events', 10)
-        self.state, self.hub = GraphState(time.monotonic), EventHub()
-        self.bridge = Bridge(self.own, self.state, self.hub)
-        self.bridge.open()
+
+    def hear(self):
         self.people = PersonSessions(
             self.bridge.session_calls, time.monotonic, lambda: NOW_S * 1000
         )
-        self.topics = SessionTopics(self.own, self.people, self.hub)
-        self.topics.open()
-        self._ended = threading.Event()
-        self._threads = []
-        for node in (self.own, self.other):
-            executor = SingleThreadedExecutor(context=self.context)
-            executor.add_node(node)
-            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        self.bridge.resume()
-
-    def _answering(self, name):
-        def answer_to(request, answer):
-            self.asked[name] = request
-            for field, value in self.answers[name].items():
-                setattr(answer, field, value)
-            return answer
-
-        return answer_to
-
-    def _spin(self, executor):
-        while not self._ended.is_set():
-            executor.spin_once(timeout_sec=0.1)
-
-    def call(self, method, *arguments, **answer):
-        """Await a call that is answered like this; session_node is discovered first."""
-        service = {
-            'renew_session': 'get_session',
-            'note_presence': 'get_session',
-            'revoke_sessions': 'revoke_session',
-        }.get(method, method)
-        self.answers[service] = {'success': True, **answer}
-        until(lambda: self.state.is_heard('session_node'))
-
-        async def body():
-            return await getattr(self.bridge.session_calls, method)(*arguments)
-
-        return asyncio.run(body()), self.asked[service]
-
-    def close(self):
-        self.bridge.pause()
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        self.topics.close()
-        self.bridge.close()
-        for node in (self.own, self.other):
-            node.destroy_node()
-        self.context.try_shutdown()
-
-
-def until(condition):
-    deadline_s = time.monotonic() + WAIT_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline_s, 'it never came true'
-        time.sleep(0.02)
-    return value
+        self.listen_by(SessionTopics(self.own, self.people, self.hub))
 
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes()
+    nodes = SessionNodes(f'test_session_messages_{os.getpid()}')
     yield nodes
     nodes.close()
 
@@ -328,24 +257,19 @@ def test_who_is_checked_in_is_heard_also_when_it_was_said_before(graph):
 
 
 def test_what_happens_is_told(graph):
-    async def scenario():
-        graph.hub.bind(asyncio.get_running_loop())
-        listener = graph.hub.listen(['sessions'], lambda identity: identity == ANN)
+    async def scenario(heard):
         ending = SessionEvent(kind=SessionEvent.REVOKED, session_id='s2', identity=ANN)
         ending.sequence, ending.reason = 7, 'revoked'
         graph.events.publish(ending)
-        event = json.loads(await asyncio.wait_for(listener.next(), WAIT_S))
-        assert event['data'] == {
+        assert (await heard())['data'] == {
             'change': 'revoked',
             'sequence': 7,
             'identity': ANN,
             'session': 's2',
             'reason': 'revoked',
         }
-        graph.hub.leave(listener)
-        graph.hub.bind(None)
 
-    asyncio.run(scenario())
+    graph.listening({'sessions'}, scenario, lambda identity: identity == ANN)
     ended = SessionRecord('s2', ANN, rights=frozenset({'view'}), expires_ms=NOW_S * 2000)
     assert not graph.people.is_live(ended, Access.VIEW)
 

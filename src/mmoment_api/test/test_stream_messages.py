@@ -1,22 +1,14 @@
 """Calls of stream_node and what it publishes, between two real nodes of one process."""
 
-import asyncio
 import json
 import os
-import threading
-import time
 
 import pytest
-import rclpy
 from builtin_interfaces.msg import Time
-from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from two_nodes import LATCHED, PartNodes, until
 
-from mmoment_api.bridge import Bridge
 from mmoment_api.errors import ApiError
 from mmoment_api.event_models import EVENT_MODELS
-from mmoment_api.events import EventHub
-from mmoment_api.graph_state import GraphState
 from mmoment_api.media_control import CAMERA_OWNER, Asker
 from mmoment_api.pushed_stream import SILENT_AFTER_S
 from mmoment_api.stream_control import (
@@ -30,13 +22,10 @@ from mmoment_api.stream_control import (
 from mmoment_api.stream_messages import SERVICES
 from mmoment_api.stream_topics import StreamTopics
 from mmoment_interfaces import msg
-from mmoment_interfaces.msg import ComponentState, EncoderStatus, StageStatus
-from mmoment_node.spare_domain import spare_domain
+from mmoment_interfaces.msg import ComponentState, EncoderStatus
 
 pytestmark = pytest.mark.graph
 
-WAIT_S = 10.0
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ASKER = Asker('s1', 'So11111111111111111111111111111111111111112')
 NOW_S = 1_700_000_000
 
@@ -147,32 +136,16 @@ TARGET_SETTINGS = TargetSettings('studio', 'livepeer', 'u', 'livepeer.key', 'id'
 KNOWN_SETTINGS = StreamSettings('public', 'always', 2500, (TARGET_SETTINGS,), '/keys')
 
 
-class Clock:
-    """Time that goes on, and can be put forward."""
-
-    def __init__(self):
-        self.ahead_s = 0.0
-
-    def __call__(self):
-        return time.monotonic() + self.ahead_s
-
-
-class TwoNodes:
+class StreamNodes(PartNodes):
     """The web node's side, and a stream_node that answers as it is told."""
 
-    def __init__(self):
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context, domain_id=spare_domain())
-        namespace = f'test_stream_messages_{os.getpid()}'
-        self.own, self.other = (
-            rclpy.create_node(name, namespace=namespace, context=self.context)
-            for name in ('api_node', 'stream_node')
-        )
-        self.asked, self.answers = {}, {}
-        for name, kind in SERVICES.items():
-            self.other.create_service(kind, name, self._answering(name))
-        self.stage = self.other.create_publisher(StageStatus, 'stage_status', 5)
-        self.other.create_timer(0.2, lambda: self.stage.publish(StageStatus(stage='stream_node')))
+    PART, SERVICES, CALLS = 'stream_node', SERVICES, 'stream_calls'
+    SERVICE_OF = dict.fromkeys(
+        ('stream_settings', 'change_stream', 'forget_stream_settings'), 'configure_stream'
+    )
+
+    def play(self):
+        super().play()
         self.status = self.other.create_publisher(msg.StreamStatus, 'stream_status', LATCHED)
         self.encoders = {
             channel: self.other.create_publisher(EncoderStatus, topic, LATCHED)
@@ -183,86 +156,23 @@ class TwoNodes:
         }
         # Said before anybody listens.
         self.status.publish(STATUS)
-        self.clock = Clock()
-        self.state, self.hub = GraphState(self.clock), EventHub()
-        self.bridge = Bridge(self.own, self.state, self.hub)
-        self.bridge.open()
-        self.topics = StreamTopics(self.own, self.state.pushed, self.hub)
-        self.topics.open()
-        self._is_over = threading.Event()
-        self._threads = []
-        for executor, node in (
-            (SingleThreadedExecutor(context=self.context), self.own),
-            (MultiThreadedExecutor(2, context=self.context), self.other),
-        ):
-            executor.add_node(node)
-            thread = threading.Thread(target=self._spin, args=(executor,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        self.bridge.resume()
-        until(lambda: self.state.is_heard('stream_node'))
 
-    def _spin(self, executor):
-        while not self._is_over.is_set():
-            executor.spin_once(timeout_sec=0.05)
-
-    def _answering(self, name):
-        def answer_to(request, answer):
-            self.asked[name] = request
-            for field, value in self.answers.items():
-                setattr(answer, field, value)
-            return answer
-
-        return answer_to
-
-    def call(self, method, *arguments, **answer):
-        """Await a call that is answered like this."""
-        self.answers = {'success': True, **answer}
-
-        async def body():
-            return await getattr(self.bridge.stream_calls, method)(*arguments)
-
-        return asyncio.run(body())
+    def hear(self):
+        self.listen_by(StreamTopics(self.own, self.state.pushed, self.hub))
 
     def events_of(self, cause, count):
         """The next events of type stream, as an owner's page gets them."""
 
-        async def body():
-            self.hub.bind(asyncio.get_running_loop())
-            listener = self.hub.listen({'stream'})
-            try:
-                cause()
-                texts = [await asyncio.wait_for(listener.next(), WAIT_S) for _ in range(count)]
-            finally:
-                self.hub.leave(listener)
-                self.hub.bind(None)
-            return [json.loads(text)['data'] for text in texts]
+        async def scenario(heard):
+            cause()
+            return [(await heard())['data'] for _ in range(count)]
 
-        return asyncio.run(body())
-
-    def close(self):
-        self.bridge.pause()
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-        self.topics.close()
-        self.bridge.close()
-        for node in (self.own, self.other):
-            node.destroy_node()
-        self.context.try_shutdown()
-
-
-def until(condition):
-    deadline_s = time.monotonic() + WAIT_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline_s, 'it never came true'
-        time.sleep(0.02)
-    return value
+        return self.listening({'stream'}, scenario)
 
 
 @pytest.fixture(scope='module')
 def graph():
-    nodes = TwoNodes()
+    nodes = StreamNodes(f'test_stream_messages_{os.getpid()}')
     yield nodes
     nodes.close()
 
@@ -272,29 +182,29 @@ def test_what_was_said_before_is_known(graph):
 
 
 def test_starting_and_stopping(graph):
-    assert graph.call('start_stream', ASKER, status=STATUS) == KNOWN
-    assert graph.asked['start_stream'].session_id == 's1'
-    assert graph.call('stop_stream', CAMERA_OWNER) == StreamStatus()
-    assert graph.asked['stop_stream'].session_id == ''
+    status, asked = graph.call('start_stream', ASKER, status=STATUS)
+    assert (status, asked.session_id) == (KNOWN, 's1')
+    status, asked = graph.call('stop_stream', CAMERA_OWNER)
+    assert (status, asked.session_id) == (StreamStatus(), '')
 
 
 def test_settings(graph):
     answer = {'settings': SETTINGS, 'key_folder': '/keys'}
-    assert graph.call('stream_settings', **answer) == KNOWN_SETTINGS
-    asked = graph.asked['configure_stream']
+    settings, asked = graph.call('stream_settings', **answer)
+    assert settings == KNOWN_SETTINGS
     assert (asked.session_id, list(asked.fields), asked.forget) == ('', [], False)
     change = SettingsChange(bitrate_kbps=0, targets=(TARGET_SETTINGS,))
-    assert graph.call('change_stream', change, **answer) == KNOWN_SETTINGS
-    asked = graph.asked['configure_stream']
+    settings, asked = graph.call('change_stream', change, **answer)
+    assert settings == KNOWN_SETTINGS
     assert list(asked.fields) == ['bitrate_kbps', 'targets']
     assert (list(asked.settings.targets), asked.forget) == (SETTINGS.targets, False)
     # No target at all is something to say as well.
-    graph.call('change_stream', SettingsChange('annotated', 'always', None, ()), **answer)
-    asked = graph.asked['configure_stream']
+    change = SettingsChange('annotated', 'always', None, ())
+    _, asked = graph.call('change_stream', change, **answer)
     assert list(asked.fields) == ['channel', 'schedule', 'targets']
     assert (asked.settings.channel, list(asked.settings.targets)) == ('annotated', [])
-    graph.call('forget_stream_settings', **answer)
-    assert graph.asked['configure_stream'].forget is True
+    _, asked = graph.call('forget_stream_settings', **answer)
+    assert asked.forget is True
 
 
 def test_the_provider_is_asked_again(graph):

@@ -6,9 +6,9 @@ from array import array
 
 import pytest
 import rclpy
-from bridge_world import until
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
+from two_nodes import until
 
 from mmoment_api.video_topics import VIDEO_QOS, VideoTopics
 from mmoment_interfaces.msg import VideoPacket
