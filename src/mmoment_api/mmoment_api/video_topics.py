@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from mmoment_api.live_wire import VideoPacket
@@ -15,9 +14,8 @@ from mmoment_api.session_messages import CLIENT_QOS
 from mmoment_api.video_gate import Gate
 from mmoment_interfaces.msg import VideoPacket as VideoMessage
 from mmoment_stream.video_channel import ANNOTATED, PUBLIC, VIDEO_CHANNELS
+from mmoment_stream.video_qos_topics import VIDEO_QOS
 
-# A packet that is missing makes those after it worthless. A second of them, for a busy moment.
-VIDEO_QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 CHANNELS = {True: VIDEO_CHANNELS[ANNOTATED], False: VIDEO_CHANNELS[PUBLIC]}
 
 Hear = Callable[[bool, VideoPacket], None]

@@ -49,11 +49,11 @@ async def get_events(
 ) -> Response:
     """Server-sent events; the same address takes WebSockets.
 
-    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, enrollment, recordings, camera,
-    health and chain a slow client gets the newest only; {"type": "dropped", "data": {"count"}} tells what it
-    missed. `identity` is the wallet address of a person who is known and whom the caller may know:
-    the owner knows everybody, a session its own person. What captures and recordings tell of
-    others' photos and clips is not sent at all.
+    Each is {"type", "timestamp" (ms), "data"}. Of faces, hands, enrollment, recordings, stream,
+    camera, health and chain a slow client gets the newest only; {"type": "dropped", "data":
+    {"count"}} tells what it missed. `identity` is the wallet address of a person who is known and
+    whom the caller may know: the owner knows everybody, a session its own person. What captures
+    and recordings tell of others' photos and clips is not sent at all.
     """
     return EventStream(services.events, _listen(services, types, principal, is_welcome))
 

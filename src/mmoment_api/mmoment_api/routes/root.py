@@ -25,6 +25,9 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
         'DELETE /api/stream/settings',
         'POST /api/stream/livepeer/webhook',
         'GET /mjpeg-stream',
+        'GET /api/live',
+        'WEBSOCKET /api/live/video',
+        'WEBSOCKET /api/live/jpeg',
     ),
     'face': (
         'POST /api/face/enroll',
