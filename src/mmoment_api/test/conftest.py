@@ -130,6 +130,28 @@ def caller_of():
 
 
 @pytest.fixture
+def person(services, session_control):
+    """Checks somebody in, who then calls with some rights."""
+
+    def make(wallet, rights):
+        return Caller(services).checked_in(session_control.open(wallet, rights))
+
+    return make
+
+
+@pytest.fixture
+def owner_as(services, person):
+    """A browser with the owner's link in which somebody has checked in as well."""
+
+    def make(wallet, rights):
+        caller = Caller(services).signed_in()
+        caller.cookie += f'; {person(wallet, rights).cookie}'
+        return caller
+
+    return make
+
+
+@pytest.fixture
 def camera():
     def make(**changes):
         return replace(LIVE_CAMERA, **changes)

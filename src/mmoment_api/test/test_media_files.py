@@ -1,31 +1,25 @@
-"""Files of photos and clips over HTTP: parts, caches, names, and whose they are."""
+"""Files of photos and clips by REST: parts, caches, names, and whose they are."""
 
-import asyncio
 import gc
-import http.client
 import os
-import threading
-import time
 
 import pytest
-from starlette.requests import Request
+from people import ANN
 
 from mmoment_api.media_control import CLIP, PHOTO
-from mmoment_api.web_files import PIECE_BYTES, FileAnswer, FileLabel, open_file
 
-ANN = 'So11111111111111111111111111111111111111112'
 BOB = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
 CONTENT = bytes(range(256)) * 4
 
 
 @pytest.fixture
-def ann(services, session_control, caller_of):
-    return caller_of(services).checked_in(session_control.open(ANN, ('view',)))
+def ann(person):
+    return person(ANN, ('view',))
 
 
 @pytest.fixture
-def bob(services, session_control, caller_of):
-    return caller_of(services).checked_in(session_control.open(BOB, ('view',)))
+def bob(person):
+    return person(BOB, ('view',))
 
 
 @pytest.fixture
@@ -235,14 +229,6 @@ def test_what_is_not_as_it_was_kept_is_not_sent(ann, services, tmp_path, photo):
     assert str(tmp_path) not in answer.text
 
 
-@pytest.mark.parametrize('kind', ['folder', 'pipe'])
-def test_what_only_poses_as_a_file_is_not_waited_for(tmp_path, kind):
-    path = tmp_path / 'x'
-    os.mkdir(path) if kind == 'folder' else os.mkfifo(path)
-    with pytest.raises(OSError):
-        open_file(str(path))
-
-
 def test_no_file_stays_open(ann, photo):
     def opened():
         gc.collect()
@@ -282,133 +268,3 @@ def test_pages_of_configured_origins_may_ask_for_parts(
     caller.checked_in(session_control.open(ANN, ('view',)))
     elsewhere = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Dest': 'video'}
     assert caller.get(path_of(record), headers=elsewhere).status_code == 403
-
-
-# --- over a connection ------------------------------------------------------------------------
-
-
-def large(services, tmp_path, pieces=40):
-    content = os.urandom(1024) * (pieces * PIECE_BYTES // 1024)
-    return services.media.keep(CLIP, '', content, tmp_path), content
-
-
-def test_a_large_file_arrives_whole(served, services, tmp_path):
-    record, content = large(services, tmp_path)
-    connection = http.client.HTTPConnection('127.0.0.1', served.port, timeout=5)
-    connection.request('GET', path_of(record), headers={'Cookie': served.cookie})
-    answer = connection.getresponse()
-    assert answer.read() == content
-    # The connection is good for more.
-    connection.request(
-        'GET', path_of(record), headers={'Cookie': served.cookie, 'Range': f'bytes={PIECE_BYTES}-'}
-    )
-    answer = connection.getresponse()
-    assert answer.status == 206
-    assert answer.read() == content[PIECE_BYTES:]
-    connection.request('HEAD', path_of(record), headers={'Cookie': served.cookie})
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (200, b'')
-    assert answer.headers['Content-Length'] == str(len(content))
-    connection.close()
-
-
-def test_who_takes_nothing_makes_us_read_little(served, services, tmp_path, monkeypatch):
-    record, content = large(services, tmp_path)
-    counts = []
-    real = os.pread
-
-    def pread(*arguments):
-        counts.append(len(real(*arguments)))
-        return real(*arguments)
-
-    monkeypatch.setattr(os, 'pread', pread)
-    connection = served.connect(receive_buffer=16 * 1024)
-    head = f'GET {path_of(record)} HTTP/1.1\r\nHost: localhost\r\nCookie: {served.cookie}\r\n\r\n'
-    connection.sendall(head.encode())
-    assert connection.recv(15) == b'HTTP/1.1 200 OK'
-    before = -1
-    while before != len(counts):
-        before = len(counts)
-        time.sleep(0.2)
-    # What the buffers on the way hold, and not the whole file.
-    assert 0 < sum(counts) < len(content) / 4
-    # Others are served meanwhile.
-    assert served.get('/api/status')['success']
-    connection.close()
-
-
-class SlowClient:
-    """Takes a piece when the test says so; leaves when the test says so."""
-
-    def __init__(self):
-        self.pieces = []
-        self.is_gone = asyncio.Event()
-
-    async def receive(self):
-        await self.is_gone.wait()
-        return {'type': 'http.disconnect'}
-
-    async def send(self, message):
-        if message['type'] == 'http.response.body' and message['body']:
-            self.pieces.append(len(message['body']))
-            if len(self.pieces) == 3:
-                self.is_gone.set()
-                await asyncio.sleep(0)
-
-
-def test_who_leaves_is_sent_nothing_more(tmp_path):
-    path = tmp_path / 'a.mp4'
-    path.write_bytes(bytes(20 * PIECE_BYTES))
-
-    async def scenario():
-        client, file = SlowClient(), open_file(str(path))
-        scope = {'type': 'http', 'method': 'GET', 'headers': []}
-        answer = FileAnswer(Request(scope), file, FileLabel('a.mp4', 'video/mp4', ''))
-        await answer(scope, client.receive, client.send)
-        return client.pieces, file.closed
-
-    pieces, is_closed = asyncio.run(scenario())
-    assert set(pieces) == {PIECE_BYTES}
-    assert len(pieces) < 6
-    assert is_closed
-
-
-def test_files_are_read_in_another_thread(tmp_path, monkeypatch):
-    path = tmp_path / 'a.mp4'
-    path.write_bytes(bytes(10))
-    readers = []
-    real = os.pread
-
-    def pread(*arguments):
-        readers.append(threading.current_thread())
-        return real(*arguments)
-
-    async def scenario():
-        monkeypatch.setattr(os, 'pread', pread)
-        client = SlowClient()
-        scope = {'type': 'http', 'method': 'GET', 'headers': []}
-        label = FileLabel('a.mp4', 'video/mp4', '')
-        await FileAnswer(Request(scope), open_file(str(path)), label)(
-            scope, client.receive, client.send
-        )
-
-    asyncio.run(scenario())
-    assert len(readers) == 1
-    assert readers[0] is not threading.current_thread()
-
-
-def test_a_file_that_becomes_shorter_cuts_the_answer(tmp_path):
-    path = tmp_path / 'a.mp4'
-    path.write_bytes(bytes(10 * PIECE_BYTES))
-
-    async def scenario():
-        file = open_file(str(path))
-        scope = {'type': 'http', 'method': 'GET', 'headers': []}
-        answer = FileAnswer(Request(scope), file, FileLabel('a.mp4', 'video/mp4', ''))
-        os.truncate(path, PIECE_BYTES)
-        client = SlowClient()
-        with pytest.raises(OSError, match='shorter'):
-            await answer(scope, client.receive, client.send)
-        assert file.closed
-
-    asyncio.run(scenario())
