@@ -1,12 +1,12 @@
 import asyncio
-import itertools
 import json
 import threading
+from functools import partial
 
 import pytest
 from fake_video import FakeVideo, packet
+from video_world import numbers, run_scenario, settle, texts_and_numbers
 
-from mmoment_api.live_wire import HEAD
 from mmoment_api.video_hub import (
     ASK_PERIOD_S,
     CATCH_UP_BYTES,
@@ -14,61 +14,12 @@ from mmoment_api.video_hub import (
     SILENT_AFTER_S,
     VideoHub,
 )
-from mmoment_api.video_viewer import ASK_FIRST_S, ASK_LAST_S, LATE_S, QUEUE_S, STEADY_S
 from mmoment_api.viewer_seats import TooManyViewers, ViewerSeats
-
-
-class World:
-    """A hub, its source, and what happens to them."""
-
-    def __init__(self, hub, source, clock):
-        self.hub, self.source, self.clock = hub, source, clock
-
-    async def put(self, *packets, annotated=False):
-        for item in packets:
-            self.hub.hear(annotated, item)
-        await settle()
-
-
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-async def texts_and_numbers(viewer):
-    """Everything that waits for a viewer: texts as they are, pictures by their number."""
-    found = []
-    while True:
-        task = asyncio.ensure_future(viewer.next())
-        await settle()
-        if not task.done():
-            task.cancel()
-            await settle()
-            return found
-        message = task.result()
-        if message is None:
-            return [*found, None]
-        found.append(
-            json.loads(message) if isinstance(message, str) else HEAD.unpack_from(message)[2]
-        )
-
-
-async def numbers(viewer):
-    return [item for item in await texts_and_numbers(viewer) if isinstance(item, int)]
 
 
 @pytest.fixture
 def run(clock):
-    def run(scenario, seats=64):
-        async def body():
-            source = FakeVideo()
-            explain = lambda: ('encoder_node', 'it rests')  # noqa: E731
-            hub = VideoHub(source, ViewerSeats(seats), explain, 0.0, clock)
-            await asyncio.wait_for(scenario(World(hub, source, clock)), 10)
-
-        asyncio.run(body())
-
-    return run
+    return partial(run_scenario, clock)
 
 
 def test_all_viewers_get_the_same_bytes_in_order(run):
@@ -185,37 +136,6 @@ def test_many_newcomers_ask_once(run):
     run(scenario)
 
 
-def test_a_slow_viewer_goes_on_at_the_next_keyframe_and_holds_up_nobody(run):
-    async def scenario(world):
-        slow, fast = world.hub.enter(False), world.hub.enter(False)
-        await world.put(packet(1, keyframe=True))
-        assert await numbers(slow) == [1]
-        for number in range(2, 20):
-            world.clock.now_s += QUEUE_S / 5
-            await world.put(packet(number))
-            assert (await numbers(fast))[-1] == number
-        # Nothing that is older than the queue is long waits for it.
-        assert await numbers(slow) == []
-        assert world.source.asked
-        assert world.hub.figures.skips == 1
-        await world.put(packet(20), packet(21, keyframe=True), packet(22))
-        assert await numbers(slow) == [21, 22]
-
-    run(scenario)
-
-
-def test_a_late_viewer_skips_to_a_keyframe_that_comes_anyway(run):
-    async def scenario(world):
-        viewer = world.hub.enter(False)
-        await world.put(packet(1, keyframe=True), packet(2))
-        world.clock.now_s += LATE_S * 1.5
-        await world.put(packet(3, keyframe=True), packet(4))
-        assert await numbers(viewer) == [3, 4]
-        assert world.source.asked == []
-
-    run(scenario)
-
-
 def test_a_lost_packet_makes_all_wait_for_a_keyframe(run):
     async def scenario(world):
         viewer = world.hub.enter(False)
@@ -296,88 +216,6 @@ def test_a_keyframe_that_does_not_come_is_asked_for_again(run):
         world.hub.look_after()
         assert len(world.source.asked) == 4
         assert await numbers(viewer) == [6]
-
-    run(scenario)
-
-
-def test_who_asks_too_soon_is_not_forgotten(clock):
-    async def body():
-        source = FakeVideo()
-        hub = VideoHub(source, ViewerSeats(4), lambda: ('', ''), 0.0, clock)
-        viewer = hub.enter(False)
-        hub.hear(False, packet(5))
-        await settle()
-        assert source.asked == [False]
-        clock.now_s += ASK_PERIOD_S * 0.9
-        viewer.lose()
-        viewer.lose()
-        assert source.asked == [False]
-        clock.now_s += ASK_PERIOD_S * 0.2
-        await asyncio.sleep(ASK_PERIOD_S * 0.3)
-        assert source.asked == [False, False]
-
-    asyncio.run(body())
-
-
-async def lose_for(world, viewer, wait_s, step_s=0.1):
-    """It gets each keyframe at once and loses at once again; seconds between those asked for."""
-    asked_s, number = [], 1
-    for _ in range(round(wait_s / step_s)):
-        number += 1
-        before = len(world.source.asked)
-        viewer.lose()
-        world.hub.look_after()
-        if len(world.source.asked) > before:
-            asked_s.append(world.clock.now_s)
-            await world.put(packet(number, keyframe=True))
-        world.clock.now_s += step_s
-    return [round(after - one, 1) for one, after in itertools.pairwise(asked_s)]
-
-
-def test_who_loses_again_and_again_is_given_fewer_keyframes(run):
-    async def scenario(world):
-        viewer = world.hub.enter(False)
-        await world.put(packet(1, keyframe=True))
-        pauses = await lose_for(world, viewer, 24.0)
-        assert pauses[0] == pytest.approx(ASK_FIRST_S, abs=0.15)
-        assert pauses[-1] == pytest.approx(ASK_LAST_S, abs=0.15)
-        assert pauses == sorted(pauses)
-        assert len(pauses) < 10
-        # A newcomer has done nothing.
-        world.hub.leave(viewer)
-        await world.put(*(packet(number) for number in range(1000, 1020)))
-        before = len(world.source.asked)
-        world.hub.enter(False).lose()
-        await world.put(packet(2000))
-        assert len(world.source.asked) == before + 1
-
-    run(scenario)
-
-
-def test_who_has_kept_up_for_a_while_is_helped_at_once_again(run):
-    async def scenario(world):
-        viewer = world.hub.enter(False)
-        await world.put(packet(1, keyframe=True))
-        await lose_for(world, viewer, 10.0)
-        await world.put(packet(900, keyframe=True))
-        world.clock.now_s += ASK_LAST_S + STEADY_S + 1.0
-        before = len(world.source.asked)
-        viewer.lose()
-        assert len(world.source.asked) == before + 1
-
-    run(scenario)
-
-
-def test_losses_of_the_encoder_are_nobodys_fault(run):
-    async def scenario(world):
-        world.hub.enter(False)
-        await world.put(packet(1, keyframe=True))
-        for number in range(10, 100, 10):
-            world.clock.now_s += 1.0
-            before = len(world.source.asked)
-            await world.put(packet(number))
-            assert len(world.source.asked) == before + 1
-            await world.put(packet(number + 1, keyframe=True))
 
     run(scenario)
 
