@@ -19,12 +19,14 @@ from mmoment_api.graph_state import GraphState
 from mmoment_api.live_hubs import live_hubs
 from mmoment_api.livepeer_webhook import LivepeerWebhook
 from mmoment_api.media_topics import MediaTopics
+from mmoment_api.mjpeg_hub import LiveHub
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.routes.health import health_answer
 from mmoment_api.services import Services, Settings, timestamp_ms
 from mmoment_api.session_topics import SessionTopics
 from mmoment_api.stream_topics import StreamTopics
 from mmoment_api.video_gate import channel_gates
+from mmoment_api.video_hub import VideoHub
 from mmoment_api.video_topics import VideoTopics
 from mmoment_api.web_log import forward_log
 from mmoment_api.web_protocol import ConnectionLimits
@@ -65,45 +67,14 @@ class ApiNode(ManagedNode[ApiParameters]):
         self._listeners_at_most = parameters.viewers_at_most + LISTENERS_AT_MOST
         state, events = GraphState(time.monotonic), EventHub(self._listeners_at_most)
         bridge = self._bridge = Bridge(self, state, events)
-        self._bridge.open()
-        sessions = PersonSessions(self._bridge.session_calls, time.monotonic, timestamp_ms)
-        self._heard_topics = [
-            ChainTopics(self, state.chain, events),
-            SessionTopics(self, sessions, events),
-            MediaTopics(self, state.recordings, events),
-            StreamTopics(self, state.pushed, events),
-        ]
-        for topics in self._heard_topics:
-            topics.open()
-        video_topics = self._video_topics = VideoTopics(
-            self,
-            bridge.in_executor_later,
-            channel_gates(bridge.layer_keeper, self.get_namespace()),
-        )
-        live, video = live_hubs(
-            bridge.open_source,
-            video_topics,
-            bridge.layer_keeper,
-            state,
-            parameters.nodes,
-            parameters.viewers_at_most,
-            lambda: self.parameters.jpeg_quality,
-        )
-        video_topics.hear, video_topics.hold_back = video.hear, video.hold_back
+        bridge.open()
+        sessions = PersonSessions(bridge.session_calls, time.monotonic, timestamp_ms)
+        self._hear_topics(state, events, sessions)
+        live, video = self._open_live(state, bridge)
         self._web = Services(
-            settings=Settings(
-                parameters.camera_name,
-                self._port,
-                # Whoever gave it a name to listen on calls it by that.
-                (*parameters.allowed_hosts, parameters.host),
-                parameters.allowed_origins,
-                parameters.nodes,
-                self.get_namespace(),
-                parameters.trusted_proxies,
-                parameters.session_enrolment,
-            ),
+            settings=self._settings(),
             state=state,
-            control=self._bridge,
+            control=bridge,
             chain=bridge.chain_calls,
             sign_in=SignIn(
                 time.monotonic,
@@ -121,6 +92,49 @@ class ApiNode(ManagedNode[ApiParameters]):
         )
         self._link_service = self.create_service(Trigger, 'sign_in_link', self._on_sign_in_link)
         self._health_timer = self.create_timer(HEALTH_PERIOD_S, self._publish_health)
+
+    def _hear_topics(self, state: GraphState, events: EventHub, sessions: PersonSessions) -> None:
+        self._heard_topics = [
+            ChainTopics(self, state.chain, events),
+            SessionTopics(self, sessions, events),
+            MediaTopics(self, state.recordings, events),
+            StreamTopics(self, state.pushed, events),
+        ]
+        for topics in self._heard_topics:
+            topics.open()
+
+    def _open_live(self, state: GraphState, bridge: Bridge) -> tuple[LiveHub, VideoHub]:
+        parameters = self.parameters
+        video_topics = self._video_topics = VideoTopics(
+            self,
+            bridge.in_executor_later,
+            channel_gates(bridge.layer_keeper, self.get_namespace()),
+        )
+        live, video = live_hubs(
+            bridge.open_source,
+            video_topics,
+            bridge.layer_keeper,
+            state,
+            parameters.nodes,
+            parameters.viewers_at_most,
+            lambda: self.parameters.jpeg_quality,
+        )
+        video_topics.hear, video_topics.hold_back = video.hear, video.hold_back
+        return live, video
+
+    def _settings(self) -> Settings:
+        parameters = self.parameters
+        return Settings(
+            parameters.camera_name,
+            self._port,
+            # Whoever gave it a name to listen on calls it by that.
+            (*parameters.allowed_hosts, parameters.host),
+            parameters.allowed_origins,
+            parameters.nodes,
+            self.get_namespace(),
+            parameters.trusted_proxies,
+            parameters.session_enrolment,
+        )
 
     def start(self) -> None:
         """Serve, and tell how to get in."""
