@@ -80,6 +80,7 @@ class AsyncThread:
         if loop is None or thread is None:
             return
         ending = asyncio.run_coroutine_threadsafe(_end(last), loop)
+        # Connections that do not even close well are thrown away with everything else.
         with contextlib.suppress(Exception):
             ending.result(CLOSE_S)
         loop.call_soon_threadsafe(loop.stop)
