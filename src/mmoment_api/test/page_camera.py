@@ -1,133 +1,37 @@
-"""A camera of two real nodes and a played one, and its pages in a browser."""
+"""A camera at which people check in and are enrolled; face_node is played."""
 
-import os
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import threading
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 
-import rclpy
 from played_face_node import PlayedFaceNode
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.parameter import Parameter
-from std_srvs.srv import Trigger
+from served_camera import WAIT_S, ServedCamera, until
 
 from mmoment_chain import camera_home
-from mmoment_node.spare_domain import spare_domain
-from tests.browser import Select, exceptions, open_browser, wait_for_page
+from tests.browser import Select, exceptions
 
-WAIT_S = 40.0
 # A name that browsers do not take for this machine.
 ELSEWHERE = 'camera.example'
-until = partial(wait_for_page, timeout_s=WAIT_S)
-browser = partial(open_browser, window='1360,1500')
+# What the console says of answers that are refused here on purpose, and of streams that ended.
+KNOWN = ('401', '404', '409', '422', '503', 'WebSocket')
 
 
-class Camera:
-    """Two real nodes, a played one, and a browser."""
+class PeopleCamera(ServedCamera):
+    """Served under another name too; session_node has the parameters that are given."""
 
-    def __init__(self, folder, driver, *session_parameters):
-        self.folder, self.driver = folder, driver
-        self.namespace = f'test_page_session_{os.getpid()}'
-        domain = spare_domain()
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            self.port = probe.getsockname()[1]
-        self.url = f'http://127.0.0.1:{self.port}'
-        self.lines = []
-        environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
-        self.processes = [
-            self._start(
-                'mmoment_api.api_node',
-                environment,
-                f'port:={self.port}',
-                f"allowed_hosts:=['{ELSEWHERE}']",
-            ),
-            self._start(
-                'mmoment_chain.session_node',
-                environment,
-                f'data_folder:={folder}',
-                f"domains:=['127.0.0.1:{self.port}']",
-                *session_parameters,
-            ),
-        ]
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context, domain_id=domain)
-        self.faces = PlayedFaceNode(self)
-        self.executor = MultiThreadedExecutor(4, context=self.context)
-        self.executor.add_node(self.faces.node)
-        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
-        self.thread.start()
+    NAME = 'session'
 
-    def _start(self, module, environment, *parameters):
-        program = f'from {module} import main; main()'
-        arguments = [item for parameter in parameters for item in ('-p', parameter)]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                '-c',
-                program,
-                '--ros-args',
-                '-r',
-                f'__ns:=/{self.namespace}',
-                *arguments,
-            ],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        threading.Thread(target=self._read, args=(process,), daemon=True).start()
-        return process
-
-    def _read(self, process):
-        self.lines.extend(process.stdout)
-
-    def close(self):
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(20)
-        self.executor.shutdown()
-        self.thread.join(10)
-        self.faces.action.destroy()
-        self.faces.node.destroy_node()
-        self.context.try_shutdown()
-
-    def find(self, name):
-        return self.driver.find_element('id', name)
-
-    def shows(self, name):
-        return self.find(name).is_displayed()
-
-    def text(self, name):
-        return self.find(name).text
-
-    def is_at(self, path):
-        return self.driver.current_url == f'{self.url}{path}'
-
-    def links(self):
-        """Those printed so far."""
-        found = (line.partition('Open ')[2].strip() for line in self.lines)
-        return [link for link in found if '/sign-in?token=' in link]
-
-    def new_link(self):
-        """Ask for one, as the command does."""
-        count = len(self.links())
-        client = self.faces.node.create_client(Trigger, 'sign_in_link')
-        assert client.wait_for_service(WAIT_S)
-        client.call_async(Trigger.Request())
-        return until(lambda: self.links()[count:])[0]
+    def __init__(self, folder, driver, stack, *of_session):
+        names = f"allowed_hosts:=['{ELSEWHERE}']"
+        super().__init__(folder, driver, stack, of_api=(names,), of_session=of_session)
+        self.faces = self.add(PlayedFaceNode(self))
 
     def everybody_may(self, *rights):
         """From now on, also who is checked in already."""
         name = f'/{self.namespace}/session_node/set_parameters'
-        client = self.faces.node.create_client(SetParameters, name)
+        client = self.asking.create_client(SetParameters, name)
         assert client.wait_for_service(WAIT_S)
         wish = Parameter('default_rights', value=list(rights)).to_parameter_msg()
         answer = client.call_async(SetParameters.Request(parameters=[wish]))
@@ -164,7 +68,9 @@ class Camera:
             run('Page.removeScriptToEvaluateOnNewDocument', added)
 
     @contextmanager
-    def stopped(self, process):
+    def stopped(self, name):
+        """Its process does nothing meanwhile."""
+        process = self.processes[name].process
         process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -212,7 +118,16 @@ class Camera:
         until(gone_on)
         until(lambda: self.shows('session'))
 
+    def faults(self):
+        """What the console says and nobody expects, and what broke a process."""
+        severe = [
+            entry['message']
+            for entry in self.driver.get_log('browser')
+            if entry['level'] == 'SEVERE' and not any(known in entry['message'] for known in KNOWN)
+        ]
+        return [*severe, *self.tracebacks()]
 
-def picture(camera, name):
-    if folder := os.environ.get('MMOMENT_TEST_PICTURES'):
-        camera.driver.save_screenshot(f'{folder}/{name}.png')
+    def logged_secrets(self):
+        """Cookies of the browser that a process has said."""
+        text = ''.join(self.lines)
+        return [item['name'] for item in self.driver.get_cookies() if item['value'] in text]

@@ -43,6 +43,9 @@ class PlayedChainNode:
         # Codes that the next submissions are answered with.
         self.refusals = []
 
+    def close(self):
+        self.node.destroy_node()
+
     def _tell(self):
         self.stage.publish(StageStatus(stage='chain_node'))
         self.status.publish(

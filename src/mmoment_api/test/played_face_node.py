@@ -46,6 +46,10 @@ class PlayedFaceNode:
         self.looked_for = []
         self.cancelled = []
 
+    def close(self):
+        self.action.destroy()
+        self.node.destroy_node()
+
     def _enroll(self, handle):
         goal = handle.request
         self.looked_for.append(goal.identity)

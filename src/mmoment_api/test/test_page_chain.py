@@ -5,8 +5,9 @@ that plays chain_node checks every signature.
 import base64
 
 import pytest
-from page_camera import Camera, browser, picture, until
+from page_camera import PeopleCamera
 from played_chain_node import PlayedChainNode
+from served_camera import served, until
 
 from tests.browser import CHROMIUM, DRIVER
 
@@ -31,15 +32,9 @@ KEPT_AND_FORGOTTEN = """
 
 @pytest.fixture(scope='module')
 def camera(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('camera') / 'data'
-    with browser(tmp_path_factory.mktemp('browser')) as driver:
-        running = Camera(folder, driver, "gates:=['capture face']")
-        running.chain = PlayedChainNode(running)
-        running.executor.add_node(running.chain.node)
-        try:
-            yield running
-        finally:
-            running.close()
+    with served(PeopleCamera, tmp_path_factory.mktemp, "gates:=['capture face']") as running:
+        running.chain = running.add(PlayedChainNode(running))
+        yield running
 
 
 def is_severe(item):
@@ -53,8 +48,7 @@ def sign(camera, kind):
 
 
 def test_the_owner_registers_the_camera(camera):
-    link = until(camera.links)[0]
-    until(lambda: camera.driver.get(link) or True)
+    camera.driver.get(camera.links()[0])
     until(lambda: camera.shows('chain-register-form'))
     assert 'not registered on localnet' in camera.text('chain-summary')
     until(lambda: '9 of 12 records' in camera.text('chain-facts'))
@@ -64,7 +58,7 @@ def test_the_owner_registers_the_camera(camera):
     camera.find('chain-register').click()
     until(lambda: camera.shows('chain-review'))
     assert '0.00001 SOL' in camera.text('chain-review-cost')
-    picture(camera, 'chain-review')
+    camera.picture('chain-review')
     camera.find('chain-cancel').click()
     until(lambda: camera.text('chain-message') == 'Nothing was signed')
     assert camera.chain.confirmed == []
@@ -100,7 +94,7 @@ def test_somebody_puts_their_face_there_in_two_steps(camera):
     until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
     assert 'is on the chain' in camera.text('face-state')
     assert len(camera.chain.holders) == 1
-    picture(camera, 'chain-face')
+    camera.picture('chain-face')
 
 
 def test_a_camera_that_keeps_no_face_takes_it_from_the_chain(camera):

@@ -2,46 +2,18 @@
 part that takes and keeps them is played, with real files."""
 
 import json
-import os
-import shutil
-import socket
-import sys
-import threading
-import time
-from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-import rclpy
 from played_capture_node import PlayedCaptureNode
-from rclpy.executors import MultiThreadedExecutor
-from std_srvs.srv import Trigger
+from served_camera import ServedCamera, served, until
 
-from bench.api_process import LINK, Signed, started
 from mmoment_interfaces.msg import MediaEvent, MediaItem
-from mmoment_node.spare_domain import spare_domain
+from tests.browser import CHROMIUM, DRIVER
 
 pytestmark = pytest.mark.graph
-
-webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
-exceptions = pytest.importorskip('selenium.common.exceptions')
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
-DRIVER = shutil.which('chromedriver')
 if not CHROMIUM or not DRIVER:
     pytest.skip('there is no Chromium with its driver', allow_module_level=True)
 
-FLAGS = (
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--window-size=1360,1500',
-)
-WAIT_S = 40.0
 TILES = '.media-grid li'
 # What the page sends outlives the page.
 NOTE_FORGETTING = """
@@ -53,89 +25,16 @@ window.fetch = (path, options) => {
 """
 
 
-def until(condition, timeout_s=WAIT_S):
-    deadline_s = time.monotonic() + timeout_s
-    while True:
-        with suppress(
-            exceptions.NoSuchElementException,
-            exceptions.StaleElementReferenceException,
-            exceptions.ElementNotInteractableException,
-        ):
-            if value := condition():
-                return value
-        assert time.monotonic() < deadline_s, 'it never came true'
-        time.sleep(0.05)
+class MediaCamera(ServedCamera):
+    """Its photos and clips are files of the folder beside that of the data."""
 
-
-@contextmanager
-def browser(profile):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f'--user-data-dir={profile}'):
-        options.add_argument(flag)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
-
-
-class Camera:
-    """Two real nodes, a played one, and a browser."""
+    NAME = 'media'
 
     def __init__(self, folder, driver, stack):
-        self.driver = driver
-        namespace, domain = f'test_page_media_{os.getpid()}', spare_domain()
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = probe.getsockname()[1]
-        self.url = f'http://127.0.0.1:{port}'
-        self.processes = {}
-        for name, module, parameters in (
-            ('api_node', 'mmoment_api.api_node', (f'port:={port}',)),
-            (
-                'session_node',
-                'mmoment_chain.session_node',
-                (f'data_folder:={folder / "data"}', f"domains:=['127.0.0.1:{port}']"),
-            ),
-        ):
-            arguments = [word for parameter in parameters for word in ('-p', parameter)]
-            program = f'from {module} import main; main()'
-            ros = ['--ros-args', '-r', f'__ns:=/{namespace}', *arguments]
-            command = [sys.executable, '-c', program, *ros]
-            self.processes[name] = stack.enter_context(started(command, ROS_DOMAIN_ID=str(domain)))
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context, domain_id=domain)
-        stack.callback(self.context.try_shutdown)
-        (folder / 'media').mkdir()
-        self.capture = PlayedCaptureNode(self.context, namespace, folder / 'media')
-        executor = MultiThreadedExecutor(6, context=self.context)
-        executor.add_node(self.capture.node)
-        thread = threading.Thread(target=executor.spin, daemon=True)
-        thread.start()
-        stack.callback(self.capture.close)
-        stack.callback(thread.join, 10)
-        stack.callback(executor.shutdown)
-        self.link = self.processes['api_node'].wait_for(LINK, WAIT_S).group(1)
-
-    def new_link(self):
-        """Ask for one, as the command does."""
-        output = self.processes['api_node']
-        before = len(output.lines)
-        client = self.capture.node.create_client(Trigger, 'sign_in_link')
-        assert client.wait_for_service(WAIT_S)
-        client.call_async(Trigger.Request())
-        return until(lambda: LINK.search(''.join(output.lines[before:]))).group(1)
-
-    def find(self, name):
-        return self.driver.find_element('id', name)
-
-    def shows(self, name):
-        return self.find(name).is_displayed()
-
-    def text(self, name):
-        return self.find(name).text
+        super().__init__(folder, driver, stack)
+        media = folder.parent / 'media'
+        media.mkdir()
+        self.capture = self.add(PlayedCaptureNode(self.context, self.namespace, media))
 
     def tiles(self):
         return self.driver.find_elements('css selector', TILES)
@@ -148,34 +47,11 @@ class Camera:
         self.find('viewer-close').click()
         until(lambda: not self.shows('viewer'))
 
-    def signed(self):
-        """The session of the browser, for calls beside it."""
-        cookies = [f'{item["name"]}={item["value"]}' for item in self.driver.get_cookies()]
-        return Signed(int(self.url.rpartition(':')[2]), '; '.join(cookies))
-
-    def check_in(self):
-        """As somebody without the owner's link."""
-        self.driver.delete_all_cookies()
-
-        def gone_on():
-            with suppress(exceptions.WebDriverException):
-                if not self.driver.current_url.startswith(self.url):
-                    self.driver.get(f'{self.url}/check-in')
-                if 'Demo key' in self.find('wallet-choice').text:
-                    self.find('check-in-button').click()
-            return self.driver.current_url == f'{self.url}/test-page'
-
-        self.driver.get(f'{self.url}/check-in')
-        until(gone_on)
-        until(lambda: self.shows('session'))
-        until(lambda: 'Connected' in self.text('log'))
-
 
 @pytest.fixture(scope='module')
 def camera(tmp_path_factory):
-    with ExitStack() as stack:
-        driver = stack.enter_context(browser(tmp_path_factory.mktemp('browser')))
-        yield Camera(tmp_path_factory.mktemp('camera'), driver, stack)
+    with served(MediaCamera, tmp_path_factory.mktemp) as running:
+        yield running
 
 
 def shortened(wallet):
@@ -183,13 +59,8 @@ def shortened(wallet):
     return f'{wallet[:4]}…{wallet[-4:]}'
 
 
-def picture(camera, name):
-    if folder := os.environ.get('MMOMENT_TEST_PICTURES'):
-        camera.driver.save_screenshot(f'{folder}/{name}.png')
-
-
 def test_the_owner_sees_an_empty_card(camera):
-    camera.driver.get(camera.link)
+    camera.driver.get(camera.links()[0])
     until(lambda: camera.shows('media-empty'))
     assert camera.tiles() == []
     for button in ('take-photo', 'record'):
@@ -214,7 +85,7 @@ def test_a_photo_is_taken_and_shown(camera):
     shown = camera.find('viewer-content').find_element('css selector', 'img')
     until(lambda: shown.get_property('naturalWidth') == 320)
     assert 'with overlay' in camera.text('viewer-facts')
-    picture(camera, 'photo')
+    camera.picture('photo')
     camera.close_viewer()
 
 
@@ -225,7 +96,7 @@ def test_a_clip_is_recorded_and_plays(camera):
     first = camera.text('rec-badge')
     until(lambda: camera.text('rec-badge') != first)
     assert 'Recording' in camera.text('recordings')
-    picture(camera, 'recording')
+    camera.picture('recording')
     camera.find('record').click()
     until(lambda: camera.text('record') == 'Record')
     until(lambda: camera.text('media-message') == 'Clip kept')
@@ -244,7 +115,7 @@ def test_a_clip_is_recorded_and_plays(camera):
     assert (of('videoWidth'), of('videoHeight')) == (320, 180)
     assert abs(of('duration') - 4.0) < 0.2
     assert of('controls')
-    picture(camera, 'clip')
+    camera.picture('clip')
     # Forward and back, by parts of the file.
     camera.driver.execute_script('arguments[0].currentTime = 3.5', video)
     until(lambda: of('ended'))
@@ -325,7 +196,7 @@ def test_more_on_demand(camera):
     camera.driver.refresh()
     until(lambda: len(camera.tiles()) == 24)
     assert camera.text('media-count') == '27'
-    picture(camera, 'grid')
+    camera.picture('grid')
     camera.find('media-more').click()
     until(lambda: len(camera.tiles()) == 27)
     until(lambda: not camera.shows('media-more'))
@@ -343,7 +214,7 @@ def test_somebody_else_sees_their_own_and_that_something_is_recorded(camera):
     owner = camera.signed()
     owners = camera.capture.items[-1]
     _, began = owner.send('POST', '/api/record', {'action': 'start'})
-    camera.check_in()
+    camera.become_somebody()
     until(lambda: camera.shows('media-empty'))
     assert camera.tiles() == []
     until(lambda: camera.text('rec-badge') == '● recording')
@@ -361,7 +232,7 @@ def test_somebody_else_sees_their_own_and_that_something_is_recorded(camera):
     assert own.send('DELETE', path, {})[0] == 404
     stop = {'action': 'stop', 'id': began['id']}
     assert own.send('POST', '/api/record', stop)[0] == 404
-    picture(camera, 'person')
+    camera.picture('person')
     # What the owner takes meanwhile is none of their business.
     assert owner.send('POST', '/api/capture', {})[0] == 200
     assert owner.send('POST', '/api/record', stop)[0] == 200
@@ -381,7 +252,7 @@ def test_who_is_forgotten_takes_their_photos_along_if_they_wish(camera, is_wishe
     until(lambda: camera.driver.current_url.endswith('/check-in'))
     sent = camera.driver.execute_script("return sessionStorage.getItem('forgetting')")
     assert json.loads(sent) == {'confirm_media': is_wished}
-    camera.check_in()
+    camera.become_somebody()
 
 
 def test_the_owner_stops_what_somebody_else_records(camera):
@@ -395,7 +266,7 @@ def test_the_owner_stops_what_somebody_else_records(camera):
     assert camera.text('record') == 'Record'
     row = camera.find('recordings').find_element('css selector', 'li')
     assert shortened(clip.identity) in row.text
-    picture(camera, 'recording-of-a-person')
+    camera.picture('recording-of-a-person')
     row.find_element('css selector', 'button').click()
     until(lambda: not camera.shows('recordings'))
     assert clip.item.identity == person.get('/api/session')['wallet_address']
@@ -403,8 +274,4 @@ def test_the_owner_stops_what_somebody_else_records(camera):
 
 
 def test_nothing_was_refused_by_the_policy_and_nothing_thrown(camera):
-    complaints = [entry['message'] for entry in camera.driver.get_log('browser')]
-    assert not [text for text in complaints if 'Content Security Policy' in text]
-    assert not [text for text in complaints if 'Uncaught' in text]
-    for process in camera.processes.values():
-        assert 'Traceback' not in ''.join(process.lines)
+    assert camera.faults() == []

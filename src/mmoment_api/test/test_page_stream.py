@@ -4,15 +4,15 @@ part that pushes is played."""
 import json
 import time
 import urllib.request
-from contextlib import ExitStack
 
 import pytest
 from played_stream_node import KEY_FOLDER, state
-from pushing_camera import WAIT_S, Camera, picture, two_targets, until
+from pushing_camera import PushingCamera, two_targets
+from served_camera import WAIT_S, served, until
 from signed_hooks import body_of, signed
 
 from mmoment_interfaces.msg import ComponentState
-from tests.browser import CHROMIUM, DRIVER, Select, open_browser
+from tests.browser import CHROMIUM, DRIVER, Select
 
 pytestmark = pytest.mark.graph
 if not CHROMIUM or not DRIVER:
@@ -23,20 +23,18 @@ PHONE_PX = 390
 
 @pytest.fixture(scope='module')
 def camera(tmp_path_factory):
-    profile = tmp_path_factory.mktemp('browser')
-    with ExitStack() as stack:
-        driver = stack.enter_context(open_browser(profile, window='1360,1500'))
-        yield Camera(tmp_path_factory.mktemp('camera'), driver, stack)
+    with served(PushingCamera, tmp_path_factory.mktemp) as running:
+        yield running
 
 
 def test_nothing_leaves_the_camera_before_somebody_starts_it(camera):
-    camera.driver.get(camera.link)
+    camera.driver.get(camera.links()[0])
     until(lambda: camera.text('stream-state') == 'off')
     assert 'nothing leaves the camera' in camera.text('stream-summary')
     assert not camera.shows('air-badge')
     assert not camera.shows('stream-stop')
     assert 'idle' in camera.target('main')
-    picture(camera, 'off')
+    camera.picture('off')
 
 
 def test_it_starts_and_a_second_click_stops_it(camera):
@@ -79,7 +77,7 @@ def test_each_target_tells_how_it_is(camera):
     assert 'left out' in camera.target('spare')
     before = main
     until(lambda: camera.target('main') != before)
-    picture(camera, 'targets')
+    camera.picture('targets')
 
 
 def test_only_addresses_of_the_web_become_links(camera):
@@ -136,7 +134,7 @@ def test_targets_are_added_and_what_is_wrong_is_said_beside_them(camera):
     until(lambda: camera.shows('stream-names-warning'))
     Select(camera.find('stream-schedule')).select_by_value('while_checked_in')
     camera.find('stream-bitrate').send_keys('1800')
-    picture(camera, 'settings')
+    camera.picture('settings')
     camera.click('stream-save')
     until(lambda: 'target studio: key_file has to be' in camera.text('stream-setup-message'))
     assert form.get_attribute('data-invalid') == 'true'
@@ -175,7 +173,7 @@ def test_it_fits_a_phone(camera):
     camera.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
     try:
         until(lambda: 'waiting to retry' in camera.target('main'))
-        picture(camera, 'phone')
+        camera.picture('phone')
         width = camera.driver.execute_script('return document.documentElement.scrollWidth')
         assert width <= PHONE_PX
     finally:
@@ -219,14 +217,14 @@ def test_a_silent_part_is_not_on_air(camera):
     assert not camera.find('stream-stop').is_enabled()
     answer = camera.signed().get('/api/stream/status')
     assert (answer['running'], answer['state'], answer['live']) == (False, 'silent', False)
-    picture(camera, 'silent')
+    camera.picture('silent')
     camera.stream.is_silent = False
     until(lambda: camera.text('stream-state') == 'on air')
 
 
 def test_somebody_without_the_right_sees_that_it_is_on_air_and_no_more(camera):
     owner = camera.signed()
-    camera.check_in()
+    camera.become_somebody()
     until(lambda: camera.shows('air-badge'))
     assert 'stream' not in camera.text('session-rights')
     for name in ('stream-start', 'stream-stop', 'stream-targets', 'stream-setup'):
@@ -235,7 +233,7 @@ def test_somebody_without_the_right_sees_that_it_is_on_air_and_no_more(camera):
     answer = own.get('/api/stream/status')
     assert (answer['live'], answer['targets']) == (True, None)
     assert own.send('POST', '/api/stream/stop', {})[0] == 403
-    picture(camera, 'person')
+    camera.picture('person')
     wallet = own.get('/api/session')['wallet_address']
     grant = {'wallet_address': wallet, 'rights': ['stream'], 'hours': 1}
     assert owner.send('POST', '/api/grants', grant)[0] == 200
@@ -254,12 +252,8 @@ def test_somebody_with_the_right_stops_it_and_sets_nothing_up(camera):
     until(lambda: camera.text('stream-state') == 'off')
     ((_, request),) = camera.stream.asked
     assert request.session_id
-    picture(camera, 'person-with-right')
+    camera.picture('person-with-right')
 
 
 def test_nothing_was_refused_by_the_policy_and_nothing_thrown(camera):
-    complaints = [entry['message'] for entry in camera.driver.get_log('browser')]
-    assert not [text for text in complaints if 'Content Security Policy' in text]
-    assert not [text for text in complaints if 'Uncaught' in text]
-    for process in camera.processes.values():
-        assert 'Traceback' not in ''.join(process.lines)
+    assert camera.faults() == []
