@@ -21,6 +21,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain import outbox_records
+from mmoment_chain.base58 import from_base58
 from mmoment_chain.event_log import Link
 from mmoment_chain.log_export import ExportDamaged
 from mmoment_chain.outbox_records import LogDamaged
@@ -33,7 +34,6 @@ from mmoment_chain.store import Query
 
 SIGNATURES_AT_ONCE = 1000
 ASKED_AT_ONCE = 8
-BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 APPEND_LOG = discriminator('append_log')
 _BEGIN = struct.Struct('<8sQI')
 
@@ -216,8 +216,9 @@ def batches_in(transaction: dict[str, Any], program: bytes, camera: bytes) -> li
     calls: list[tuple[int, Sequence[int], bytes]] = []
     for index, each in enumerate(read.message.instructions):
         calls.append((each.program_id_index, list(each.accounts), bytes(each.data)))
+        # The bytes of inner instructions come in base58, whatever is asked for.
         calls += [
-            (call['programIdIndex'], call['accounts'], _base58(call['data']))
+            (call['programIdIndex'], call['accounts'], from_base58(call['data']))
             for call in inner.get(index, ())
         ]
     heads = iter(
@@ -248,12 +249,3 @@ def _appended(data: bytes) -> Iterator[tuple[int, tuple[LogRecord, ...]]]:
             for kind, at, digest in RECORD.iter_unpack(content)
         ),
     )
-
-
-def _base58(text: str) -> bytes:
-    """The bytes of inner instructions come in base58, whatever is asked for."""
-    number = 0
-    for sign in text:
-        number = number * 58 + BASE58.index(sign)
-    zeros = len(text) - len(text.lstrip(BASE58[0]))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, 'big')

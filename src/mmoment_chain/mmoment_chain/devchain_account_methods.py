@@ -11,9 +11,10 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from mmoment_chain import devchain_tokens as tokens
+from mmoment_chain.base58 import from_base58
 from mmoment_chain.devchain_bank import SYSTEM_PROGRAM
 from mmoment_chain.devchain_calls import Call, View, data_part, flag, pubkey
-from mmoment_chain.devchain_encoding import account_json, from_base58
+from mmoment_chain.devchain_encoding import account_json
 from mmoment_chain.devchain_errors import INVALID_PARAMS, RpcError, invalid
 
 ACCOUNTS_AT_MOST = 100

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmoment_chain import devchain_records as records
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_bank import SLOTS_PER_EPOCH, SYSTEM_PROGRAM
 from mmoment_chain.devchain_calls import API_VERSION, Call, pubkey
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import (
     BLOCK_NOT_AVAILABLE,
     INVALID_PARAMS,

@@ -8,37 +8,14 @@ from typing import Any
 
 from solders.account import Account
 
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_errors import INVALID_REQUEST, RpcError, invalid
 
-ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 # Base58 takes time with the square of the length; Solana's nodes have the same limit.
 BASE58_BYTES_AT_MOST = 128
 RENT_EPOCH = 2**64 - 1
 """Told of every account: it pays no rent."""
-_DIGITS = {sign: number for number, sign in enumerate(ALPHABET)}
 _ZSTD_BLOCK_BYTES = 128 * 1024
-
-
-def base58(data: bytes) -> str:
-    """The text of these bytes."""
-    number = int.from_bytes(data, 'big')
-    signs = []
-    while number:
-        number, rest = divmod(number, 58)
-        signs.append(ALPHABET[rest])
-    zeros = len(data) - len(data.lstrip(b'\0'))
-    return ALPHABET[0] * zeros + ''.join(reversed(signs))
-
-
-def from_base58(text: str) -> bytes:
-    """The bytes of this text. Raises ValueError."""
-    number = 0
-    for sign in text:
-        if sign not in _DIGITS:
-            raise ValueError(f'{sign!r} is no sign of base58')
-        number = number * 58 + _DIGITS[sign]
-    zeros = len(text) - len(text.lstrip(ALPHABET[0]))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, 'big')
 
 
 def zstandard(data: bytes) -> bytes:

@@ -10,8 +10,8 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from mmoment_chain import devchain_tokens as tokens
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_bank import Outcome
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import UNSUPPORTED_VERSION, RpcError, invalid
 from mmoment_chain.devchain_store import TransactionRow
 from mmoment_chain.devchain_wire import (

@@ -13,9 +13,9 @@ from mmoment_chain import (
     devchain_cluster_methods,
     devchain_transaction_methods,
 )
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_calls import Call, Faucet
 from mmoment_chain.devchain_chain import Chain
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import (
     INTERNAL_ERROR,
     INVALID_REQUEST,

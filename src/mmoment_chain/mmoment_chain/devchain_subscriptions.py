@@ -11,11 +11,11 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_account_methods import filters, shown
 from mmoment_chain.devchain_blocks import Block
 from mmoment_chain.devchain_calls import COMMITMENTS, Call, Faucet, View, flag, pubkey, signature
 from mmoment_chain.devchain_chain import Chain
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,

@@ -13,11 +13,11 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from mmoment_chain import devchain_records as records
+from mmoment_chain.base58 import base58
 from mmoment_chain.devchain_account_methods import shown
 from mmoment_chain.devchain_bank import Outcome
 from mmoment_chain.devchain_blocks import BLOCKHASH_LIFE_BLOCKS
 from mmoment_chain.devchain_calls import Call, View, flag, pubkey, signature
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_errors import (
     INVALID_PARAMS,
     PREFLIGHT_FAILURE,

@@ -13,7 +13,7 @@ from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
-from mmoment_chain.devchain_encoding import base58, from_base58
+from mmoment_chain.base58 import base58, from_base58
 from mmoment_chain.devchain_errors import INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError, invalid
 
 WIRE_BYTES_AT_MOST = 1232

@@ -19,9 +19,9 @@ from spl.token import instructions as spl
 from spl.token import models
 
 from mmoment_chain import devchain_genesis
+from mmoment_chain.base58 import base58
 from mmoment_chain.clock import SystemClock
 from mmoment_chain.devchain_chain import Chain
-from mmoment_chain.devchain_encoding import base58
 from mmoment_chain.devchain_rpc import Rpc
 from mmoment_chain.devchain_server import DevchainServer, DevchainSettings
 from mmoment_chain.devchain_store import DevchainStore
