@@ -29,7 +29,14 @@ def parser() -> argparse.ArgumentParser:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = command.add_subparsers(dest='action', metavar='ACTION', required=True)
-    registered = _action(actions, 'register', 'put the camera on the chain')
+    _register(_action(actions, 'register', 'put the camera on the chain'))
+    _of_camera(_action(actions, 'status', 'tell how the camera stands, by the chain'), True)
+    _log(actions)
+    _cost(_action(actions, 'cost', 'tell what a camera costs on this chain'))
+    _deploy(_action(actions, 'deploy', 'bring the program onto the chain, or a new version of it'))
+
+
+def _register(registered: argparse.ArgumentParser) -> None:
     registered.add_argument('--owner', required=True, metavar='FILE|demo', help=OWNER)
     registered.add_argument('--name', required=True, help='of the camera, as people see it')
     registered.add_argument('--model', default='', help='of the camera')
@@ -48,8 +55,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     registered.add_argument('--dry-run', action='store_true', help='only try it')
     _of_camera(registered)
 
-    _of_camera(_action(actions, 'status', 'tell how the camera stands, by the chain'), True)
 
+def _log(actions) -> None:  # type: ignore[no-untyped-def]
     log = actions.add_parser('log', help='the log that the chain has', allow_abbrev=False)
     steps = log.add_subparsers(dest='step', metavar='ACTION', required=True)
     exported = _action(steps, 'export', 'write it as JSON lines')
@@ -62,7 +69,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     verified.add_argument('--chain-only', action='store_true', help='compare with no log here')
     _of_camera(verified, True)
 
-    cost = _action(actions, 'cost', 'tell what a camera costs on this chain')
+
+def _cost(cost: argparse.ArgumentParser) -> None:
     use = chain_estimate.Use()
     for name, default, text in (
         ('visits', use.visits_a_day, 'in a day'),
@@ -76,9 +84,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     cost.add_argument('--mode', choices=[mode.name.lower() for mode in Mode], default='private')
 
-    deployed = _action(
-        actions, 'deploy', 'bring the program onto the chain, or a new version of it'
-    )
+
+def _deploy(deployed: argparse.ArgumentParser) -> None:
     deployed.add_argument('--payer', required=True, metavar='FILE|demo', help=PAYER)
     deployed.add_argument(
         '--program-key', type=Path, metavar='FILE',

@@ -140,14 +140,8 @@ class ChainWork:
             settings.cache_s,
         )
         self.desk = TransactionDesk(
-            Here(
-                place=place,
-                mode=settings.mode,
-                reader=Reader(self.pool, settings.program),
-                blinded=blinding.grant_subject,
-                utc_s=lambda: clock.utc_ms() // 1000,
-                faces=FacePlace(self._group, authority, own_group, self._kept, self._found),
-                device_pays_for=settings.device_pays_for,
+            self._here(
+                FacePlace(self._group, authority, own_group, self._kept, self._found), clock
             ),
             PendingTransactions(clock),
             builder,
@@ -175,6 +169,19 @@ class ChainWork:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
             await self.pool.close()
+
+    def _here(self, faces: FacePlace, clock: Clock) -> Here:
+        """The camera, as whoever wants a transaction finds it."""
+        settings = self._settings
+        return Here(
+            place=self._place,
+            mode=settings.mode,
+            reader=Reader(self.pool, settings.program),
+            blinded=self._blinding.grant_subject,
+            utc_s=lambda: clock.utc_ms() // 1000,
+            faces=faces,
+            device_pays_for=settings.device_pays_for,
+        )
 
     def report(self) -> ChainReport:
         """How it does."""
