@@ -124,7 +124,7 @@ class Row:
 Kind = Callable[[Wish, Here], Awaitable[Row]]
 
 
-async def camera_at(here: Here) -> Camera:
+async def registered_camera(here: Here) -> Camera:
     """The camera's account. Refused 'not_registered'; RpcError."""
     found = await here.reader.account(here.place.camera)
     if found.data is None:
@@ -134,7 +134,7 @@ async def camera_at(here: Here) -> Camera:
 
 async def own_camera(wish: Wish, here: Here) -> Camera:
     """The same, for the wallet that owns it. Refused 'not_owner'."""
-    camera = await camera_at(here)
+    camera = await registered_camera(here)
     if camera.owner != wish.wallet:
         owner = wallet_text(camera.owner)
         raise Refused('not_owner', f'On the chain this camera belongs to {owner}, who has to sign')
@@ -288,7 +288,7 @@ async def check_in(wish: Wish, here: Here) -> Row:
     stay = wish.stay
     if stay is None:
         raise Refused('no_session', 'A check-in on the chain is of a session')
-    camera = await camera_at(here)
+    camera = await registered_camera(here)
     if camera.mode is not Mode.PUBLIC:
         raise Refused('wrong_mode', 'This camera is private: it tells of visits itself, nameless')
     place, payer, subject = here.place, here.payer(wish), wish.wallet
