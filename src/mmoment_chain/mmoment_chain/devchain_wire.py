@@ -15,10 +15,9 @@ from solders.transaction import SanitizeError, VersionedTransaction
 
 from mmoment_chain.base58 import base58, from_base58
 from mmoment_chain.devchain_errors import INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError, invalid
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST
 
-WIRE_BYTES_AT_MOST = 1232
-"""A transaction fits one packet of a network whose packets have at least 1280 bytes."""
-# The same in base64 and base58, whose texts nobody need decode to know that they are too long.
+# The longest transaction in base64 and base58, whose texts nobody need decode to know that they are too long.
 TEXT_AT_MOST = {'base64': 1644, 'base58': 1683}
 LOOKUP_TABLE_PROGRAM = Pubkey.from_string('AddressLookupTab1e1111111111111111111111111')
 LOOKUP_TABLE_HEAD_BYTES = 56

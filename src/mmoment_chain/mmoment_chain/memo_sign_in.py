@@ -16,12 +16,10 @@ from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
 from mmoment_chain.errors import Refused
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST
 from mmoment_chain.wallet import SIGNATURE_BYTES, verify
 
 MEMO_PROGRAM = Pubkey.from_string('MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr')
-
-# What a Solana transaction may have at most: the payload of one packet.
-LARGEST_TRANSACTION = 1232
 
 # A signed transaction begins with the number of its signatures, then come these, then the message.
 ONE_SIGNATURE = b'\x01'
@@ -34,10 +32,10 @@ BLOCK_HASH_PURPOSE = b'Mmoment sign-in, not for any block\0'
 def unsigned_transaction(wallet: bytes, text: str) -> bytes:
     """The transaction for the wallet to sign. Raises ValueError if the text is too long for one."""
     transaction = bytes(Transaction.new_unsigned(_message(wallet, text)))
-    if len(transaction) > LARGEST_TRANSACTION:
+    if len(transaction) > WIRE_BYTES_AT_MOST:
         raise ValueError(
             f'a sign-in of {len(text)} characters makes a transaction of {len(transaction)} bytes; '
-            f'{LARGEST_TRANSACTION} is the limit'
+            f'{WIRE_BYTES_AT_MOST} is the limit'
         )
     return transaction
 
@@ -48,7 +46,7 @@ def signed_text(wallet: bytes, transaction: bytes) -> str:
     Raises Refused 'wrong_wallet' if another wallet was to pay, 'bad_signature' if this wallet did
     not sign, and 'malformed' for any other transaction.
     """
-    if len(transaction) > LARGEST_TRANSACTION or transaction[:1] != ONE_SIGNATURE:
+    if len(transaction) > WIRE_BYTES_AT_MOST or transaction[:1] != ONE_SIGNATURE:
         raise _malformed()
     signature, message = transaction[1:MESSAGE_AT], transaction[MESSAGE_AT:]
     try:

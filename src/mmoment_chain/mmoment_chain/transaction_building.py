@@ -25,11 +25,10 @@ from solders.transaction import VersionedTransaction
 from mmoment_chain.errors import Refused
 from mmoment_chain.rpc_errors import NodeBehind, RpcError
 from mmoment_chain.rpc_pool import Line, RpcPool
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST, signed_bytes
 from mmoment_chain.transaction_verdict import BLOCKHASH_NOT_FOUND, Verdict, Verdicts
 from mmoment_chain.wallet import verify, wallet_text
 
-WIRE_BYTES_AT_MOST = 1232
-"""Of a transaction: what fits one packet (IPv6's least MTU less its headers)."""
 UNITS_AT_MOST = 1_400_000
 """Compute units of one transaction."""
 MICRO_LAMPORTS = 1_000_000
@@ -236,8 +235,7 @@ def _compiled(plan: Plan, units: int, price: int, blockhash: Hash) -> MessageV0:
 
 
 def _check_size(message: MessageV0, plan: Plan) -> None:
-    signatures = message.header.num_required_signatures
-    size = 1 + 64 * signatures + len(bytes(to_bytes_versioned(message)))
+    size = signed_bytes(message)
     if size > WIRE_BYTES_AT_MOST:
         text = f'This transaction would have {size} bytes; the chain takes {WIRE_BYTES_AT_MOST}'
         raise Refused('too_large', text)

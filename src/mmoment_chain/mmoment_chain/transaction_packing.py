@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.message import MessageV0, to_bytes_versioned
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
-MOST_BYTES = 1232
-SIGNATURE_BYTES = 64
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST, signed_bytes
+
 _BUDGET = (set_compute_unit_limit(1), set_compute_unit_price(1))
 
 
@@ -59,13 +59,13 @@ class Packer:
     def room(self, made: Callable[[str], Instruction]) -> int:
         """How many ASCII characters the instruction that `made` makes of them may still have."""
         # The length of what gets longer may itself need a byte more.
-        room = MOST_BYTES
+        room = WIRE_BYTES_AT_MOST
         while room > 0 and (excess := self._excess([*self.filled[-1], made('.' * room)])) > 0:
             room -= excess
         return max(0, room)
 
     def _excess(self, instructions: Sequence[Instruction]) -> int:
-        return wire_bytes(self._payer, instructions) - MOST_BYTES
+        return wire_bytes(self._payer, instructions) - WIRE_BYTES_AT_MOST
 
 
 def wire_bytes(payer: bytes, instructions: Sequence[Instruction]) -> int:
@@ -73,5 +73,4 @@ def wire_bytes(payer: bytes, instructions: Sequence[Instruction]) -> int:
     message = MessageV0.try_compile(
         Pubkey.from_bytes(payer), [*_BUDGET, *instructions], [], Hash.default()
     )
-    signatures = message.header.num_required_signatures
-    return 1 + signatures * SIGNATURE_BYTES + len(to_bytes_versioned(message))
+    return signed_bytes(message)

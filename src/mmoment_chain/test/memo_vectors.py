@@ -13,14 +13,15 @@ from typing import Any
 
 from vault_vectors import fixed
 
-from mmoment_chain.memo_sign_in import LARGEST_TRANSACTION, unsigned_transaction
+from mmoment_chain.memo_sign_in import unsigned_transaction
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST
 from mmoment_chain.wallet import parse_wallet, wallet_text
 
 FILE = Path(__file__).parent / 'vectors' / 'memo.json'
 # All but the text, where its length takes two bytes: from TWO_BYTES on.
 FRAME_BYTES = 171
 TWO_BYTES = 128
-LONGEST = LARGEST_TRANSACTION - FRAME_BYTES
+LONGEST = WIRE_BYTES_AT_MOST - FRAME_BYTES
 
 
 def cases() -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from devchain_world import SOL, Offline, body, paying, someone, text
 
 from mmoment_chain.devchain_control import Control
 from mmoment_chain.devchain_rpc import BATCH_AT_MOST, METHODS
-from mmoment_chain.devchain_wire import WIRE_BYTES_AT_MOST
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST
 
 ROUNDS = int(os.environ.get('MMOMENT_FUZZ_ROUNDS', '3000'))
 PARSE_ERROR, INVALID_REQUEST, NO_METHOD, BAD_PARAMS = -32700, -32600, -32601, -32602

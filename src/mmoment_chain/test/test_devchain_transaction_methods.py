@@ -32,7 +32,8 @@ from solders.transaction_status import TransactionConfirmationStatus
 from spl.token.constants import TOKEN_2022_PROGRAM_ID
 
 from mmoment_chain import program_build
-from mmoment_chain.devchain_wire import LOOKUP_TABLE_PROGRAM, WIRE_BYTES_AT_MOST
+from mmoment_chain.devchain_wire import LOOKUP_TABLE_PROGRAM
+from mmoment_chain.transaction_size import WIRE_BYTES_AT_MOST
 
 
 @pytest.fixture(scope='module')
