@@ -42,6 +42,7 @@ def test_a_face_is_recognised_while_its_nft_is_there_and_not_after_it_was_burned
     person = Person(anna)
     opened = world.check_in(anna)
     assert opened.withheld == ['record', 'recognize']
+    assert len(opened.withheld_because) == 2
     assert all(opened.withheld_because)
     assert 'right to recognize' in opened.message
     assert 'recognize' not in opened.session.rights

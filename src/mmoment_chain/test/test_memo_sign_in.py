@@ -6,6 +6,7 @@ import small_order
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
+from solders.litesvm import LiteSVM
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import Transaction, VersionedTransaction
@@ -56,8 +57,7 @@ def test_the_helper_of_these_tests_changes_nothing_by_itself():
 
 
 def test_no_cluster_takes_it():
-    litesvm = pytest.importorskip('solders.litesvm')
-    vm = litesvm.LiteSVM()
+    vm = LiteSVM()
     vm.airdrop(PERSON.pubkey(), 1_000_000_000)
     ours = signed(unsigned_transaction(WALLET, TEXT))
     refused = vm.send_transaction(Transaction.from_bytes(ours))
