@@ -26,6 +26,7 @@ from mmoment_chain.program_refusals import Refusal
 from mmoment_chain.rpc_errors import RpcError
 from mmoment_chain.rpc_pool import RpcPool
 from mmoment_chain.store import Store
+from mmoment_chain.stray_visits import StrayVisits
 from mmoment_chain.transaction_building import Plan, TransactionBuilder, WouldFail
 from mmoment_chain.transaction_sending import Outcome, TransactionSender
 from mmoment_chain.transaction_verdict import Verdict
@@ -37,8 +38,9 @@ LOOK_AGAIN = {Refusal.ALREADY_DONE.name.lower(), Refusal.OUT_OF_ORDER.name.lower
 BACK_OFF = BackOff(first_s=1.0, cap_s=60.0)
 NOT_STARTED = RecoverySnapshot()
 WAY_OUT = (
-    'nothing of the log is sent. Put the newer store back; or have the owner take this camera off '
-    'the chain (close_camera) and register it again, and the whole log of here is sent'
+    'nothing of the log is sent. Put the newer store back; or have the owner make this camera '
+    'inactive (set_active), which ends visits that are not known here, take it off the chain '
+    '(close_camera) and register it again, and the whole log of here is sent'
 )
 CLOCKS_DIFFER = 'Visits wait: the clock of this camera is ahead of that of the chain. Set it right'
 
@@ -112,6 +114,9 @@ class Outbox:
             store, place, blinding, pool, builder, self._sender,
             at_once=self.settings.visits_at_once, again_s=self.settings.again_s,
         )  # fmt: skip
+        self._strays = StrayVisits(
+            store, place, blinding, pool, self._sender, clock, self.settings.look_s
+        )
         self._sender.on_unknown = self._is_unknown
         self._heads = LogHeads()
         self._units: dict[int, int] = {}  # compute units, by number of records
@@ -183,6 +188,7 @@ class Outbox:
             return
         camera = await self._look_there()
         await self._visits.begin(camera)
+        await self._strays.end(camera, self.settings.commitment)
         # What is wrong with the log keeps nobody from being checked in and out.
         await asyncio.to_thread(self._compare, camera)
         if self._is_batch_due(is_urgent) and not await self._send_batch(camera):

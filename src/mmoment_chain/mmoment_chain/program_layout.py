@@ -29,6 +29,8 @@ NAME_BYTES, MODEL_BYTES, ADDRESS_BYTES = 64, 32, 128
 
 CAMERA = struct.Struct('<8s5B3x32s32s32s32sqqQIIIxxxxQQ32s8Qq3B5x64s32s128s')
 SESSION = struct.Struct('<8s4B4x32s32s32sQqqqq')
+SESSION_CAMERA_AT = struct.calcsize('<8s4B4x')
+"""Where in it the camera's address begins; servers of the chain find accounts by such places."""
 GRANT = struct.Struct('<8sBB6x32s32s32sIxxxxqq')
 FACE = struct.Struct('<8s4BI32s32s32sq')
 RECORD = struct.Struct('<BQ32s')

@@ -213,7 +213,8 @@ async def set_active(wish: Wish, here: Here) -> Row:
         'Have the chain take visits to this camera'
         if is_active
         else 'Have the chain take no more visits to this camera; people can still check in at the '
-        'camera itself, and of those visits the chain is never told'
+        'camera itself, and of those visits the chain is never told. Visits there that the camera '
+        'does not know of are ended'
     )
     return _one(made, here.payer(wish), says)
 

@@ -61,6 +61,15 @@ def due(query: Query, limit: int, *, is_public: bool) -> list[Visit]:
     return [Visit(**dict(row)) for row in rows]
 
 
+def unfinished(query: Query) -> list[tuple[str, bytes | None, str | None]]:
+    """Visits that the chain may have to be told of: session, subject and wallet."""
+    rows = query.all(
+        'SELECT session_id, subject, wallet FROM chain_visits '
+        f"JOIN sessions ON sessions.id = session_id WHERE state <> '{DONE}'"
+    )
+    return [tuple(row) for row in rows]
+
+
 def waiting(query: Query, *, is_public: bool = False) -> int:
     """How many check-ins and check-outs the chain has not been told of."""
     return query.count(
