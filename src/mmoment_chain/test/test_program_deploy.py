@@ -1,4 +1,3 @@
-import hashlib
 import struct
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from program_world import FEATURES, new_chain, refusal_number, sent
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from vault_vectors import fixed
 
 from mmoment_chain import program_deploy as loader
 from mmoment_chain.program_build import program
@@ -161,10 +161,6 @@ def test_only_the_authority_replaces_a_program(deployment):
     close = loader.close_program(deployment.key, key, key)
     assert hasattr(deployment.send([close], other), 'err')
     assert deployment.call() == 71
-
-
-def fixed(name):
-    return hashlib.sha256(name.encode()).digest()
 
 
 @pytest.mark.parametrize(
