@@ -206,6 +206,7 @@ def test_codes_are_stable():
     kinds = {kind.code for kind in RpcError.__subclasses__()}
     assert kinds == {
         'endpoint_away',
+        'wrong_cluster',
         'timed_out',
         'rate_limited',
         'key_refused',
