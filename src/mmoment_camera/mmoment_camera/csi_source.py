@@ -22,13 +22,9 @@ import numpy as np
 
 from mmoment_camera.errors import SourceError, SourceUnusable
 from mmoment_camera.source import Picture, PictureSource, SourceSettings
+from mmoment_node.guarded_program import guarded
 
 LAUNCH, INSPECT = 'gst-launch-1.0', 'gst-inspect-1.0'
-# Becomes the program named behind it, which the kernel then ends together with the thread that has
-# started it: a pipeline without pictures would not notice that its reader is gone, and hold the
-# camera. Of util-linux, so on every Debian; code of ours between fork and exec is not safe where
-# there are other threads.
-GUARD = ('setpriv', '--pdeathsig', 'KILL', '--')
 SIZE_CAPS = 'width={width},height={height},framerate={fps}/1'
 # GStreamer element -> what makes raw pictures in ordinary memory with it.
 KNOWN_PIPELINES = {
@@ -116,7 +112,6 @@ class CsiSource(PictureSource):
     def _start(self, pipeline: str) -> None:
         """Run the pipeline with the write end of a pipe; it lives no longer than this thread."""
         settings = self.settings
-        guard = GUARD if shutil.which(GUARD[0]) else ()
         self._pipe, write_end = os.pipe()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
         try:
@@ -131,7 +126,7 @@ class CsiSource(PictureSource):
                 fd=write_end,
             )
             self._process = subprocess.Popen(
-                [*guard, LAUNCH, '-q', *shlex.split(text)],
+                guarded([LAUNCH, '-q', *shlex.split(text)]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._complaints,

@@ -21,6 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
+from mmoment_node.guarded_program import guarded
 from mmoment_stream.encoder_backends import (
     AccessUnit,
     EncoderFault,
@@ -36,9 +37,6 @@ FFMPEG, LAUNCH, INSPECT = 'ffmpeg', 'gst-launch-1.0', 'gst-inspect-1.0'
 KEYFRAME_WITHIN_S = 1.0
 DEVICES = Path('/sys/class/drm')
 VAAPI_DRIVERS = ('i915', 'xe', 'amdgpu', 'radeon')
-# Has the kernel end a program together with the thread that started it: one that waits for its
-# hardware does not notice that its pipes are closed. Of util-linux, so on every Debian.
-GUARD = ('setpriv', '--pdeathsig', 'KILL', '--')
 PIPE_BYTES = 1024 * 1024
 INSPECT_TIMEOUT_S = 5.0
 # Longer than any program needs to load a driver.
@@ -75,10 +73,9 @@ class PipeEncoder:
         self._wait_s = 1.0 / settings.fps
         self._heard_s = time.monotonic()
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
-        guard = GUARD if shutil.which(GUARD[0]) else ()
         try:
             self._process = subprocess.Popen(
-                [*guard, *command],
+                guarded(command),
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

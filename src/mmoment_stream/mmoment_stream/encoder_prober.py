@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 
-from mmoment_stream.encoder_pipe import GUARD
+from mmoment_node.guarded_program import guarded
 from mmoment_stream.encoder_probe import ProbeResult
 
 COMMAND = (sys.executable, '-m', 'mmoment_stream.encoder_probe')
@@ -102,13 +101,15 @@ class EncoderProber:
         self, names: Sequence[str], size: Size, fps: float
     ) -> Generator[ProbeResult, None, None]:
         """Results of one process: of all names, or up to the one that it did not survive."""
-        guard = GUARD if shutil.which(GUARD[0]) else ()
-        words = [*guard, *self._command, ','.join(names), str(size[0]), str(size[1]), f'{fps:g}']
+        words = [*self._command, ','.join(names), str(size[0]), str(size[1]), f'{fps:g}']
         with self._lock:
             if self._is_cancelled:
                 return
             process = self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                guarded(words),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
         assert process.stdout is not None
         lines = _lines(process.stdout.fileno(), self._limit_s)

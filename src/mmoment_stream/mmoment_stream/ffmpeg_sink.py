@@ -20,10 +20,11 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from mmoment_node.guarded_program import guarded
 from mmoment_node.redaction import redact_text
 from mmoment_stream import flv_tags, matroska_pipe
 from mmoment_stream.cancel_switch import CancelSwitch
-from mmoment_stream.encoder_pipe import FFMPEG, GUARD
+from mmoment_stream.encoder_pipe import FFMPEG
 from mmoment_stream.ffmpeg_options import check_heeds_hidden_options, hidden_options, words_for
 from mmoment_stream.push_address import parse_address, without
 from mmoment_stream.push_target import Ingest, PushError, VideoFormat
@@ -233,10 +234,9 @@ class FfmpegSink:
 
 
 def _words(program: str, options: tuple[str, str], container: str, url: str) -> list[str]:
-    guard = GUARD if shutil.which(GUARD[0]) else ()
     # All that it would find out about the input is in its header.
     source = (
         '-hide_banner -loglevel info -nostats -nostdin -nofind_stream_info -f matroska -i pipe:0'
     )
     output = '-map 0 -c copy -flush_packets 1 -muxdelay 0 -muxpreload 0 -f'
-    return [*guard, program, *source.split(), *options, *output.split(), container, url]
+    return guarded([program, *source.split(), *options, *output.split(), container, url])

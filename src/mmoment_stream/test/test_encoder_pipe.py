@@ -243,7 +243,7 @@ def runs(pid):
 
 
 def test_a_program_that_is_not_there_cannot_be_used(monkeypatch):
-    monkeypatch.setattr(encoder_pipe, 'GUARD', ('no such guard',))
+    monkeypatch.setattr(encoder_pipe, 'guarded', list)
     with pytest.raises(EncoderUnusable, match='stand_in cannot be started: No such file'):
         PipeEncoder('stand_in', ['no such program'], MultipartFraming(), settings())
 
