@@ -31,6 +31,7 @@ EDGE_MODULES = (
     'src/mmoment_chain/mmoment_chain/gate_client.py',
     'src/mmoment_chain/mmoment_chain/service_client.py',
     'src/mmoment_stream/mmoment_stream/session_client.py',
+    'src/mmoment_api/mmoment_api/service_calls.py',
     # What makes a class a node.
     'src/mmoment_node/mmoment_node/managed_node.py',
     'src/mmoment_node/mmoment_node/request_desk.py',

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rclpy.client import Client
-from rclpy.node import Node
-
 from mmoment_api.chain_control import (
     CHAIN,
     BuiltTransaction,
@@ -18,7 +15,7 @@ from mmoment_api.chain_control import (
     refused_by_chain,
 )
 from mmoment_api.conversions import CONNECTIONS
-from mmoment_api.session_messages import CLIENT_QOS, Call
+from mmoment_api.service_calls import ServiceCalls
 from mmoment_interfaces import msg
 from mmoment_interfaces.srv import BuildTransaction, FetchFace, SubmitTransaction, VerifyNft
 
@@ -34,26 +31,11 @@ SUBMIT_WAIT_S = 35.0
 LOOK_WAIT_S = 25.0
 
 
-class ChainCalls:
-    """See `ChainControl`. `call` asks a service of a node, or raises `ApiError`."""
+class ChainCalls(ServiceCalls):
+    """See `ChainControl`."""
 
-    def __init__(self, node: Node, call: Call) -> None:
-        self._node = node
-        self._call = call
-        self._clients: dict[str, Client] = {}
-
-    def open(self) -> None:
-        """Prepare the services."""
-        self._clients = {
-            name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
-            for name, kind in SERVICES.items()
-        }
-
-    def close(self) -> None:
-        """Give them back."""
-        for client in self._clients.values():
-            self._node.destroy_client(client)
-        self._clients = {}
+    PART = CHAIN
+    SERVICES = SERVICES
 
     async def build(self, wish: TransactionWish) -> BuiltTransaction:
         """See `ChainControl`."""
@@ -97,7 +79,7 @@ class ChainCalls:
         return FaceOnChain(bytes(answer.envelope), answer.model_id, answer.record_id, answer.mint)
 
     async def _ask(self, name: str, request: Any, wait_s: float) -> Any:
-        answer = await self._call(self._clients[name], request, CHAIN, wait_s)
+        answer = await self.ask(name, request, wait_s)
         if not answer.success:
             raise refused_by_chain(answer.error_code, answer.message)
         return answer

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rclpy.node import Node
 
 from mmoment_api.chain_known import ChainKnown
 from mmoment_api.chain_messages import chain_status
 from mmoment_api.chain_models import chain_data
 from mmoment_api.events import EventHub
-from mmoment_api.graph_topics import STATE_QOS, WATCH_PERIOD_S
+from mmoment_api.graph_topics import STATE_QOS
+from mmoment_api.listening_topics import Listening
 from mmoment_interfaces.msg import ChainStatus
 
 
@@ -18,28 +17,19 @@ class ChainTopics:
     """The subscription; `open` and `close` belong to the executor's thread."""
 
     def __init__(self, node: Node, known: ChainKnown, events: EventHub) -> None:
-        self._node = node
+        self._listening = Listening(node)
         self._known = known
         self._events = events
-        self._subscription: Any = None
-        self._timer: Any = None
         self._is_told_silent = True
 
     def open(self) -> None:
         """Subscribe."""
-        self._subscription = self._node.create_subscription(
-            ChainStatus, 'chain_status', self._on_status, STATE_QOS
-        )
-        self._timer = self._node.create_timer(WATCH_PERIOD_S, self._tell_silence)
+        self._listening.hear(ChainStatus, 'chain_status', self._on_status, STATE_QOS)
+        self._listening.watch(self._tell_silence)
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-            self._timer = None
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
+        self._listening.close()
 
     def _on_status(self, message: ChainStatus) -> None:
         self._known.hear(chain_status(message))

@@ -5,8 +5,6 @@ Callbacks run in the executor's thread and only take notes.
 
 from __future__ import annotations
 
-from typing import Any
-
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -14,6 +12,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from mmoment_api import conversions
 from mmoment_api.events import EventHub
 from mmoment_api.graph_state import GraphState
+from mmoment_api.listening_topics import Listening
 from mmoment_api.services import timestamp_ms
 from mmoment_interfaces.msg import (
     CameraStatus,
@@ -32,7 +31,6 @@ STATE_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 EVENTS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-WATCH_PERIOD_S = 1.0
 
 
 class GraphTopics:
@@ -40,10 +38,9 @@ class GraphTopics:
 
     def __init__(self, node: Node, state: GraphState, events: EventHub) -> None:
         self._node = node
+        self._listening = Listening(node)
         self._state = state
         self._events = events
-        self._subscriptions: list[Any] = []
-        self._timer: Any = None
 
     def open(self) -> None:
         """Subscribe to everything."""
@@ -57,18 +54,12 @@ class GraphTopics:
             (GestureAction, 'gesture_actions', self._on_gesture_action, EVENTS_QOS),
             (EnrollmentStatus, 'enrollment', self._on_enrollment, STATE_QOS),
         ):
-            subscription = self._node.create_subscription(kind, topic, callback, qos)
-            self._subscriptions.append(subscription)
-        self._timer = self._node.create_timer(WATCH_PERIOD_S, self._end_lost_enrolment)
+            self._listening.hear(kind, topic, callback, qos)
+        self._listening.watch(self._end_lost_enrolment)
 
     def close(self) -> None:
         """Unsubscribe from everything."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-            self._timer = None
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._listening.close()
 
     def _on_camera(self, message: CameraStatus) -> None:
         ros_now_ns = self._node.get_clock().now().nanoseconds

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rclpy.action import ActionClient
-from rclpy.client import Client
 from rclpy.node import Node
 
 from mmoment_api.errors import part_not_running
@@ -28,7 +27,7 @@ from mmoment_api.media_control import (
     refused_by_capture,
 )
 from mmoment_api.media_models import media_summary
-from mmoment_api.session_messages import CLIENT_QOS, Call
+from mmoment_api.service_calls import CLIENT_QOS, Call, ServiceCalls
 from mmoment_interfaces.action import RecordClip
 from mmoment_interfaces.msg import MediaEvent, MediaItem, Recording
 from mmoment_interfaces.srv import CapturePhoto, ChangeMedia, GetMedia, ListMedia, StopRecording
@@ -66,27 +65,25 @@ SendGoal = Callable[[ActionClient, Any, str], Awaitable[GoalRun]]
 GiveUp = Callable[[GoalRun], Awaitable[Any]]
 
 
-class MediaCalls:
+class MediaCalls(ServiceCalls):
     """See `MediaControl`.
 
     call: asks a service of a node. send_goal, give_up: begin a goal, and cancel it. All raise
     `ApiError` where the node is not there or does not answer.
     """
 
+    PART = CAPTURE
+    SERVICES = SERVICES
+
     def __init__(self, node: Node, call: Call, send_goal: SendGoal, give_up: GiveUp) -> None:
-        self._node = node
-        self._call = call
+        super().__init__(node, call)
         self._send_goal = send_goal
         self._give_up = give_up
-        self._clients: dict[str, Client] = {}
         self._record: ActionClient | None = None
 
     def open(self) -> None:
         """Prepare the services and the action."""
-        self._clients = {
-            name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
-            for name, kind in SERVICES.items()
-        }
+        super().open()
         # Of many goals that end at once, each client gets all answers.
         self._record = ActionClient(
             self._node,
@@ -173,7 +170,7 @@ class MediaCalls:
         await self._ask('change_media', request)
 
     async def _ask(self, name: str, request: Any, wait_s: float = ASK_WAIT_S) -> Any:
-        return _check(await self._call(self._clients[name], request, CAPTURE, wait_s))
+        return _check(await self.ask(name, request, wait_s))
 
 
 def media_record(message: MediaItem) -> MediaRecord:

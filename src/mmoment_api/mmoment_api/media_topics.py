@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from mmoment_api.events import EventHub
-from mmoment_api.graph_topics import STATE_QOS, WATCH_PERIOD_S
+from mmoment_api.graph_topics import STATE_QOS
+from mmoment_api.listening_topics import Listening
 from mmoment_api.media_messages import capture_event, recordings_event, running_clip
 from mmoment_api.recordings import Recordings
 from mmoment_interfaces.msg import MediaEvent, RecordingArray
@@ -21,11 +20,9 @@ class MediaTopics:
     """The subscriptions; `open` and `close` belong to the executor's thread."""
 
     def __init__(self, node: Node, recordings: Recordings, events: EventHub) -> None:
-        self._node = node
+        self._listening = Listening(node)
         self._recordings = recordings
         self._events = events
-        self._subscriptions: list[Any] = []
-        self._timer: Any = None
 
     def open(self) -> None:
         """Subscribe."""
@@ -33,17 +30,12 @@ class MediaTopics:
             (RecordingArray, 'recordings', self._on_recordings, STATE_QOS),
             (MediaEvent, 'media_events', self._on_event, MEDIA_QOS),
         ):
-            self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
-        self._timer = self._node.create_timer(WATCH_PERIOD_S, self._end_lost)
+            self._listening.hear(kind, topic, callback, qos)
+        self._listening.watch(self._end_lost)
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-            self._timer = None
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._listening.close()
 
     def _on_recordings(self, message: RecordingArray) -> None:
         clips = tuple(running_clip(item) for item in message.recordings)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-from rclpy.client import Client
-from rclpy.node import Node
-from rclpy.qos import QoSProfile
 
 from mmoment_api.encodings import encoded
 from mmoment_api.graph_state import Json
 from mmoment_api.person_sessions import GONE
+from mmoment_api.service_calls import ServiceCalls
 from mmoment_api.session_control import (
     SESSIONS,
     Challenge,
@@ -69,32 +65,13 @@ ENDINGS = frozenset({SessionEvent.CHECKED_OUT, SessionEvent.REVOKED, SessionEven
 FORGET_WAIT_S = 15.0
 # Who was told in vain would be checked in all the same: `session_node` asks the face part first.
 CHECK_IN_WAIT_S = 10.0
-# Every client of a service gets the answers to all others as well: of ten that fit by default, its
-# own may be pushed out where many ask.
-CLIENT_QOS = QoSProfile(depth=1000)
-Call = Callable[[Client, Any, str, float | None], Awaitable[Any]]
 
 
-class SessionCalls:
-    """See `SessionControl`. `call` asks a service of a node, or raises `ApiError`."""
+class SessionCalls(ServiceCalls):
+    """See `SessionControl`."""
 
-    def __init__(self, node: Node, call: Call) -> None:
-        self._node = node
-        self._call = call
-        self._clients: dict[str, Client] = {}
-
-    def open(self) -> None:
-        """Prepare the services."""
-        self._clients = {
-            name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
-            for name, kind in SERVICES.items()
-        }
-
-    def close(self) -> None:
-        """Give them back."""
-        for client in self._clients.values():
-            self._node.destroy_client(client)
-        self._clients = {}
+    PART = SESSIONS
+    SERVICES = SERVICES
 
     async def create_challenge(
         self, wallet: str, domain: str, source: str, with_memo: bool
@@ -103,7 +80,7 @@ class SessionCalls:
         request = CreateChallenge.Request(
             wallet=wallet, domain=domain, source=source, with_memo=with_memo
         )
-        answer = await self._ask('create_challenge', request)
+        answer = await self.ask('create_challenge', request)
         if not answer.success:
             raise refused_by_session(
                 answer.error_code, answer.message, answer.retry_after_s, otherwise=403
@@ -128,7 +105,7 @@ class SessionCalls:
             replaces=wish.replaces,
         )
         request.wrapped_key = array('B', wish.wrapped_key)
-        answer = await self._ask('check_in', request, CHECK_IN_WAIT_S)
+        answer = await self.ask('check_in', request, CHECK_IN_WAIT_S)
         if not answer.success:
             raise refused_by_session(answer.error_code, answer.message, answer.retry_after_s)
         withheld = tuple(zip(answer.withheld, answer.withheld_because, strict=False))
@@ -136,49 +113,49 @@ class SessionCalls:
 
     async def check_out(self, token: str) -> None:
         """See `SessionControl`."""
-        _check(await self._ask('check_out', CheckOut.Request(token=token)))
+        _check(await self.ask('check_out', CheckOut.Request(token=token)))
 
     async def get_session(self, token: str, right: str, is_action: bool) -> SessionRecord:
         """See `SessionControl`."""
         request = GetSession.Request(token=token, right=right, passive=not is_action)
-        answer = await self._ask('get_session', request)
+        answer = await self.ask('get_session', request)
         if not answer.success:
             raise token_refused(answer.error_code, answer.message)
         return session_record(answer.session)
 
     async def note_presence(self, session_id: str) -> None:
         """See `SessionControl`."""
-        _check(await self._ask('get_session', GetSession.Request(session_id=session_id)))
+        _check(await self.ask('get_session', GetSession.Request(session_id=session_id)))
 
     async def renew_session(self, token: str) -> OpenedSession:
         """See `SessionControl`."""
-        answer = await self._ask('get_session', GetSession.Request(token=token, renew=True))
+        answer = await self.ask('get_session', GetSession.Request(token=token, renew=True))
         if not answer.success:
             raise token_refused(answer.error_code, answer.message)
         return OpenedSession(answer.new_token, session_record(answer.session))
 
     async def list_sessions(self) -> list[SessionRecord]:
         """See `SessionControl`."""
-        answer = await self._ask('list_sessions', ListSessions.Request())
+        answer = await self.ask('list_sessions', ListSessions.Request())
         # Who asks is known here already: a refusal is the fault of session_node.
         return [session_record(item) for item in _check(answer, 503).sessions]
 
     async def revoke_sessions(self, session_id: str, identity: str) -> int:
         """See `SessionControl`."""
         request = RevokeSession.Request(session_id=session_id, identity=identity)
-        return int(_check(await self._ask('revoke_session', request), 409).sessions)
+        return int(_check(await self.ask('revoke_session', request), 409).sessions)
 
     async def grant_rights(
         self, wallet: str, rights: list[str], hours: float, revoke: bool
     ) -> None:
         """See `SessionControl`."""
         request = GrantRights.Request(wallet=wallet, rights=rights, hours=hours, revoke=revoke)
-        _check(await self._ask('grant_rights', request), 422)
+        _check(await self.ask('grant_rights', request), 422)
 
     async def give_consent(self, token: str, consent_version: str) -> None:
         """See `SessionControl`."""
         request = GiveConsent.Request(token=token, consent_version=consent_version)
-        answer = await self._ask('give_consent', request)
+        answer = await self.ask('give_consent', request)
         if answer.error_code in GONE:
             raise token_refused(answer.error_code, answer.message)
         _check(answer)
@@ -193,12 +170,12 @@ class SessionCalls:
             consent_version=consent_version,
         )
         request.envelope = array('B', template.envelope)
-        record_id: str = _check(await self._ask('keep_template', request)).record_id
+        record_id: str = _check(await self.ask('keep_template', request)).record_id
         return record_id
 
     async def get_template(self, wallet: str) -> SealedTemplate:
         """See `SessionControl`."""
-        answer = await self._ask('get_template', GetTemplate.Request(wallet=wallet))
+        answer = await self.ask('get_template', GetTemplate.Request(wallet=wallet))
         if not answer.success:
             error = refused_by_session(answer.error_code, answer.message, otherwise=404)
             # Whom to seal to, if a person wants the camera to be the keeper.
@@ -217,7 +194,7 @@ class SessionCalls:
     async def forget_template(self, token: str, wallet: str) -> WithdrawnConsent:
         """See `SessionControl`."""
         request = ForgetTemplate.Request(token=token, wallet=wallet)
-        answer = _check(await self._ask('forget_template', request, FORGET_WAIT_S))
+        answer = _check(await self.ask('forget_template', request, FORGET_WAIT_S))
         return WithdrawnConsent(
             answer.templates, answer.consents, answer.face_forgotten, answer.message
         )
@@ -225,7 +202,7 @@ class SessionCalls:
     async def forget_person(self, token: str, wallet: str, confirm_media: bool) -> ErasedPerson:
         """See `SessionControl`."""
         request = ForgetPerson.Request(token=token, wallet=wallet, confirm_media=confirm_media)
-        answer = _check(await self._ask('forget_person', request, FORGET_WAIT_S))
+        answer = _check(await self.ask('forget_person', request, FORGET_WAIT_S))
         return ErasedPerson(
             answer.erased,
             answer.face_forgotten,
@@ -233,9 +210,6 @@ class SessionCalls:
             answer.media_erased,
             answer.message,
         )
-
-    async def _ask(self, name: str, request: Any, wait_s: float | None = None) -> Any:
-        return await self._call(self._clients[name], request, SESSIONS, wait_s)
 
 
 def session_record(message: Session) -> SessionRecord:

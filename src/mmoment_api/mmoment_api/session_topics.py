@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rclpy.node import Node
 
 from mmoment_api.events import EventHub
 from mmoment_api.graph_topics import EVENTS_QOS, STATE_QOS
+from mmoment_api.listening_topics import Listening
 from mmoment_api.person_sessions import PersonSessions
 from mmoment_api.session_messages import (
     ENDINGS,
@@ -22,10 +21,9 @@ class SessionTopics:
     """The subscriptions; `open` and `close` belong to the executor's thread."""
 
     def __init__(self, node: Node, sessions: PersonSessions, events: EventHub) -> None:
-        self._node = node
+        self._listening = Listening(node)
         self._sessions = sessions
         self._events = events
-        self._subscriptions: list[Any] = []
 
     def open(self) -> None:
         """Subscribe."""
@@ -33,13 +31,11 @@ class SessionTopics:
             (SessionArray, 'sessions', self._on_sessions, STATE_QOS),
             (SessionEvent, 'session_events', self._on_event, EVENTS_QOS),
         ):
-            self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+            self._listening.hear(kind, topic, callback, qos)
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._listening.close()
 
     def _on_sessions(self, message: SessionArray) -> None:
         records = [session_record(item) for item in message.sessions]

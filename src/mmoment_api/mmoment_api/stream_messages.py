@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rclpy.client import Client
-from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from mmoment_api.conversions import CONNECTIONS, finite
 from mmoment_api.media_control import CAMERA_OWNER, Asker
-from mmoment_api.session_messages import CLIENT_QOS, Call, milliseconds_of
+from mmoment_api.service_calls import ServiceCalls
+from mmoment_api.session_messages import milliseconds_of
 from mmoment_api.stream_control import (
     STREAM,
     PushState,
@@ -34,26 +33,11 @@ SERVICES = {
 ASK_WAIT_S = 8.0
 
 
-class StreamCalls:
-    """See `StreamControl`. `call` asks a service of a node, or raises `ApiError`."""
+class StreamCalls(ServiceCalls):
+    """See `StreamControl`."""
 
-    def __init__(self, node: Node, call: Call) -> None:
-        self._node = node
-        self._call = call
-        self._clients: dict[str, Client] = {}
-
-    def open(self) -> None:
-        """Prepare the services."""
-        self._clients = {
-            name: self._node.create_client(kind, name, qos_profile=CLIENT_QOS)
-            for name, kind in SERVICES.items()
-        }
-
-    def close(self) -> None:
-        """Give them back."""
-        for client in self._clients.values():
-            self._node.destroy_client(client)
-        self._clients = {}
+    PART = STREAM
+    SERVICES = SERVICES
 
     async def start_stream(self, asker: Asker) -> StreamStatus:
         """See `StreamControl`."""
@@ -79,8 +63,7 @@ class StreamCalls:
 
     async def refresh_stream(self) -> None:
         """See `StreamControl`."""
-        client = self._clients['refresh_stream']
-        answer = await self._call(client, Trigger.Request(), STREAM, ASK_WAIT_S)
+        answer = await self.ask('refresh_stream', Trigger.Request(), ASK_WAIT_S)
         if not answer.success:
             raise refused_by_stream('not_ready', answer.message)
 
@@ -90,7 +73,7 @@ class StreamCalls:
         return stream_settings(answer.settings, answer.key_folder)
 
     async def _ask(self, name: str, request: Any) -> Any:
-        answer = await self._call(self._clients[name], request, STREAM, ASK_WAIT_S)
+        answer = await self.ask(name, request, ASK_WAIT_S)
         if not answer.success:
             raise refused_by_stream(answer.error_code, answer.message)
         return answer

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from rclpy.node import Node
 
 from mmoment_api.events import EventHub
-from mmoment_api.graph_topics import STATE_QOS, WATCH_PERIOD_S
+from mmoment_api.graph_topics import STATE_QOS
+from mmoment_api.listening_topics import Listening
 from mmoment_api.pushed_stream import PushedStream
 from mmoment_api.stream_messages import stream_status
 from mmoment_api.stream_models import stream_data
@@ -20,36 +20,22 @@ class StreamTopics:
     """The subscriptions; `open` and `close` belong to the executor's thread."""
 
     def __init__(self, node: Node, pushed: PushedStream, events: EventHub) -> None:
-        self._node = node
+        self._listening = Listening(node)
         self._pushed = pushed
         self._events = events
-        self._subscriptions: list[Any] = []
-        self._timer: Any = None
         self._is_told_silent = True
 
     def open(self) -> None:
         """Subscribe."""
-        self._subscriptions.append(
-            self._node.create_subscription(
-                StreamStatus, 'stream_status', self._on_status, STATE_QOS
-            )
-        )
+        self._listening.hear(StreamStatus, 'stream_status', self._on_status, STATE_QOS)
         for name, channel in VIDEO_CHANNELS.items():
-            self._subscriptions.append(
-                self._node.create_subscription(
-                    EncoderStatus, channel.status, partial(self._on_encoder, name), STATE_QOS
-                )
-            )
-        self._timer = self._node.create_timer(WATCH_PERIOD_S, self._tell_silence)
+            hear = partial(self._on_encoder, name)
+            self._listening.hear(EncoderStatus, channel.status, hear, STATE_QOS)
+        self._listening.watch(self._tell_silence)
 
     def close(self) -> None:
         """Unsubscribe."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-            self._timer = None
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._listening.close()
 
     def _on_status(self, message: StreamStatus) -> None:
         self._pushed.hear(stream_status(message))

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from mmoment_api.live_wire import VideoPacket
-from mmoment_api.session_messages import CLIENT_QOS
+from mmoment_api.service_calls import CLIENT_QOS
 from mmoment_api.video_gate import Gate
 from mmoment_interfaces.msg import VideoPacket as VideoMessage
 from mmoment_stream.video_channel import ANNOTATED, PUBLIC, VIDEO_CHANNELS
