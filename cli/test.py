@@ -14,6 +14,8 @@ from cli.progress import Progress
 from cli.project import Project
 
 SUMMARY = 'check style and types, run the tests'
+# Tests wait more than they compute: two at a time need half the time, also on two cores.
+JOBS = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='leave out tests that start processes, nodes or a browser',
     )
     parser.add_argument('--no-lint', action='store_true', help='leave out style and types')
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        metavar='N',
+        help='files of tests that run side by side: 2, or 1 where anything is handed to pytest',
+    )
     parser.epilog = 'Everything else is handed to pytest: a path, -k name, -x.'
 
 
@@ -39,10 +47,13 @@ def run(options: argparse.Namespace) -> int:
         else [title for title, command in lints(ready) if _run(ready, title, command)]
     )
     marks = ['-m', 'not graph'] if options.fast else []
+    jobs = options.jobs or (1 if options.more else JOBS)
+    # A file stays with one process: what its tests share is then made once.
+    spread = ['-n', str(jobs), '--dist', 'loadfile'] if jobs > 1 else []
     if failed:
         print(f'mmoment: failed before the tests: {", ".join(failed)}', flush=True)
     code = subprocess.run(
-        [ready.python, '-m', 'pytest', *marks, *options.more],
+        [ready.python, '-m', 'pytest', *marks, *spread, *options.more],
         cwd=project.root,
         env=dict(ready.env),
         check=False,

@@ -58,3 +58,34 @@ def test_any_failure_counts_and_the_summary_comes_last(
 
 def test_no_lint_leaves_style_out(ready: Ready, monkeypatch: pytest.MonkeyPatch):
     assert run(ready, monkeypatch, BAD, 'assert True', '--no-lint') == 0
+
+
+@pytest.mark.parametrize(
+    ('words', 'handed_on', 'processes'),
+    [
+        ((), [], 2),
+        ((), ['-q'], 1),
+        (('--jobs', '1'), [], 1),
+        (('--jobs', '3'), ['-q'], 3),
+    ],
+)
+def test_files_run_side_by_side_unless_pytest_is_told_something(
+    ready: Ready,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    handed_on: list[str],
+    processes: int,
+):
+    root = ready.project.root
+    body = f'import os, time; (Path({str(root)!r}) / str(os.getpid())).touch(); time.sleep(0.2)'
+    for number in range(6):
+        (root / f'test_{number}.py').write_text(
+            f'from pathlib import Path\n\ndef test_it():\n    {body}\n'
+        )
+    monkeypatch.setattr(test, 'lints', lambda ready: [])
+    options = parser().parse_args(['test', '--fast', *words])
+    options.more = handed_on
+
+    assert test.run(options) == 0
+
+    assert len([path for path in root.iterdir() if path.name.isdigit()]) == processes
