@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from mmoment_api.live_viewer import LiveViewer
 from mmoment_api.mjpeg_encoder import Image, Part, Picture, encode_part
 from mmoment_api.mjpeg_rungs import NS_PER_S, Pace, Rung
 from mmoment_api.viewer_seats import ViewerSeats
@@ -73,23 +74,14 @@ class LiveFigures:
     timed_out: int = 0
 
 
-class Viewer:
-    """One viewer; all methods belong to the event loop's thread.
-
-    sending_since_s is for the watchdog: when the part now on its way was handed to the transport.
-    """
+class Viewer(LiveViewer[Part]):
+    """One viewer; all methods belong to the event loop's thread."""
 
     def __init__(self, rung: Rung, figures: LiveFigures) -> None:
+        super().__init__()
         self.rung = rung
-        self.sending_since_s: float | None = None
-        # How to end a connection that takes nothing any more; whoever serves the viewer knows.
-        self.abandon: Callable[[], object] = self.close
-        # Asked now and then: a session may end while its stream runs.
-        self.is_welcome: Callable[[], bool] = lambda: True
-        self.is_closed = False
         self._figures = figures
         self._part: Part | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, part: Part) -> None:
         """Take the newest part; one that was not sent yet is dropped."""
@@ -98,28 +90,12 @@ class Viewer:
         self._part = part
         self._wake()
 
-    def close(self) -> None:
-        """Let `next` return None from now on."""
-        self.is_closed = True
-        self._wake()
-
-    async def next(self) -> Part | None:
-        """The newest part that was not sent yet; None after `close`."""
-        while not self.is_closed:
-            if self._part is not None:
-                part, self._part = self._part, None
-                self._figures.sent += 1
-                return part
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _take(self) -> Part | None:
+        """The newest part, if it was not sent yet."""
+        part, self._part = self._part, None
+        if part is not None:
+            self._figures.sent += 1
+        return part
 
 
 class LiveHub:

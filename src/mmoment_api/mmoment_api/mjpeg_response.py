@@ -1,10 +1,9 @@
-"""Sends a viewer its parts over ASGI, and gives up on one that takes nothing any more."""
+"""Sends a viewer its parts over ASGI."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -66,52 +65,3 @@ class MjpegResponse(Response):
 async def _disconnected(receive: Receive) -> None:
     while (await receive())['type'] != 'http.disconnect':
         pass
-
-
-class Looking(Protocol):
-    """Somebody who looks, whatever way the pictures take."""
-
-    sending_since_s: float | None
-    abandon: Callable[[], object]
-    is_welcome: Callable[[], bool]
-
-    def close(self) -> None:
-        """Send nothing more."""
-
-
-class Counting(Protocol):
-    """What is counted of them."""
-
-    timed_out: int
-
-
-class Looked(Protocol):
-    """A hub of either kind."""
-
-    @property
-    def viewers(self) -> Iterable[Looking]:
-        """Who looks at the moment."""
-
-    @property
-    def figures(self) -> Counting:
-        """What it counts."""
-
-
-def end_stalled(hub: Looked, now_s: float, timeout_s: float) -> int:
-    """Let go of viewers whose connection took nothing for `timeout_s`; returns how many."""
-    stalled = [
-        viewer
-        for viewer in hub.viewers
-        if viewer.sending_since_s is not None and now_s - viewer.sending_since_s > timeout_s
-    ]
-    for viewer in stalled:
-        viewer.abandon()
-        hub.figures.timed_out += 1
-    return len(stalled)
-
-
-def end_unwelcome(hub: Looked) -> None:
-    """End the viewers whose session is over."""
-    for viewer in hub.viewers:
-        if not viewer.is_welcome():
-            viewer.close()

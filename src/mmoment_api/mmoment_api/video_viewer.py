@@ -5,11 +5,11 @@ Who cannot keep up goes on at the next keyframe, which is asked for.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mmoment_api.live_viewer import LiveViewer
 from mmoment_api.live_wire import VideoPacket, video_start
 
 # What waits longer for a viewer is old, and its link has no room for it.
@@ -47,11 +47,10 @@ class VideoMessage:
     data: bytes
 
 
-class VideoViewer:
+class VideoViewer(LiveViewer['bytes | str']):
     """One viewer; all methods belong to the event loop's thread.
 
-    sending_since_s is for the watchdog: since when the transport takes nothing. asks_from_s: when a
-    keyframe may be asked for on its behalf.
+    asks_from_s: when a keyframe may be asked for on its behalf.
     """
 
     def __init__(
@@ -61,13 +60,8 @@ class VideoViewer:
         clock: Callable[[], float],
         ask: Callable[[], None],
     ) -> None:
+        super().__init__()
         self.annotated = annotated
-        self.sending_since_s: float | None = None
-        # How to end a connection that takes nothing any more; whoever serves the viewer knows.
-        self.abandon: Callable[[], object] = self.close
-        # Asked now and then: a session may end while its stream runs.
-        self.is_welcome: Callable[[], bool] = lambda: True
-        self.is_closed = False
         self.needs_keyframe = True
         self.asks_from_s = float('-inf')
         self._ask_pause_s = 0.0
@@ -77,7 +71,6 @@ class VideoViewer:
         self._queue: deque[tuple[float, VideoMessage]] = deque()
         self._notice: str | None = None
         self._epoch: int | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, message: VideoMessage) -> None:
         """Take the next packet of the channel, or skip it until there is a keyframe."""
@@ -121,25 +114,12 @@ class VideoViewer:
         self._notice = text
         self._wake()
 
-    def close(self) -> None:
-        """Let `next` return None from now on."""
-        self.is_closed = True
-        self._wake()
-
-    async def next(self) -> bytes | str | None:
-        """The next message: text, or a picture; None after `close`."""
-        while not self.is_closed:
-            if self._queue:
-                return self._next_of_queue()
-            if self._notice is not None:
-                text, self._notice = self._notice, None
-                return text
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return None
+    def _take(self) -> bytes | str | None:
+        """The next message, if there is one: text, or a picture."""
+        if self._queue:
+            return self._next_of_queue()
+        text, self._notice = self._notice, None
+        return text
 
     def _next_of_queue(self) -> bytes | str:
         message = self._queue[0][1]
@@ -163,7 +143,3 @@ class VideoViewer:
         self._figures.dropped += len(self._queue)
         self._figures.skips += 1
         self._queue.clear()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

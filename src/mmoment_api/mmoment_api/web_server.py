@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from mmoment_api.mjpeg_response import end_stalled, end_unwelcome
+from mmoment_api.live_viewer import end_stalled, end_unwelcome
 from mmoment_api.services import Services
 from mmoment_api.web_protocol import ConnectionLimits, LimitedProtocol
 from mmoment_api.web_socket import LineProtocol

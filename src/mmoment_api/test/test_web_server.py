@@ -15,8 +15,8 @@ import websockets
 
 from mmoment_api.access import FAILURES_AT_MOST, OWNER, Access, Principal
 from mmoment_api.app import create_app, guarded
+from mmoment_api.live_viewer import end_stalled
 from mmoment_api.mjpeg_encoder import BOUNDARY
-from mmoment_api.mjpeg_response import end_stalled
 from mmoment_api.web_server import SEND_BUFFER_BYTES, WebServer, bind
 from mmoment_node.errors import ConfigurationError
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.websockets import WebSocket
 
+from mmoment_api.live_viewer import LiveViewer
 from mmoment_api.live_wire import (
     clock_answer,
     jpeg_message,
@@ -20,7 +21,6 @@ from mmoment_api.live_wire import (
     read_client_text,
 )
 from mmoment_api.mjpeg_hub import Viewer
-from mmoment_api.mjpeg_response import Looking
 from mmoment_api.mjpeg_rungs import snap
 from mmoment_api.routes.common import (
     LIVE_PROTOCOL,
@@ -140,7 +140,7 @@ async def _serve(
 async def _send_all(
     websocket: WebSocket,
     services: Services,
-    viewer: Looking,
+    viewer: LiveViewer[Any],
     next_message: Callable[[], Awaitable[bytes | str | None]],
     line: Line | None,
 ) -> None:
