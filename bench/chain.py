@@ -171,6 +171,7 @@ def _faults(folder: Path, rounds: int, progress: Progress, notes: list[str]) -> 
         for name in chain_faults.STRIKES:
             progress(f'{rounds} rounds of: {name}')
             ending = chain_faults.ending(chain, folder / 'cameras', name, rounds)
+            progress(f'{name}: {ending.right} of {ending.rounds} right')
             figures[f'right_{name}'] = ending.right
             figures['rounds_wrong'] += ending.rounds - ending.right
             figures['lost'] += ending.told.lost

@@ -175,7 +175,7 @@ class BenchCamera:
             plan = Plan([step], self._device.public, others=(self._owner,))
             await tools.do(plan, self._device)
 
-        self._run(work)
+        self._run(work, is_brief=self._is_brief)
 
     def drain(self) -> None:
         """Have the outbox send what waits; it must not fail."""
@@ -232,7 +232,8 @@ class BenchCamera:
             batches = await chain_verify.fetch_batches(tools.pool, PROGRAM_ID, self._place.camera)
             return Camera.from_bytes(found.data), batches
 
-        camera, batches = self._run(work)
+        # It is the outbox that is to be hurried, not who looks at what became of it.
+        camera, batches = self._run(work, is_brief=False)
         with self._opened() as store, store.reading() as query:
             count, _ = event_log.head(query)
             head = LogHeads().at(query, count)
@@ -271,18 +272,16 @@ class BenchCamera:
                 )  # fmt: skip
                 await work(outbox)
 
-        self._run(begun)
+        self._run(begun, is_brief=self._is_brief)
 
-    def _run(self, work: Callable[[ChainTools], Awaitable[Result]]) -> Result:
+    def _run(self, work: Callable[[ChainTools], Awaitable[Result]], *, is_brief: bool) -> Result:
         async def begun() -> Result:
             tools = ChainTools(
                 self._urls,
                 PROGRAM_ID,
-                pool=PoolSettings(timeout_s=1.0, back_off=BRIEF_BACK_OFF)
-                if self._is_brief
-                else None,
+                pool=PoolSettings(timeout_s=1.0, back_off=BRIEF_BACK_OFF) if is_brief else None,
                 send=SendSettings(resend_every_s=0.1, ask_first_s=0.005, ask_every_s=0.02)
-                if self._is_brief
+                if is_brief
                 else None,
             )
             try:

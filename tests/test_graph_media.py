@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -333,6 +334,18 @@ def pictures_of(path):
         return [frame.to_ndarray(format='bgr24') for frame in file.decode(video=0)]
 
 
+@contextmanager
+def nobody_looking(graph):
+    """While nobody knows the faces of a picture, all of it is blurred where that is wanted."""
+    os.kill(graph.pids['face_node'], signal.SIGSTOP)
+    try:
+        # What was looked at before may be shown as it is, and pictures for 0.3 s after it.
+        time.sleep(1.0)
+        yield
+    finally:
+        os.kill(graph.pids['face_node'], signal.SIGCONT)
+
+
 @pytest.fixture
 def blur(graph, listener):
     def blur(is_wanted):
@@ -347,9 +360,7 @@ def blur(graph, listener):
 
 def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, ann, blur, listener):
     assert is_readable(ann.photo())
-    # Nobody knows the faces of a picture then, so that all of it is blurred.
-    os.kill(graph.pids['face_node'], signal.SIGSTOP)
-    try:
+    with nobody_looking(graph):
         blur(True)
         wait_until(lambda: not is_readable(ann.photo()), 'the blur')
         # Also what was in memory before.
@@ -358,13 +369,10 @@ def test_what_is_hidden_in_the_picture_is_hidden_in_what_is_written(graph, ann, 
         shown = pictures_of(result.media.path)
         assert shown
         assert [number for picture in shown if (number := read_number(picture)) is not None] == []
-    finally:
-        os.kill(graph.pids['face_node'], signal.SIGCONT)
 
 
 def test_an_overlay_that_was_killed_shows_nobody_in_a_clip_that_goes_on(graph, listener, ann, blur):
-    os.kill(graph.pids['face_node'], signal.SIGSTOP)
-    try:
+    with nobody_looking(graph):
         blur(True)
         wait_until(lambda: not is_readable(ann.photo()), 'the blur')
         recording = Recording(graph, listener, ann.session, preroll_s=0.0).wait_until_running()
@@ -379,8 +387,6 @@ def test_an_overlay_that_was_killed_shows_nobody_in_a_clip_that_goes_on(graph, l
         shown = pictures_of(result.media.path)
         assert shown
         assert [number for picture in shown if (number := read_number(picture)) is not None] == []
-    finally:
-        os.kill(graph.pids['face_node'], signal.SIGCONT)
 
 
 def test_every_record_is_signed_by_the_device(graph, ann):

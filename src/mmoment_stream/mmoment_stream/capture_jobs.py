@@ -161,15 +161,19 @@ class CaptureJobs:
         kind = kind or parameters.photo_format
         if kind not in PHOTO_FORMATS:
             raise Refused('malformed', f'A photo is one of: {", ".join(PHOTO_FORMATS)}')
-        moment_ns = moment_ns or now_ns
+        is_now, moment_ns = not moment_ns, moment_ns or now_ns
         if moment_ns > now_ns + LARGEST_DISTANCE_NS:
             raise Refused('malformed', 'This moment is yet to come')
         picture = self._pictures[origin.annotated].nearest(moment_ns, PICTURE_PATIENCE_S)
         if picture is None or not picture.live:
             raise Refused('no_picture')
-        if abs(picture.monotonic_ns - moment_ns) > LARGEST_DISTANCE_NS:
-            # Of a moment long ago, or the camera hangs.
-            raise Refused('too_old' if picture.monotonic_ns > moment_ns else 'no_picture')
+        distance_ns = picture.monotonic_ns - moment_ns
+        if distance_ns < -LARGEST_DISTANCE_NS:
+            # The camera hangs.
+            raise Refused('no_picture')
+        # Whoever asks for a photo now takes the next picture, however long it takes to come.
+        if distance_ns > LARGEST_DISTANCE_NS and not is_now:
+            raise Refused('too_old')
         return self._maker.photo(origin, picture, cast(PhotoFormat, kind), parameters.photo_quality)
 
     def _begin(

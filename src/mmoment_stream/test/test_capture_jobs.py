@@ -81,6 +81,12 @@ def test_a_photo_of_another_moment_is_none(world, shown_s, live, meant_s, code):
     assert world.files() == []
 
 
+def test_a_photo_of_now_is_the_next_picture_however_long_it_takes(world):
+    world.clean.shown = picture(monotonic_ns=seconds_ago(-2.5))
+    assert world.jobs.photo(GESTURE).media_id
+    assert code_of(world.jobs.photo, GESTURE, seconds_ago(0.0)) == 'too_old'
+
+
 def test_a_photo_in_another_format_is_none(world):
     world.clean.shown = picture(monotonic_ns=time.monotonic_ns())
     assert code_of(world.jobs.photo, GESTURE, kind='gif') == 'malformed'
