@@ -16,30 +16,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from mmoment_vision.face_boxes import Boxes, empty_boxes
 from mmoment_vision.face_doubt import beside, has_jumped, touching
 from mmoment_vision.face_gallery import NOBODY, Match
+from mmoment_vision.face_sightings import WEIGHT_OF_NOBODY, SeenTrack, Sighting
 from mmoment_vision.face_tracking import TrackedFace
 
 # Times are sums of fractions: what is due now must not slip to the next picture by rounding.
 ROUNDING_S = 1e-6
 
-# A sighting of nobody says less against a name than one of another person: a face that is half
-# turned away is nobody's.
-WEIGHT_OF_NOBODY = 0.5
-
 # Share of all that was seen that must speak for a name: more sightings of that person than of
 # nobody, and more than twice as many as of others.
 SHARE_TO_NAME = 0.7
 
-# Two tracks in view that seem to be one person are compared over this many sightings of each, by
-# the mean similarity where a sighting that does not agree counts 0. The name goes to the other only
-# if that is this much better: more than it varies for one face, less than a look-alike lacks.
-SIGHTINGS_TO_COMPARE = 4
+# Two tracks in view that seem to be one person are compared by `agreement`. The name goes to the
+# other only if that is this much better: more than it varies for one face, less than a look-alike
+# lacks.
 LEAD_OVER_HOLDER = 0.03
 
 
@@ -97,53 +93,6 @@ class KeeperCounts:
     names_withdrawn: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Sighting:
-    identity: str
-    similarity: float
-    weight: float
-    taken_s: float
-
-
-@dataclass(slots=True, eq=False)
-class _Track:
-    """What is known of one followed face."""
-
-    box: Boxes
-    seen_s: float  # last picture with it
-    next_look_s: float
-    interval_s: float
-    fast_left: int
-    sightings: deque[_Sighting]
-    name: str = NOBODY
-    similarity: float = 0.0
-    against: float = 0.0  # votes since the last sighting that agreed with the name
-    doubted_s: float | None = None  # None: not doubtful
-    cleared: float = 0.0  # votes that agreed since then
-    is_withheld: bool = False  # not named until the next sighting that agrees
-    touched_s: float = field(default=float('-inf'))
-    burst_s: float = field(default=float('-inf'))
-    asked_s: float | None = None  # since when another track asks for this name
-
-    def evidence(self, identity: str) -> float:
-        """Votes for an identity less those against it."""
-        return sum(
-            sighting.weight
-            if sighting.identity == identity
-            else -sighting.weight * (1.0 if sighting.identity else WEIGHT_OF_NOBODY)
-            for sighting in self.sightings
-        )
-
-    def agreement(self, identity: str, since_s: float) -> float | None:
-        """Mean similarity to an identity since then; None if too few looks tell."""
-        found = [
-            sighting.similarity if sighting.identity == identity else 0.0
-            for sighting in self.sightings
-            if sighting.taken_s >= since_s
-        ]
-        return sum(found) / len(found) if len(found) >= SIGHTINGS_TO_COMPARE else None
-
-
 class IdentityKeeper:
     """Names of the tracks of one stream of pictures. For one thread.
 
@@ -153,7 +102,7 @@ class IdentityKeeper:
 
     def __init__(self, settings: IdentitySettings | None = None) -> None:
         self.settings = settings or IdentitySettings()
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, SeenTrack] = {}
         self._now_s = float('-inf')
         self._sightings = self._given = self._withdrawn = 0
 
@@ -212,7 +161,7 @@ class IdentityKeeper:
         if track.doubted_s is not None and taken_s < track.doubted_s:
             # Seen before the doubt arose: it says nothing about the face that is there now.
             return
-        sighting = _Sighting(match.identity, match.similarity, min(max(weight, 0.0), 1.0), taken_s)
+        sighting = Sighting(match.identity, match.similarity, min(max(weight, 0.0), 1.0), taken_s)
         if sighting.weight > 0:
             track.sightings.append(sighting)
             if track.name:
@@ -261,9 +210,9 @@ class IdentityKeeper:
             names_withdrawn=self._withdrawn,
         )
 
-    def _new_track(self, face: TrackedFace) -> _Track:
+    def _new_track(self, face: TrackedFace) -> SeenTrack:
         settings = self.settings
-        return _Track(
+        return SeenTrack(
             face.box.copy(),
             self._now_s,
             next_look_s=self._now_s,
@@ -282,16 +231,16 @@ class IdentityKeeper:
         ]
         return np.stack(gone) if gone else empty_boxes()
 
-    def _may_be_another(self, track: _Track, face: TrackedFace, before_s: float) -> bool:
+    def _may_be_another(self, track: SeenTrack, face: TrackedFace, before_s: float) -> bool:
         """Whether the face was away or jumped since the picture of `before_s`."""
         away_s = self._now_s - track.seen_s
         was_away = track.seen_s < before_s and away_s > self.settings.gap_s
         return was_away or has_jumped(track.box, face.box, away_s)
 
-    def _is_touching(self, track: _Track) -> bool:
+    def _is_touching(self, track: SeenTrack) -> bool:
         return self._now_s - track.touched_s < self.settings.touching_s
 
-    def _doubt(self, track: _Track) -> None:
+    def _doubt(self, track: SeenTrack) -> None:
         """From now on, only what is seen from now on counts."""
         track.sightings.clear()
         track.doubted_s, track.cleared, track.against = self._now_s, 0.0, 0.0
@@ -300,19 +249,19 @@ class IdentityKeeper:
         else:
             self._hurry(track, self.settings.fewest_sightings)
 
-    def _hurry(self, track: _Track, looks: int | None = None) -> None:
+    def _hurry(self, track: SeenTrack, looks: int | None = None) -> None:
         """Look at a track fast for a while, from now on."""
         track.next_look_s = min(track.next_look_s, self._now_s)
         track.fast_left = max(track.fast_left, looks or self.settings.fast_looks)
 
-    def _hurry_by_sighting(self, track: _Track, taken_s: float) -> None:
+    def _hurry_by_sighting(self, track: SeenTrack, taken_s: float) -> None:
         """The same because of what was seen; not again and again, or faces that are hard to tell
         would be looked at all the time."""
         if taken_s - track.burst_s >= self.settings.burst_interval_s and not track.fast_left:
             track.burst_s = taken_s
             track.fast_left = self.settings.fewest_sightings
 
-    def _judge(self, track: _Track, sighting: _Sighting) -> None:
+    def _judge(self, track: SeenTrack, sighting: Sighting) -> None:
         """Hold a sighting against the name of its track."""
         settings = self.settings
         is_doubtful = track.doubted_s is not None
@@ -332,18 +281,18 @@ class IdentityKeeper:
         if track.against + ROUNDING_S >= limit:
             self._withdraw(track)
 
-    def _withdraw(self, track: _Track) -> None:
+    def _withdraw(self, track: SeenTrack) -> None:
         self._drop_sightings(track, track.name)
         track.name, track.similarity, track.against = NOBODY, 0.0, 0.0
         track.doubted_s, track.is_withheld = None, False
         self._withdrawn += 1
         self._hurry(track)
 
-    def _drop_sightings(self, track: _Track, identity: str) -> None:
+    def _drop_sightings(self, track: SeenTrack, identity: str) -> None:
         kept = [sighting for sighting in track.sightings if sighting.identity != identity]
         track.sightings = deque(kept, self.settings.most_sightings)
 
-    def _try_to_name(self, track: _Track, match: Match) -> None:
+    def _try_to_name(self, track: SeenTrack, match: Match) -> None:
         """Name a track if its sightings suffice and nobody else has a better claim."""
         identity, settings = match.identity, self.settings
         agreeing = [s.weight for s in track.sightings if s.identity == identity]
@@ -370,7 +319,7 @@ class IdentityKeeper:
         track.interval_s = settings.doubtful_interval_s
         self._given += 1
 
-    def _gives_way(self, holder: _Track, rival: _Track) -> bool:
+    def _gives_way(self, holder: SeenTrack, rival: SeenTrack) -> bool:
         """Whether the track that has a name leaves it to another that has earned it as well."""
         if holder.seen_s < self._now_s:
             # Whoever is out of view has come back as another track.
@@ -383,7 +332,7 @@ class IdentityKeeper:
         theirs = rival.agreement(holder.name, holder.asked_s)
         return ours is not None and theirs is not None and theirs > ours + LEAD_OVER_HOLDER
 
-    def _plan(self, track: _Track, sighting: _Sighting) -> None:
+    def _plan(self, track: SeenTrack, sighting: Sighting) -> None:
         """Set the time of the next look."""
         settings = self.settings
         is_sure = bool(track.name) and track.doubted_s is None and not track.against
