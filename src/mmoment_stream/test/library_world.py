@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 
+import pytest
+
 from mmoment_chain import (
     device_keys,
     event_log,
@@ -13,6 +15,7 @@ from mmoment_chain import (
 from mmoment_chain.device_keys import SigningKey
 from mmoment_chain.session_records import Session
 from mmoment_chain.store import Store
+from mmoment_stream.errors import Refused
 from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
 from mmoment_stream.media_draft import Origin
 from mmoment_stream.media_folder import RESERVE, MediaFolder
@@ -152,3 +155,10 @@ def world_at(folder, **store_options):
 
 def person(wallet):
     return Viewer(wallet)
+
+
+def refusal(action, *arguments, **options):
+    """The code of what is refused."""
+    with pytest.raises(Refused) as caught:
+        action(*arguments, **options)
+    return caught.value.code
