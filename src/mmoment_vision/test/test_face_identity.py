@@ -1,72 +1,8 @@
-import numpy as np
 import pytest
+from face_room import SETTINGS, STRANGER, Room, face, match_of, room_with
 
 from mmoment_vision.face_gallery import NO_MATCH, Match
-from mmoment_vision.face_identity import IdentityKeeper, IdentitySettings
-from mmoment_vision.face_tracking import TrackedFace
-
-SETTINGS = IdentitySettings()
-STRANGER = Match('', 0.4, 'ann', 0.2)
-LANDMARKS = np.ones((5, 2), np.float32)
-WIDTH = 100.0
-
-
-def match_of(person):
-    """What the gallery says when it sees somebody; strangers are nearest to somebody, too."""
-    return Match(person, 0.9, person, 0.3) if person in ('ann', 'bob') else STRANGER
-
-
-def face(track_id, x, undetected_s=0.0, landmarks=LANDMARKS):
-    box = np.array([x, 100, x + WIDTH, 220], np.float32)
-    return TrackedFace(track_id, box, landmarks, 0.9, True, 1.0, undetected_s)
-
-
-class Room:
-    """People before a camera, on a clock of its own; one face is looked at per picture."""
-
-    def __init__(self, rate_hz=30.0, **settings):
-        self.keeper = IdentityKeeper(IdentitySettings(**settings))
-        self.period_s = 1.0 / rate_hz
-        self.now_s = 50.0
-        self.people = {}  # by track: who is there, and where
-        self.weights = {}
-        self.looks = []  # time and track
-        self.names = []  # what was shown, picture by picture
-
-    def puts(self, track_id, person, x):
-        self.people[track_id] = (person, x)
-
-    def passes(self, seconds, with_looks=True):
-        for _ in range(round(seconds / self.period_s)):
-            faces = [face(track_id, x) for track_id, (_, x) in self.people.items()]
-            self.keeper.advance(faces, self.now_s)
-            wanted = self.keeper.wanted(faces, self.now_s)
-            for track_id in wanted[:1] if with_looks else []:
-                person, _ = self.people[track_id]
-                weight = self.weights.get(track_id, 1.0)
-                self.keeper.saw(track_id, match_of(person), self.now_s, weight)
-                self.looks.append((self.now_s, track_id))
-            self.names.append({f.track_id: self.name(f.track_id) for f in faces})
-            self.now_s += self.period_s
-
-    def name(self, track_id):
-        named = self.keeper.name_of(track_id)
-        return named.identity if named else ''
-
-    def looks_at(self, track_id, since_s):
-        return sum(seen == track_id and time_s >= since_s for time_s, seen in self.looks)
-
-    def shown(self, track_id):
-        return {names[track_id] for names in self.names if track_id in names}
-
-
-def room_with(person='ann', x=100.0, **settings):
-    """A room in which a person has been named, as track 1."""
-    room = Room(**settings)
-    room.puts(1, person, x)
-    room.passes(1.0)
-    assert room.name(1) == person
-    return room
+from mmoment_vision.face_identity import IdentityKeeper
 
 
 def test_a_name_needs_several_sightings_and_comes_within_half_a_second():
@@ -356,75 +292,6 @@ def test_who_checks_in_is_named_soon_however_long_unknown():
     room.keeper.gallery_changed()
     room.passes(0.5)
     assert room.name(1) == 'ann'
-
-
-def test_an_unknown_face_is_looked_at_ever_more_seldom_but_never_forgotten():
-    room = Room()
-    room.puts(1, 'stranger', 100)
-    room.passes(60.0)
-    pauses = np.diff([time_s for time_s, _ in room.looks])
-    assert pauses[0] < 0.15
-    assert SETTINGS.unknown_interval_s - 0.1 <= pauses[-5:].min()
-    assert pauses.max() <= SETTINGS.unknown_interval_s + 0.1
-
-
-@pytest.mark.parametrize('person', ['ann', 'stranger'])
-def test_looks_do_not_grow_with_the_frame_rate(person):
-    counts = []
-    for rate_hz in (15.0, 30.0, 120.0):
-        room = Room(rate_hz)
-        room.puts(1, person, 100)
-        room.passes(30.0)
-        counts.append(len(room.looks))
-    assert max(counts) - min(counts) <= 2
-    assert max(counts) <= 30
-
-
-def test_looks_at_faces_that_touch_all_the_time_are_bounded():
-    room = room_with('ann', x=100)
-    room.puts(2, 'bob', 180)
-    room.passes(2.0)
-    since_s = room.now_s
-    for _ in range(60):
-        # Now touching, now just not: no new doubt with every picture.
-        room.puts(2, 'bob', 180)
-        room.passes(room.period_s)
-        room.puts(2, 'bob', 260)
-        room.passes(room.period_s)
-    assert room.looks_at(1, since_s) <= 3 / SETTINGS.doubtful_interval_s * 4
-
-
-def test_a_face_that_is_hard_to_tell_is_not_looked_at_all_the_time():
-    room = Room()
-    for number in range(60 * 30):
-        room.puts(1, ('ann', 'stranger', 'stranger')[len(room.looks) % 3], 100)
-        room.passes(room.period_s)
-        assert number >= 0
-    assert len(room.looks) <= 60 * 3
-
-
-def test_the_most_urgent_comes_first_and_nobody_waits_for_ever():
-    room = room_with('ann', x=100)
-    for track_id in range(2, 9):
-        room.puts(track_id, 'stranger', 100 + 300 * track_id)
-    room.passes(0.05, with_looks=False)
-    faces = [face(track_id, x) for track_id, (_, x) in room.people.items()]
-    # The named one has just been looked at.
-    assert 1 not in room.keeper.wanted(faces, room.now_s)
-    since_s = room.now_s
-    room.passes(10.0)
-    assert all(room.looks_at(track_id, since_s) >= 3 for track_id in room.people)
-
-
-def test_faces_that_cannot_be_aligned_are_not_wanted():
-    keeper = IdentityKeeper()
-    faces = [
-        face(1, 0),
-        face(2, 300, undetected_s=SETTINGS.freshest_s + 0.1),
-        face(3, 600, landmarks=np.zeros((5, 2), np.float32)),
-    ]
-    keeper.advance(faces, 0.0)
-    assert keeper.wanted(faces, 0.0) == [1]
 
 
 def test_tracks_that_ended_leave_nothing_behind():
