@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile
 
 from bench.stream_puller import Puller
@@ -20,6 +21,7 @@ from tests.standins.rtmp_server import NotInstalled, RtmpServer
 pytestmark = pytest.mark.graph
 
 KEY = 'p1anted-key-of-the-graph'
+SECOND_KEY = 'p1anted-key-of-the-second'
 FPS = 30
 SECONDS_OF_VIDEO = QoSProfile(depth=300)
 WATCHED_S = 2.0
@@ -60,6 +62,11 @@ def listener(graph):
 @pytest.fixture(scope='module')
 def told(listener):
     return listener.subscribe(StreamStatus, 'stream_status', LATCHED)
+
+
+@pytest.fixture(scope='module')
+def diagnosed(listener):
+    return listener.subscribe(DiagnosticArray, '/diagnostics', QoSProfile(depth=100))
 
 
 @pytest.fixture(scope='module')
@@ -156,11 +163,68 @@ def test_without_the_encoder_a_slate_is_shown_and_then_the_scene(graph, told, vi
     told.wait_for(lambda message: message.live and not message.targets[0].slate)
 
 
+def test_one_target_is_stopped_and_started_while_another_goes_on(graph, server, told, diagnosed):
+    (main,) = graph.get('/api/stream/settings')['targets']
+    folder = Path(graph.get('/api/stream/settings')['key_folder'])
+    (folder / 'second.key').touch(mode=0o600)
+    (folder / 'second.key').write_text(SECOND_KEY)
+    with RtmpServer() as other:
+        second = main | {'name': 'second', 'url': other.publish_url, 'key_file': 'second.key'}
+        off = second | {'name': 'off', 'enabled': False}
+        status, answer = graph.send('PATCH', '/api/stream/settings', targets=[main, second, off])
+        assert status == 200, answer
+        # All are wanted, and so is one that comes.
+        assert other.await_stream(SECOND_KEY)
+        accepted = server.stat().accepted
+        for name, code in (('gone', 404), ('off', 409)):
+            for what in ('start', 'stop'):
+                status, answer = graph.send('POST', f'/api/stream/{what}', target=name)
+                assert status == code, answer
+        status, answer = graph.send('POST', '/api/stream/livepeer/stop', target='second')
+        assert status == 200, answer
+        assert other.await_stream(SECOND_KEY, publishing=False)
+        # The other connection is the same.
+        assert server.stat().accepted == accepted
+        told.clear()
+        message = told.wait_for(lambda message: not message.targets[1].wanted)
+        assert [each.wanted for each in message.targets] == [True, False, True]
+        answer = graph.get('/api/stream/status')
+        assert [each['wanted'] for each in answer['targets']] == [True, False, True]
+        assert (answer['wanted'], answer['live']) == (True, True)
+        diagnosed.wait_for(_says('target second', 'not wanted', 'False'))
+        # A kill forgets neither.
+        os.kill(graph.pids['stream_node'], signal.SIGKILL)
+        assert server.await_stream(KEY, publishing=False)
+        assert server.await_stream(KEY, within_s=START_PATIENCE_S)
+        told.clear()
+        back = told.wait_for(in_state(ComponentState.LIVE), 20.0)
+        assert [each.wanted for each in back.targets] == [True, False, True]
+        assert other.await_stream(SECOND_KEY, publishing=False)
+        assert graph.send('POST', '/api/stream/start', target='second')[0] == 200
+        assert other.await_stream(SECOND_KEY)
+        status, answer = graph.send('PATCH', '/api/stream/settings', targets=[main])
+        assert status == 200, answer
+
+
 def test_what_is_stopped_is_pushed_no_more(graph, server, told):
     assert graph.send('POST', '/api/stream/stop')[0] == 200
     assert server.await_stream(KEY, publishing=False)
     told.wait_for(lambda message: not message.wanted and message.push.state == ComponentState.IDLE)
     assert KEY not in graph.text
+
+
+def _says(concern, words, wanted):
+    """Whether a message of /diagnostics has these words, and the value wanted, for a concern."""
+
+    def is_said(message):
+        return any(
+            status.name.endswith(f'stream_node: {concern}')
+            and status.message == words
+            and {value.key: value.value for value in status.values}['wanted'] == wanted
+            for status in message.status
+        )
+
+    return is_said
 
 
 def _since_ms(state):

@@ -44,6 +44,7 @@ class TargetStatus:
     provider: str = ''
     address: str = ''
     enabled: bool = True
+    wanted: bool = False
     push: PushState = PushState()
     error_code: str = ''
     bytes_sent: int = 0
@@ -86,14 +87,14 @@ class StreamStatus:
         return codes[0] if error and codes else ''
 
     def shown(self) -> TargetStatus | None:
-        """The target to name where there is room for one: live before others, then as configured.
+        """The target to name where there is room for one: live before wanted, then as configured.
 
         Of those, one that can be watched.
         """
         used = [target for target in self.targets if target.enabled]
         return min(
             used,
-            key=lambda target: (target.push.state != LIVE, not target.playback_id),
+            key=lambda one: (one.push.state != LIVE, not one.wanted, not one.playback_id),
             default=None,
         )
 
@@ -135,11 +136,11 @@ class StreamSettings:
 class StreamControl(Protocol):
     """What can be asked of `stream_node`; raises `ApiError` for what it refuses, or if it is away."""
 
-    async def start_stream(self, asker: Asker) -> StreamStatus:
-        """Push to all targets until somebody stops it."""
+    async def start_stream(self, asker: Asker, target: str = '') -> StreamStatus:
+        """Push to this target, empty: to all, until somebody stops it."""
 
-    async def stop_stream(self, asker: Asker) -> StreamStatus:
-        """Push nothing any more."""
+    async def stop_stream(self, asker: Asker, target: str = '') -> StreamStatus:
+        """Push to this target no more, empty: to none."""
 
     async def stream_settings(self) -> StreamSettings:
         """As they are now; for the owner of the camera, like the next two."""
@@ -156,7 +157,8 @@ class StreamControl(Protocol):
 
 _STATUS = {
     **dict.fromkeys(('missing_right', 'no_right'), 403),
-    **dict.fromkeys(('no_target', 'busy'), 409),
+    'unknown_target': 404,
+    **dict.fromkeys(('no_target', 'target_left_out', 'busy'), 409),
     'malformed': 422,
     'internal': 500,
 }

@@ -39,14 +39,14 @@ class StreamCalls(ServiceCalls):
     PART = STREAM
     SERVICES = SERVICES
 
-    async def start_stream(self, asker: Asker) -> StreamStatus:
+    async def start_stream(self, asker: Asker, target: str = '') -> StreamStatus:
         """See `StreamControl`."""
-        request = StartStream.Request(session_id=asker.session_id)
+        request = StartStream.Request(session_id=asker.session_id, target=target)
         return stream_status((await self._ask('start_stream', request)).status)
 
-    async def stop_stream(self, asker: Asker) -> StreamStatus:
+    async def stop_stream(self, asker: Asker, target: str = '') -> StreamStatus:
         """See `StreamControl`."""
-        request = StopStream.Request(session_id=asker.session_id)
+        request = StopStream.Request(session_id=asker.session_id, target=target)
         return stream_status((await self._ask('stop_stream', request)).status)
 
     async def stream_settings(self) -> StreamSettings:
@@ -100,6 +100,7 @@ def target_status(message: msg.StreamTargetStatus) -> TargetStatus:
         provider=message.provider,
         address=message.address,
         enabled=message.enabled,
+        wanted=message.wanted,
         push=push_state(message.push),
         error_code=message.error_code,
         bytes_sent=message.bytes_sent,

@@ -6,7 +6,7 @@ Times are milliseconds since 1970, `kbps` and `bitrate` kilobits a second.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -55,10 +55,13 @@ class StreamData(PushData):
     """The push as a whole, for everybody who may see the picture; `stream` events carry it."""
 
     running: bool = Field(description='Whether stream_node is there; without it, nothing is known')
-    wanted: bool = Field(description='Somebody asked for it, or the configuration')
+    wanted: bool = Field(
+        description='Somebody asked for it, or the configuration: for one target at least'
+    )
     live: bool = Field(description='At least one target receives it')
     held_back: str | None = Field(
-        description='Why nothing is pushed though it is wanted: nobody_checked_in or no_target'
+        description='Why nothing is pushed though it is wanted: nobody_checked_in, or no_target '
+        'that is wanted and enabled'
     )
     channel: str | None = Field(description='public, or annotated: with names and drawings')
     schedule: str | None = Field(description='always or while_checked_in')
@@ -82,7 +85,8 @@ class TargetAnswer(PushData):
     name: str
     provider: str
     address: str | None = Field(description='Without key and credentials; null: not known yet')
-    enabled: bool
+    enabled: bool = Field(description='False: left out by the settings')
+    wanted: bool = Field(description='It was started, by its name or with all')
     bytes_sent: int
     packets_sent: int
     dropped: int = Field(description='Pictures left out because the network or server is slow')
@@ -113,6 +117,14 @@ class StreamAnswer(Success, StreamData):
     playback_id_again: str | None = Field(serialization_alias='playbackId')
     stream_url: str | None = Field(
         serialization_alias='streamUrl', description='The same as hls_url'
+    )
+
+
+class PushRequest(BaseModel):
+    """What to start or to stop."""
+
+    target: Annotated[str, Field(max_length=NAME_AT_MOST)] | None = Field(
+        default=None, description='Name of a target in the settings; null or empty: all'
     )
 
 
@@ -256,6 +268,7 @@ def _target(target: TargetStatus) -> TargetAnswer:
         provider=target.provider,
         address=target.address or None,
         enabled=target.enabled,
+        wanted=target.wanted,
         bytes_sent=target.bytes_sent,
         packets_sent=target.packets_sent,
         dropped=target.dropped,

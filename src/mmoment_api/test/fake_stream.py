@@ -16,6 +16,7 @@ MAIN = TargetStatus(
     name='main',
     provider='rtmp',
     address='rtmps://media.example.org/live',
+    wanted=True,
     push=PushState('waiting_to_retry', SINCE_MS, 'The server does not answer', 3, 4.5),
     error_code='timed_out',
     bytes_sent=7,
@@ -25,6 +26,7 @@ STUDIO = TargetStatus(
     name='studio',
     provider='livepeer',
     address='rtmp://rtmp.example.org/live',
+    wanted=True,
     push=PushState('live', SINCE_MS),
     bytes_sent=2**33,
     packets_sent=900,
@@ -63,12 +65,12 @@ class FakeStream:
         self.asked = []
         self.settings = SETTINGS
 
-    async def start_stream(self, asker):
-        self._ask('start_stream', asker)
+    async def start_stream(self, asker, target=''):
+        self._ask('start_stream', asker, target)
         return ON_AIR
 
-    async def stop_stream(self, asker):
-        self._ask('stop_stream', asker)
+    async def stop_stream(self, asker, target=''):
+        self._ask('stop_stream', asker, target)
         return IDLE
 
     async def stream_settings(self):

@@ -52,6 +52,7 @@ def parameters():
 class PlayedStreamNode:
     """Targets are as `targets` says; by default those of the settings, live once it is started.
 
+    started: names of targets that were started one by one while not all are wanted.
     refusal: a code that is answered to all while it is set. asked: names and requests.
     """
 
@@ -59,6 +60,7 @@ class PlayedStreamNode:
         self.node = rclpy.create_node('stream_node', namespace=namespace, context=context)
         self.settings, self.targets = parameters(), None
         self.wanted, self.held_back = False, ''
+        self.started = set()
         self.since = time.time()
         self.is_silent = False
         self.refusal, self.asked = '', []
@@ -99,15 +101,30 @@ class PlayedStreamNode:
         return answer_to
 
     def _start(self, request, answer):
-        self._want(True)
+        if request.target:
+            self._have(self.started_now() | {request.target})
+        else:
+            self._want(True)
         answer.status = self.status()
 
     def _stop(self, request, answer):
-        self._want(False)
+        if request.target:
+            self._have(self.started_now() - {request.target})
+        else:
+            self._want(False)
         answer.status = self.status()
 
     def _want(self, wanted):
         self.wanted, self.since = wanted, time.time()
+        self.started = set()
+
+    def _have(self, names):
+        self._want(False)
+        self.started = names
+
+    def started_now(self):
+        all_of_them = {target.name for target in self.settings.targets}
+        return all_of_them if self.wanted else self.started
 
     def _configure(self, request, answer):
         for target in request.settings.targets:
@@ -126,22 +143,11 @@ class PlayedStreamNode:
     def status(self):
         pushed = self.targets
         if pushed is None:
-            number = ComponentState.LIVE if self.wanted else ComponentState.IDLE
-            push = ComponentState(state=number, since=stamp(self.since))
-            pushed = [
-                StreamTargetStatus(
-                    name=target.name,
-                    provider=target.provider,
-                    address=target.url,
-                    enabled=target.enabled,
-                    push=push,
-                )
-                for target in self.settings.targets
-            ]
+            pushed = [self._target(target) for target in self.settings.targets]
         live = [target.push for target in pushed if target.push.state == ComponentState.LIVE]
         others = [target.push for target in pushed if target.enabled]
         return StreamStatus(
-            wanted=self.wanted,
+            wanted=self.wanted or bool(self.started),
             live=bool(live),
             held_back=self.held_back,
             push=(live or others or [ComponentState()])[0],
@@ -149,6 +155,18 @@ class PlayedStreamNode:
             schedule=self.settings.schedule,
             bitrate_kbps=self.settings.bitrate_kbps,
             targets=pushed,
+        )
+
+    def _target(self, target):
+        wanted = target.name in self.started_now()
+        number = ComponentState.LIVE if wanted else ComponentState.IDLE
+        return StreamTargetStatus(
+            name=target.name,
+            provider=target.provider,
+            address=target.url,
+            enabled=target.enabled,
+            wanted=wanted,
+            push=ComponentState(state=number, since=stamp(self.since)),
         )
 
     def tell(self):

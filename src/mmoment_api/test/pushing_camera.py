@@ -16,6 +16,7 @@ def two_targets():
         provider='livepeer',
         address='rtmp://rtmp.example.org/live',
         enabled=True,
+        wanted=True,
         push=state(ComponentState.LIVE),
         bytes_sent=3 * 2**20,
         dropped=4,
@@ -37,6 +38,7 @@ def two_targets():
         provider='rtmp',
         address='rtmps://media.example.org/live',
         enabled=True,
+        wanted=True,
         push=state(
             ComponentState.WAITING_TO_RETRY,
             last_error='The server does not answer: media.example.org',
@@ -74,6 +76,19 @@ class PushingCamera(ServedCamera):
         """A row, as it is read."""
         rows = self.driver.find_elements('css selector', f'[data-target="{name}"]')
         return rows[0].text if rows else ''
+
+    def target_buttons(self, name):
+        """What can be done with a target by itself."""
+        return [button.text for button in self._buttons(name)]
+
+    def click_target(self, name, label):
+        button = until(lambda: next((b for b in self._buttons(name) if b.text == label), None))
+        until(button.is_enabled)
+        button.click()
+
+    def _buttons(self, name):
+        found = self.driver.find_elements('css selector', f'[data-target="{name}"] button')
+        return [button for button in found if button.is_displayed()]
 
     def forms(self):
         return self.driver.find_elements('css selector', '.target-form')

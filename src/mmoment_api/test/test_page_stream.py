@@ -33,7 +33,8 @@ def test_nothing_leaves_the_camera_before_somebody_starts_it(camera):
     assert 'nothing leaves the camera' in camera.text('stream-summary')
     assert not camera.shows('air-badge')
     assert not camera.shows('stream-stop')
-    assert 'idle' in camera.target('main')
+    assert 'not started' in camera.target('main')
+    assert camera.target_buttons('main') == []
     camera.picture('off')
 
 
@@ -96,6 +97,7 @@ def test_page_and_rest_and_message_say_the_same(camera):
         assert item['bytes_sent'] == target.bytes_sent
         assert item['last_error'] == (target.push.last_error or None)
         assert item['error_code'] == (target.error_code or None)
+        assert item['wanted'] == target.wanted
         shown = item['state'].replace('_', ' ') if target.enabled else 'left out'
         assert shown in camera.target(target.name)
 
@@ -149,6 +151,48 @@ def test_targets_are_added_and_what_is_wrong_is_said_beside_them(camera):
     kept = [(item.name, item.provider, item.key_file) for item in settings.targets]
     assert kept == [('main', 'rtmp', 'main.key'), ('studio', 'livepeer', 'livepeer.key')]
     until(lambda: 'with drawings and names' in camera.text('stream-facts'))
+
+
+def test_each_of_several_targets_is_started_and_stopped_by_itself(camera):
+    stream = camera.stream
+    stream.wanted, stream.started = False, set()
+    until(lambda: camera.text('stream-state') == 'off')
+    assert camera.text('stream-start') == 'Start all'
+    assert [camera.target_buttons(name) for name in ('main', 'studio')] == [['Start'], ['Start']]
+    del stream.asked[:]
+    camera.click_target('studio', 'Start')
+    until(lambda: camera.target_buttons('studio') == ['Stop'])
+    # The keyboard stays where it was.
+    until(lambda: camera.driver.switch_to.active_element.text == 'Stop')
+    until(lambda: camera.text('stream-state') == 'on air')
+    assert camera.text('stream-summary') == '1 of 1 targets receive it, 1 not started'
+    assert (camera.shows('stream-start'), camera.text('stream-stop')) == (True, 'Stop all')
+    assert 'not started' in camera.target('main')
+    answer = camera.signed().get('/api/stream/status')
+    told = {item['name']: (item['wanted'], item['state']) for item in answer['targets']}
+    assert told == {'main': (False, 'idle'), 'studio': (True, 'live')}
+    camera.picture('one-of-two')
+    camera.click('stream-start')
+    until(lambda: camera.target_buttons('main') == ['Stop'])
+    assert not camera.shows('stream-start')
+    camera.click_target('main', 'Stop')
+    assert camera.target_buttons('main') == ['Really stop?']
+    assert [request.target for _, request in stream.asked] == ['studio', '']
+    camera.click_target('main', 'Really stop?')
+    until(lambda: camera.target_buttons('main') == ['Start'])
+    assert 'live' in camera.target('studio')
+    stream.refusal = 'unknown_target'
+    camera.click_target('main', 'Start')
+    until(lambda: camera.text('stream-message') == 'Because of unknown_target')
+    stream.refusal = ''
+    asked = [(name, request.target) for name, request in stream.asked]
+    assert asked == [
+        ('start_stream', 'studio'),
+        ('start_stream', ''),
+        ('stop_stream', 'main'),
+        ('start_stream', 'main'),
+    ]
+    stream.wanted, stream.started = True, set()
 
 
 def test_targets_are_removed_and_the_parameters_come_back(camera):

@@ -10,6 +10,8 @@ from mmoment_api.stream_control import refused_by_stream
     ('code', 'status', 'told'),
     [
         ('no_target', 409, 'no_target'),
+        ('unknown_target', 404, 'unknown_target'),
+        ('target_left_out', 409, 'target_left_out'),
         ('malformed', 422, 'malformed'),
         ('missing_right', 403, 'missing_right'),
         ('no_session', 401, 'not_signed_in'),
@@ -36,3 +38,6 @@ def test_the_target_to_name_is_one_that_is_live_and_can_be_watched():
     assert replace(ON_AIR, targets=(plain, STUDIO)).shown() == STUDIO
     assert replace(ON_AIR, targets=(MAIN, plain)).shown() == plain
     assert replace(ON_AIR, targets=(replace(STUDIO, enabled=False),)).shown() is None
+    stopped, tried = replace(MAIN, wanted=False), replace(MAIN, name='tried')
+    assert replace(ON_AIR, targets=(stopped, tried)).shown() == tried
+    assert replace(ON_AIR, targets=(stopped,)).shown() == stopped

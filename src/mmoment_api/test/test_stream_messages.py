@@ -45,6 +45,7 @@ TARGET = msg.StreamTargetStatus(
     provider='livepeer',
     address='rtmp://rtmp.example.org/live',
     enabled=True,
+    wanted=True,
     push=push_message(),
     error_code='timed_out',
     bytes_sent=2**40,
@@ -93,6 +94,7 @@ KNOWN = StreamStatus(
             provider='livepeer',
             address='rtmp://rtmp.example.org/live',
             enabled=True,
+            wanted=True,
             push=PUSH,
             error_code='timed_out',
             bytes_sent=2**40,
@@ -183,9 +185,12 @@ def test_what_was_said_before_is_known(graph):
 
 def test_starting_and_stopping(graph):
     status, asked = graph.call('start_stream', ASKER, status=STATUS)
-    assert (status, asked.session_id) == (KNOWN, 's1')
+    assert (status, asked.session_id, asked.target) == (KNOWN, 's1', '')
     status, asked = graph.call('stop_stream', CAMERA_OWNER)
-    assert (status, asked.session_id) == (StreamStatus(), '')
+    assert (status, asked.session_id, asked.target) == (StreamStatus(), '', '')
+    for name in ('start_stream', 'stop_stream'):
+        _, asked = graph.call(name, ASKER, 'studio')
+        assert (asked.session_id, asked.target) == ('s1', 'studio')
 
 
 def test_settings(graph):
@@ -218,6 +223,8 @@ def test_the_provider_is_asked_again(graph):
     ('method', 'arguments', 'code', 'status'),
     [
         ('start_stream', (ASKER,), 'no_target', 409),
+        ('start_stream', (ASKER, 'gone'), 'unknown_target', 404),
+        ('stop_stream', (ASKER, 'off'), 'target_left_out', 409),
         ('stop_stream', (ASKER,), 'missing_right', 403),
         ('change_stream', (SettingsChange(),), 'malformed', 422),
         ('stream_settings', (), 'not_ready', 503),

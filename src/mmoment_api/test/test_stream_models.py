@@ -78,6 +78,11 @@ def test_each_target_has_all_fields_of_the_message(pushed):
         assert main[name] == (getattr(MAIN, name))
 
 
+def test_each_target_tells_whether_it_is_wanted(pushed):
+    pushed.hear(replace(ON_AIR, targets=(replace(MAIN, wanted=False), STUDIO)))
+    assert [target['wanted'] for target in told(pushed)['targets']] == [False, True]
+
+
 def test_existing_clients_find_their_fields(pushed):
     answer = told(pushed)
     assert answer['isActive'] is True

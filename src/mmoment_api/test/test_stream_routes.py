@@ -64,11 +64,37 @@ def test_it_is_started_and_stopped(owner, person, stream, services, prefix):
     answer = person('stream').post(f'{prefix}/stop', json={'_t': 1}).json()
     assert (answer['live'], answer['state'], answer['targets']) == (False, 'idle', [])
     assert services.state.pushed.now() == IDLE
-    assert stream.asked == [('start_stream', CAMERA_OWNER), ('stop_stream', Asker('s1', ANN))]
+    assert stream.asked == [
+        ('start_stream', CAMERA_OWNER, ''),
+        ('stop_stream', Asker('s1', ANN), ''),
+    ]
+
+
+@pytest.mark.parametrize('prefix', ['/api/stream', '/api/stream/livepeer'])
+@pytest.mark.parametrize('what', ['start', 'stop'])
+def test_one_target_is_named(owner, stream, prefix, what):
+    for body, target in (
+        ({'target': 'studio'}, 'studio'),
+        ({'target': ''}, ''),
+        ({'target': None}, ''),
+    ):
+        assert owner.post(f'{prefix}/{what}', json=body).status_code == 200
+        assert stream.asked.pop() == (f'{what}_stream', CAMERA_OWNER, target)
+    for wrong in (7, ['studio'], 'x' * 300):
+        answer = owner.post(f'{prefix}/{what}', json={'target': wrong})
+        assert (answer.status_code, answer.json()['field']) == (422, 'target')
+    assert stream.asked == []
 
 
 @pytest.mark.parametrize(
-    ('code', 'status'), [('no_target', 409), ('missing_right', 403), ('no_session', 401)]
+    ('code', 'status'),
+    [
+        ('no_target', 409),
+        ('unknown_target', 404),
+        ('target_left_out', 409),
+        ('missing_right', 403),
+        ('no_session', 401),
+    ],
 )
 def test_what_is_refused_has_its_code(person, stream, code, status):
     stream.refusal = refused_by_stream(code, 'Why')

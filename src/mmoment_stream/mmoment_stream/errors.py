@@ -14,6 +14,8 @@ REFUSALS = {
     'no_media': 'There is no such photo or clip',
     'bad_cursor': 'This is no cursor of this list: begin with the newest',
     'no_target': 'There is nowhere to push to: configure a target, and enable it',
+    'unknown_target': 'There is no target of this name',
+    'target_left_out': 'The settings leave this target out: enable it first',
     'malformed': 'This is not what was asked for',
 }
 """Stable codes with the sentence a person is told. Codes never change once published."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmoment_node.recovery import RecoverySnapshot, RecoveryState
-from mmoment_stream.errors import Refused
 from mmoment_stream.push_address import redacted
 from mmoment_stream.push_figures import PushFigures
 from mmoment_stream.push_report import PushReport
@@ -119,17 +118,21 @@ class StreamDirector:
         self._records: dict[str, _Record] = {}
         self._asked_kbps: dict[str, int] = {}
 
-    def start(self) -> None:
-        """Push from now on, over restarts. Raises Refused: no_target, disk_full, not_kept."""
-        if not self._memory.wish.settings.pushed:
-            raise Refused('no_target')
-        self._memory.want()
+    def start(self, name: str = '') -> None:
+        """Push to this target from now on, empty: to all, over restarts.
+
+        Raises Refused: see `StreamMemory.want`.
+        """
+        self._memory.want(name)
         self.settle()
 
-    def stop(self) -> None:
-        """Push nothing any more, over restarts. Raises Refused: see `StreamMemory.unwant`."""
+    def stop(self, name: str = '') -> None:
+        """Push to this target no more, empty: to none, over restarts.
+
+        Raises Refused: see `StreamMemory.unwant`.
+        """
         try:
-            self._memory.unwant()
+            self._memory.unwant(name)
         finally:
             self.settle()
 
@@ -200,12 +203,12 @@ class StreamDirector:
 
     def _due(self, wish: StreamWish) -> tuple[PushTarget, ...]:
         is_due = wish.is_wanted and not self._is_closed and not self._held_back(wish)
-        return wish.settings.pushed if is_due else ()
+        return wish.pushed if is_due else ()
 
     def _held_back(self, wish: StreamWish) -> str:
         if not wish.is_wanted:
             return ''
-        if not wish.settings.pushed:
+        if not wish.pushed:
             return NO_TARGET
         is_for_people = wish.settings.schedule == WHILE_CHECKED_IN
         return NOBODY_CHECKED_IN if is_for_people and not self._is_anybody_here() else ''

@@ -1,4 +1,4 @@
-"""What was asked of the push, over restarts: whether it is wanted, and settings that replace parameters.
+"""What was asked of the push, over restarts: what is wanted, and settings that replace parameters.
 
 All of it lies in one file, which is whole on the disk before anybody is told that it is kept.
 """
@@ -17,8 +17,12 @@ from mmoment_stream.durable import keep
 from mmoment_stream.errors import Refused
 from mmoment_stream.push_target import PushTarget
 from mmoment_stream.stream_settings import FIELDS, StreamSettings, checked
+from mmoment_stream.stream_targets import NAME
+from mmoment_stream.stream_wanted import WantedTargets
 
-VERSION = 1
+VERSION = 2
+# Had all targets wanted, or none.
+VERSION_OF_ALL_OR_NONE = 1
 STOPPED_FOR_NOW = (
     'The stream is stopped, but that could not be kept: it goes on when the camera starts again'
 )
@@ -28,8 +32,18 @@ STOPPED_FOR_NOW = (
 class StreamWish:
     """What is to be done."""
 
-    is_wanted: bool
+    wanted: WantedTargets
     settings: StreamSettings
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is; with no target there, whether one that comes would be."""
+        return self.wanted.by_default or any(map(self.wanted.has, self.settings.names))
+
+    @property
+    def pushed(self) -> tuple[PushTarget, ...]:
+        """Targets that are to be pushed to."""
+        return tuple(each for each in self.settings.pushed if self.wanted.has(each.name))
 
 
 class StreamMemory:
@@ -44,7 +58,7 @@ class StreamMemory:
         self._is_wanted_at_start = is_wanted_at_start
         self._lock = threading.Lock()
         # None: nobody has said, so the parameter counts.
-        self._is_wanted: bool | None = None
+        self._wanted: WantedTargets | None = None
         self._given: Mapping[str, Any] = {}
         self._load()
 
@@ -60,21 +74,31 @@ class StreamMemory:
         with self._lock:
             return tuple(name for name in FIELDS if name in self._given)
 
-    def want(self) -> None:
-        """Remember that it is wanted. Raises Refused: disk_full, not_kept; then nothing has changed."""
-        with self._lock:
-            self._keep(True, self._given)
+    def want(self, name: str = '') -> None:
+        """Remember that this target is wanted, empty: that all are, those to come included.
 
-    def unwant(self) -> None:
-        """Remember that it is not wanted. It holds for now, even where it cannot be kept.
-
-        Raises Refused: disk_full, not_kept; then a restart brings the stream back.
+        Raises Refused: no_target, unknown_target, target_left_out, disk_full, not_kept; then
+        nothing has changed.
         """
         with self._lock:
+            wish = self._wish()
+            if not wish.settings.pushed and not name:
+                raise Refused('no_target')
+            self._keep(_with(wish, name), self._given)
+
+    def unwant(self, name: str = '') -> None:
+        """Remember that this target is not wanted, empty: that none is.
+
+        It holds for now, even where it cannot be kept. Raises Refused: unknown_target,
+        target_left_out; then nothing has changed. Or disk_full, not_kept; then a restart brings
+        the stream back.
+        """
+        with self._lock:
+            wanted = _without(self._wish(), name)
             try:
-                self._keep(False, self._given)
+                self._keep(wanted, self._given)
             except Refused as refusal:
-                self._is_wanted = False
+                self._wanted = wanted
                 raise Refused(refusal.code, STOPPED_FOR_NOW) from refusal.__cause__
 
     def configure(self, names: tuple[str, ...], settings: StreamSettings) -> None:
@@ -91,31 +115,36 @@ class StreamMemory:
             known = (*self._wish().settings.targets, *self._parameters.targets)
             # Those of the parameters may stay when others are added.
             checked(StreamSettings(**given), paths={each.key_file for each in known})
-            self._keep(self._is_wanted, given)
+            self._keep(self._wanted, given)
 
     def forget(self) -> None:
         """Go back to the parameters. Raises Refused: disk_full, not_kept."""
         with self._lock:
-            self._keep(self._is_wanted, {})
+            self._keep(self._wanted, {})
 
     def take_parameters(self, parameters: StreamSettings) -> None:
         """The parameters have changed."""
         with self._lock:
             self._parameters = parameters
+            if self._wanted is not None:
+                self._wanted = self._wanted.among(self._wish().settings.names)
 
     def _wish(self) -> StreamWish:
-        is_wanted = self._is_wanted_at_start if self._is_wanted is None else self._is_wanted
-        return StreamWish(is_wanted, replace(self._parameters, **self._given))
+        wanted = self._wanted or WantedTargets(self._is_wanted_at_start)
+        return StreamWish(wanted, replace(self._parameters, **self._given))
 
-    def _keep(self, is_wanted: bool | None, given: Mapping[str, Any]) -> None:
+    def _keep(self, wanted: WantedTargets | None, given: Mapping[str, Any]) -> None:
         plain = asdict(StreamSettings(**given))
+        if wanted is not None:
+            wanted = wanted.among(replace(self._parameters, **given).names)
         content = {
             'version': VERSION,
-            'wanted': is_wanted,
+            'wanted': None if wanted is None else wanted.by_default,
+            'except': sorted(wanted.exceptions) if wanted else [],
             'settings': {name: plain[name] for name in FIELDS if name in given},
         }
         keep(self._path, f'{json.dumps(content, indent=2)}\n'.encode())
-        self._is_wanted, self._given = is_wanted, given
+        self._wanted, self._given = wanted, given
 
     def _load(self) -> None:
         try:
@@ -125,7 +154,7 @@ class StreamMemory:
         except (OSError, UnicodeDecodeError) as error:
             raise self._broken(type(error).__name__) from error
         try:
-            self._is_wanted, self._given = _parsed(text)
+            self._wanted, self._given = _parsed(text)
         except Refused as refusal:
             raise self._broken(refusal.text) from None
         except (ValueError, KeyError, TypeError) as error:
@@ -138,20 +167,44 @@ class StreamMemory:
         )
 
 
-def _parsed(text: str) -> tuple[bool | None, dict[str, Any]]:
+def _with(wish: StreamWish, name: str) -> WantedTargets:
+    if not name:
+        return WantedTargets(True)
+    wish.settings.check_pushed(name)
+    return wish.wanted.having(name, wanted=True)
+
+
+def _without(wish: StreamWish, name: str) -> WantedTargets:
+    if not name:
+        return WantedTargets(False)
+    wish.settings.check_pushed(name)
+    left = StreamWish(wish.wanted.having(name, wanted=False), wish.settings)
+    # Who has stopped the last one has stopped all: nothing goes out when another target comes.
+    return left.wanted if left.pushed else WantedTargets(False)
+
+
+def _parsed(text: str) -> tuple[WantedTargets | None, dict[str, Any]]:
     """What the file says. Raises Refused, ValueError, KeyError or TypeError if it is not ours."""
     content = json.loads(text)
-    if content['version'] != VERSION:
+    if content['version'] not in (VERSION, VERSION_OF_ALL_OR_NONE):
         raise ValueError('it is of another version of this program')
-    is_wanted, given = content['wanted'], dict(content['settings'])
-    if is_wanted is not None and not isinstance(is_wanted, bool):
-        raise TypeError('wanted is true, false or null')
+    wanted, given = _wanted(content), dict(content['settings'])
     if 'targets' in given:
         given['targets'] = tuple(_target(each) for each in given['targets'])
     settings = checked(StreamSettings(**given), paths=None)
     if type(settings.bitrate_kbps) is not int:
         raise TypeError('bitrate_kbps is a whole number')
-    return is_wanted, given
+    return wanted, given
+
+
+def _wanted(content: Mapping[str, Any]) -> WantedTargets | None:
+    by_default = content['wanted']
+    names = content['except'] if content['version'] == VERSION else []
+    if by_default is not None and not isinstance(by_default, bool):
+        raise TypeError('wanted is true, false or null')
+    if not isinstance(names, list) or not all(map(NAME.fullmatch, names)):
+        raise TypeError('except is a list of names of targets')
+    return None if by_default is None else WantedTargets(by_default, frozenset(names))
 
 
 def _target(given: Mapping[str, Any]) -> PushTarget:

@@ -16,7 +16,7 @@ from mmoment_stream.stream_director import NO_TARGET, NOBODY_CHECKED_IN, StreamR
 from mmoment_stream.stream_settings import StreamSettings
 
 HELD_BACK = {
-    NO_TARGET: 'no target is configured and enabled',
+    NO_TARGET: 'no target that is wanted is configured and enabled',
     NOBODY_CHECKED_IN: 'nobody is checked in',
 }
 BAD_STATES = (RecoveryState.WAITING_TO_RETRY, RecoveryState.FAILED)
@@ -42,7 +42,10 @@ def status_message(report: StreamReport, header: Header) -> msg.StreamStatus:
         channel=settings.channel,
         schedule=settings.schedule,
         bitrate_kbps=settings.bitrate_kbps,
-        targets=[_target_status(each) for each in report.targets],
+        targets=[
+            _target_status(each, wanted=report.wish.wanted.has(each.name))
+            for each in report.targets
+        ],
     )
 
 
@@ -84,15 +87,17 @@ def words_of(status: msg.StreamStatus) -> Words:
     if status.held_back:
         is_mistake = status.held_back == NO_TARGET
         return Words(f'held back: {HELD_BACK[status.held_back]}', is_mistake)
-    enabled = [each for each in status.targets if each.enabled]
-    live = sum(each.push.state == RecoveryState.LIVE for each in enabled)
-    return Words(f'{_name(status.push)}: {live} of {len(enabled)} targets', live < len(enabled))
+    wanted = [each for each in status.targets if each.enabled and each.wanted]
+    live = sum(each.push.state == RecoveryState.LIVE for each in wanted)
+    return Words(f'{_name(status.push)}: {live} of {len(wanted)} targets', live < len(wanted))
 
 
 def words_of_target(status: msg.StreamTargetStatus) -> Words:
     """How one push is."""
     if not status.enabled:
         return Words('left out')
+    if not status.wanted:
+        return Words('not wanted')
     if status.push.state in BAD_STATES:
         return Words(news_of_target(status), is_problem=True)
     if status.push.state != RecoveryState.LIVE:
@@ -129,6 +134,7 @@ def target_values(status: msg.StreamTargetStatus) -> dict[str, object]:
     """What goes with the words about one push."""
     return {
         'state': _name(status.push),
+        'wanted': status.wanted,
         'address': status.address,
         'error_code': status.error_code,
         'last_error': status.push.last_error,
@@ -158,12 +164,13 @@ def _state(snapshot: RecoverySnapshot) -> msg.ComponentState:
     )
 
 
-def _target_status(report: PushReport) -> msg.StreamTargetStatus:
+def _target_status(report: PushReport, *, wanted: bool) -> msg.StreamTargetStatus:
     return msg.StreamTargetStatus(
         name=report.name,
         provider=report.provider,
         address=report.address,
         enabled=report.enabled,
+        wanted=wanted,
         push=_state(report.push),
         error_code=report.error_code,
         bytes_sent=report.bytes_sent,

@@ -72,14 +72,16 @@ class StreamRequests:
 
     def _start(self, request: StartStream.Request, answer: StartStream.Response) -> None:
         self._sessions.holder(request.session_id, STREAM)
-        self._director.start()
-        answer.message = 'The stream is wanted, until it is stopped.'
+        self._director.start(request.target)
+        what = f'The target {request.target}' if request.target else 'The stream'
+        answer.message = f'{what} is wanted, until it is stopped.'
         answer.status = self._status()
 
     def _stop(self, request: StopStream.Request, answer: StopStream.Response) -> None:
         self._sessions.holder(request.session_id, STREAM)
-        self._director.stop()
-        answer.message = 'Nothing is pushed.'
+        self._director.stop(request.target)
+        where = f' to the target {request.target}' if request.target else ''
+        answer.message = f'Nothing is pushed{where}.'
         answer.status = self._status()
 
     def _configure(

@@ -32,6 +32,21 @@ class StreamSettings:
         """Targets that are pushed to while the stream is wanted."""
         return tuple(each for each in self.targets if each.enabled and each.provider != NONE)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all targets."""
+        return tuple(each.name for each in self.targets)
+
+    def check_pushed(self, name: str) -> None:
+        """Raises Refused: unknown_target, target_left_out; the first does not repeat what was asked."""
+        if name not in self.names:
+            known = ', '.join(self.names) or 'none is configured'
+            raise Refused('unknown_target', f'There is no target of this name, but: {known}')
+        if name not in {each.name for each in self.pushed}:
+            raise Refused(
+                'target_left_out', f'The settings leave the target {name} out: enable it first'
+            )
+
 
 def checked(settings: StreamSettings, *, paths: Collection[str] | None = ()) -> StreamSettings:
     """The settings, if there is nothing wrong with them. Raises Refused: malformed.

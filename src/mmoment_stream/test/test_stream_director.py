@@ -127,6 +127,47 @@ def test_nothing_runs_until_it_is_wanted_and_nothing_after(world):
     assert not here.memory.wish.is_wanted
 
 
+def test_one_is_started_and_stopped_and_the_others_are_left_alone(world):
+    here = world(MAIN, SECOND, target('off', enabled=False))
+    here.director.start('second')
+    assert set(here.running) == {'second'}
+    second = here.running['second']
+    here.director.start('main')
+    assert here.running['second'] is second
+    here.director.stop('main')
+    assert here.running == {'second': second}
+    report = here.director.report()
+    assert [report.wish.wanted.has(each.name) for each in report.targets] == [False, True, False]
+    assert (report.wish.is_wanted, report.held_back) == (True, '')
+    here.director.start()
+    assert set(here.running) == {'main', 'second'}
+    assert here.running['second'] is second
+    here.director.stop('second')
+    assert set(here.running) == {'main'}
+
+
+@pytest.mark.parametrize(('name', 'code'), [('gone', 'unknown_target'), ('off', 'target_left_out')])
+def test_what_cannot_be_started_or_stopped_changes_nothing(world, name, code):
+    here = world(MAIN, SECOND, target('off', enabled=False))
+    here.director.start('main')
+    before = here.running
+    for change in (here.director.start, here.director.stop):
+        with pytest.raises(Refused) as caught:
+            change(name)
+        assert caught.value.code == code
+        assert here.running == before
+
+
+def test_one_that_was_started_waits_while_it_is_left_out(world):
+    here = world(MAIN, SECOND)
+    here.director.start('main')
+    here.configure(replace(MAIN, enabled=False), SECOND)
+    assert here.running == {}
+    assert here.director.report().held_back == 'no_target'
+    here.configure(MAIN, SECOND)
+    assert set(here.running) == {'main'}
+
+
 def test_pushes_end_even_if_that_cannot_be_kept(world, tmp_path):
     here = world(MAIN)
     here.director.start()

@@ -1,6 +1,7 @@
 """What was asked of the push is kept, or refused, whatever happens meanwhile."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from mmoment_stream.stream_settings import StreamSettings
 from tests.killed_child import killed_at_line
 
 MAIN = PushTarget('main', url='rtmp://host/live', key_file='/etc/main.key')
+OFF = PushTarget('off', url='rtmp://host/live', key_file='off.key', enabled=False)
 SECOND = PushTarget('second', url='rtmp://other/live', key_file='second.key', silent_audio=True)
 PARAMETERS = StreamSettings(bitrate_kbps=2000, targets=(MAIN,))
 
@@ -53,6 +55,154 @@ def test_stopped_stays_stopped_though_the_parameter_says_otherwise(path):
     assert not memory_at(path, at_start=True).wish.is_wanted
 
 
+def wanted_of(*memories):
+    """Names of the targets that are pushed to, which is the same by all of these."""
+    (names,) = {tuple(each.name for each in memory.wish.pushed) for memory in memories}
+    return names
+
+
+@pytest.fixture
+def two(path):
+    """A memory, and what finds the same file after a restart."""
+    parameters = StreamSettings(targets=(MAIN, SECOND, OFF))
+    return memory_at(path, parameters), lambda: memory_at(path, parameters)
+
+
+def test_one_target_is_wanted_and_unwanted_and_the_others_stay_as_they_are(two):
+    memory, again = two
+    memory.want('second')
+    assert wanted_of(memory, again()) == ('second',)
+    memory.want('main')
+    assert wanted_of(memory, again()) == ('main', 'second')
+    memory.unwant('second')
+    assert wanted_of(memory, again()) == ('main',)
+    memory.want()
+    assert wanted_of(memory, again()) == ('main', 'second')
+    memory.unwant('main')
+    assert wanted_of(memory, again()) == ('second',)
+    memory.unwant()
+    assert wanted_of(memory, again()) == ()
+    assert not again().wish.is_wanted
+
+
+def test_one_that_is_unwanted_while_all_are_by_parameter_is_the_only_one(path):
+    parameters = StreamSettings(targets=(MAIN, SECOND))
+    memory = memory_at(path, parameters, at_start=True)
+    memory.unwant('main')
+    # Whatever the parameter says from now on.
+    assert wanted_of(memory, memory_at(path, parameters)) == ('second',)
+
+
+@pytest.mark.parametrize(
+    ('stopped', 'started', 'names'),
+    [
+        ((), ('main',), ('main',)),
+        ((), ('',), ('main', 'second', 'third')),
+        (('main',), (), ('second', 'third')),
+    ],
+)
+def test_targets_that_come_later_are_wanted_where_all_are(two, stopped, started, names):
+    memory, again = two
+    if stopped:
+        memory.want()
+    for name in stopped:
+        memory.unwant(name)
+    for name in started:
+        memory.want(name)
+    third = PushTarget('third', url='rtmp://host/live', key_file='third.key')
+    memory.configure(('targets',), StreamSettings(targets=(MAIN, SECOND, third)))
+    assert wanted_of(memory, again()) == names
+
+
+def test_who_unwants_the_last_one_unwants_all(two):
+    memory, again = two
+    memory.want()
+    memory.unwant('main')
+    memory.unwant('second')
+    memory.configure(('targets',), StreamSettings(targets=(replace(OFF, enabled=True),)))
+    assert wanted_of(memory, again()) == ()
+    assert not memory.wish.is_wanted
+
+
+def test_one_that_is_changed_or_left_out_stays_wanted_and_one_that_is_removed_does_not(two):
+    memory, again = two
+    memory.want('main')
+    for targets, names in (
+        ((replace(MAIN, enabled=False), SECOND), ()),
+        ((replace(MAIN, key_file='other.key'), SECOND), ('main',)),
+        ((SECOND,), ()),
+        ((MAIN, SECOND), ()),
+    ):
+        memory.configure(('targets',), StreamSettings(targets=targets))
+        assert wanted_of(memory, again()) == names
+    memory.want()
+    memory.unwant('main')
+    memory.configure(('targets',), StreamSettings(targets=(SECOND,)))
+    memory.forget()
+    # Of all that are wanted, it is a new one.
+    assert wanted_of(memory, again()) == ('main', 'second')
+
+
+def test_one_that_the_parameters_remove_is_forgotten_too(path):
+    memory = memory_at(path, StreamSettings(targets=(MAIN, SECOND)))
+    memory.want('main')
+    memory.take_parameters(StreamSettings(targets=(SECOND,)))
+    memory.take_parameters(StreamSettings(targets=(MAIN, SECOND)))
+    assert wanted_of(memory) == ()
+
+
+def test_one_that_is_left_out_waits(two):
+    memory, again = two
+    memory.want('main')
+    memory.configure(('targets',), StreamSettings(targets=(replace(MAIN, enabled=False), SECOND)))
+    assert (memory.wish.is_wanted, again().wish.is_wanted) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ('name', 'code', 'words'),
+    [
+        ('Main', 'unknown_target', 'but: main, second, off'),
+        ('p1anted-key', 'unknown_target', ''),
+        ('off', 'target_left_out', 'target off out: enable it'),
+    ],
+)
+def test_a_target_that_cannot_be_pushed_to_is_refused_and_changes_nothing(
+    two, path, name, code, words
+):
+    memory, _ = two
+    memory.want('main')
+    before = path.read_bytes()
+    for change in (memory.want, memory.unwant):
+        with pytest.raises(Refused) as caught:
+            change(name)
+        assert caught.value.code == code
+        assert words in caught.value.text
+        assert 'p1anted' not in caught.value.text
+    assert wanted_of(memory) == ('main',)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ('kept', 'at_start', 'names'),
+    [
+        ('true', False, ('main', 'second')),
+        ('false', True, ()),
+        ('null', True, ('main', 'second')),
+        ('null', False, ()),
+    ],
+)
+def test_what_an_older_version_has_kept_counts_and_is_written_anew(path, kept, at_start, names):
+    path.write_text(f'{{"version": 1, "wanted": {kept}, "settings": {{"bitrate_kbps": 700}}}}')
+    parameters = StreamSettings(targets=(MAIN, SECOND))
+    memory = memory_at(path, parameters, at_start)
+    assert wanted_of(memory) == names
+    memory.want('second')
+    again = memory_at(path, parameters)
+    assert wanted_of(memory, again) == (names or ('second',))
+    assert again.wish.settings.bitrate_kbps == 700
+    assert json.loads(path.read_text())['version'] == 2
+
+
 def test_forgetting_goes_back_to_the_parameters_and_leaves_the_stream_wanted(path):
     memory = memory_at(path)
     memory.want()
@@ -85,7 +235,11 @@ def test_what_cannot_be_kept_is_not_done(path):
     memory = memory_at(path)
     # In the way, whatever the user of the test may do.
     path.mkdir()
-    for change in (memory.want, lambda: memory.configure(('targets',), StreamSettings())):
+    for change in (
+        memory.want,
+        lambda: memory.want('main'),
+        lambda: memory.configure(('targets',), StreamSettings()),
+    ):
         with pytest.raises(Refused) as caught:
             change()
         assert caught.value.code == 'not_kept'
@@ -102,6 +256,17 @@ def test_it_stops_even_if_that_cannot_be_kept(path):
     assert not memory.wish.is_wanted
 
 
+def test_one_stops_even_if_that_cannot_be_kept(two, path):
+    memory, _ = two
+    memory.want()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Refused) as caught:
+        memory.unwant('main')
+    assert caught.value.code == 'not_kept'
+    assert wanted_of(memory) == ('second',)
+
+
 @pytest.mark.parametrize(
     'content',
     [
@@ -109,7 +274,12 @@ def test_it_stops_even_if_that_cannot_be_kept(path):
         b'{"version": 1, "wanted": true, "sett',
         b'[]',
         b'\xff',
+        b'{"version": 3, "wanted": true, "except": [], "settings": {}}',
         b'{"version": 2, "wanted": true, "settings": {}}',
+        b'{"version": 2, "wanted": true, "except": "main", "settings": {}}',
+        b'{"version": 2, "wanted": true, "except": [3], "settings": {}}',
+        b'{"version": 2, "wanted": true, "except": ["a b"], "settings": {}}',
+        b'{"version": 2, "wanted": "yes", "except": [], "settings": {}}',
         b'{"version": 1, "wanted": "yes", "settings": {}}',
         b'{"version": 1, "wanted": true, "settings": {"volume": 3}}',
         b'{"version": 1, "wanted": true, "settings": {"bitrate_kbps": 500.5}}',

@@ -24,6 +24,7 @@ from mmoment_stream.stream_messages import (
     words_of_target,
 )
 from mmoment_stream.stream_settings import StreamSettings
+from mmoment_stream.stream_wanted import WantedTargets
 
 LIVE = RecoverySnapshot(RecoveryState.LIVE, since_s=1_700_000_000.25)
 LOST = RecoverySnapshot(
@@ -34,6 +35,8 @@ MAIN = PushReport('main', 'livepeer', 'rtmp://host/live', True, LIVE)
 
 
 def message(*targets, wanted=True, held_back='', push=None):
+    if isinstance(wanted, bool):
+        wanted = WantedTargets(wanted)
     wish = StreamWish(wanted, StreamSettings('annotated', 'while_checked_in', 900))
     return status_message(
         StreamReport(wish, held_back, push or targets[0].push, targets), Header(frame_id='x')
@@ -96,6 +99,20 @@ def test_the_whole_is_told():
     assert told.header.frame_id == 'x'
 
 
+def test_each_target_tells_whether_it_is_wanted():
+    second, off = (
+        dataclasses.replace(MAIN, name='second', push=RecoverySnapshot()),
+        dataclasses.replace(MAIN, name='off', enabled=False, push=RecoverySnapshot()),
+    )
+    told = message(MAIN, second, off, wanted=WantedTargets(True, frozenset(('second',))))
+    assert [each.wanted for each in told.targets] == [True, False, True]
+    assert [target_values(each)['wanted'] for each in told.targets] == [True, False, True]
+    words = [words_of_target(each) for each in told.targets]
+    assert [each.text.partition(':')[0] for each in words] == ['live', 'not wanted', 'left out']
+    # What nobody has started is not missing.
+    assert (words_of(told).text, words_of(told).is_problem) == ('live: 1 of 1 targets', False)
+
+
 def test_settings_pass_both_ways():
     target = PushTarget('main', 'livepeer', 'rtmp://host', 'main.key', 'ab', True, False)
     settings = StreamSettings('annotated', 'while_checked_in', 900, (target,))
@@ -141,7 +158,7 @@ def test_a_log_has_what_became_of_a_push_without_figures():
     ('status', 'text', 'is_problem'),
     [
         (message(MAIN, wanted=False), 'not wanted', False),
-        (message(MAIN, held_back='no_target'), 'held back: no target is configured', True),
+        (message(MAIN, held_back='no_target'), 'held back: no target that is wanted', True),
         (message(MAIN, held_back='nobody_checked_in'), 'held back: nobody is checked in', False),
         (message(MAIN, MAIN), 'live: 2 of 2 targets', False),
         (message(MAIN, dataclasses.replace(MAIN, push=LOST)), 'live: 1 of 2 targets', True),

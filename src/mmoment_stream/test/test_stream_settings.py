@@ -32,3 +32,16 @@ def test_what_cannot_be_is_refused(wrong):
 def test_pushed_are_those_that_are_enabled_and_have_a_provider():
     targets = (MAIN, replace(MAIN, name='off', enabled=False), PushTarget('later', 'none'))
     assert StreamSettings(targets=targets).pushed == (MAIN,)
+
+
+@pytest.mark.parametrize(
+    ('name', 'code'),
+    [('gone', 'unknown_target'), ('off', 'target_left_out'), ('later', 'target_left_out')],
+)
+def test_what_is_not_pushed_is_told_from_what_is_not_there(name, code):
+    targets = (MAIN, replace(MAIN, name='off', enabled=False), PushTarget('later', 'none'))
+    settings = StreamSettings(targets=targets)
+    settings.check_pushed(MAIN.name)
+    with pytest.raises(Refused) as caught:
+        settings.check_pushed(name)
+    assert caught.value.code == code

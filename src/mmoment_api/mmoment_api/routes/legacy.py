@@ -43,8 +43,8 @@ ALIASES = (
     ('GET', '/list_photos', media.get_photos, None, _OWN),
     ('GET', '/list_videos', media.get_videos, None, _OWN),
     ('GET', '/api/stream/livepeer/status', stream.get_stream_status, None, _OWN),
-    ('POST', '/api/stream/livepeer/start', stream.post_stream_start, None, _OWN),
-    ('POST', '/api/stream/livepeer/stop', stream.post_stream_stop, None, _OWN),
+    ('POST', '/api/stream/livepeer/start', stream.post_stream_start, stream.PUSH_BODY, _OWN),
+    ('POST', '/api/stream/livepeer/stop', stream.post_stream_stop, stream.PUSH_BODY, _OWN),
 )
 FILES = (
     ('/photos/{name}', media_files.get_photo, media_files.PHOTO_FILE),

@@ -16,6 +16,7 @@ from mmoment_api.routes.common import PrincipalOf, ServicesOf, body_of, read_mod
 from mmoment_api.services import Services, timestamp_ms
 from mmoment_api.stream_models import (
     HookAnswer,
+    PushRequest,
     SettingsAnswer,
     SettingsRequest,
     StreamAnswer,
@@ -26,6 +27,7 @@ from mmoment_api.stream_models import (
 
 router = APIRouter(tags=['stream'])
 
+PUSH_BODY = body_of(PushRequest, is_required=False)
 SETTINGS_BODY = body_of(SettingsRequest, is_required=True)
 MJPEG = 'mjpeg'
 
@@ -56,23 +58,28 @@ async def get_stream_status(services: ServicesOf, principal: PrincipalOf) -> Str
     return _answer(services, principal)
 
 
-@router.post('/api/stream/start')
+@router.post('/api/stream/start', openapi_extra=PUSH_BODY)
 async def post_stream_start(
     request: Request, services: ServicesOf, principal: PrincipalOf
 ) -> StreamAnswer:
-    """Push to all targets that are enabled, until somebody stops it; outlasts restarts."""
+    """Push to this target, or to all that are enabled, until somebody stops it; outlasts restarts.
+
+    Without a name, targets that are added or enabled later are pushed to as well.
+    """
+    target = (await read_model(request, PushRequest)).target or ''
     asker = await whoever_looks(request, principal)
-    services.state.pushed.hear(await services.stream.start_stream(asker))
+    services.state.pushed.hear(await services.stream.start_stream(asker, target))
     return _answer(services, principal)
 
 
-@router.post('/api/stream/stop')
+@router.post('/api/stream/stop', openapi_extra=PUSH_BODY)
 async def post_stream_stop(
     request: Request, services: ServicesOf, principal: PrincipalOf
 ) -> StreamAnswer:
-    """Push nothing any more."""
+    """Push to this target no more while others go on, or to none."""
+    target = (await read_model(request, PushRequest)).target or ''
     asker = await whoever_looks(request, principal)
-    services.state.pushed.hear(await services.stream.stop_stream(asker))
+    services.state.pushed.hear(await services.stream.stop_stream(asker, target))
     return _answer(services, principal)
 
 

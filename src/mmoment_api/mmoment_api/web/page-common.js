@@ -127,7 +127,7 @@ export async function showWhatIsMine() {
 // What cannot be undone takes two clicks, the second within SURE_MS. That a button has another label
 // now is not read out by itself. Gives what makes it forget the first click.
 export function askTwice(button, action, sure = 'Really forget?', region = $('ask-twice')) {
-  const text = button.textContent;
+  let text = button.textContent;
   let timer = 0;
   const calm = () => {
     clearTimeout(timer);
@@ -141,6 +141,7 @@ export function askTwice(button, action, sure = 'Really forget?', region = $('as
       calm();
       action();
     } else {
+      text = button.textContent;
       timer = setTimeout(calm, SURE_MS);
       button.classList.add('sure');
       setText(button, sure);

@@ -13,7 +13,7 @@ const PROVIDERS = { livepeer: 'Livepeer', rtmp: 'Server', none: 'Nothing' };
 const TONES = { live: 'ok', connecting: 'starting', waiting_to_retry: 'error', failed: 'error' };
 const HELD_BACK = {
   nobody_checked_in: 'Waits until somebody is checked in',
-  no_target: 'Nothing to stream to: add a target in the settings',
+  no_target: 'Nothing to stream to: add a target in the settings, or use one that is started',
 };
 const AWAY = 'The part for it is not running';
 
@@ -59,6 +59,20 @@ function showBadge() {
 
 /* --- targets --------------------------------------------------------------------------------- */
 
+function makeButtons(name) {
+  const [start, stop] = ['Start', 'Stop'].map((text) => {
+    const button = element('button', `plain target-${text.toLowerCase()}`, text);
+    button.type = 'button';
+    button.setAttribute('aria-description', `of the target ${name}`);
+    return button;
+  });
+  start.addEventListener('click', () => ask('/api/stream/start', { target: name }));
+  askTwice(stop, () => ask('/api/stream/stop', { target: name }), 'Really stop?');
+  const pair = element('div', 'target-buttons');
+  pair.append(start, stop);
+  return pair;
+}
+
 function makeRow(name) {
   const row = element('li', 'target');
   row.dataset.target = name;
@@ -67,7 +81,7 @@ function makeRow(name) {
     element('span', 'target-state'), element('span', 'quiet target-since'));
   row.append(head, element('p', 'quiet target-address'), element('p', 'target-error'),
     element('dl', 'figures'), element('p', 'target-slate'), element('p', 'quiet target-provider'),
-    element('p', 'target-links'));
+    element('p', 'target-links'), makeButtons(name));
   rows.set(name, row);
   return row;
 }
@@ -132,20 +146,38 @@ function showLinks(line, target) {
   if (target.playback_id) line.append(element('span', 'quiet', `Playback id ${target.playback_id}`));
 }
 
-function showTarget(target) {
+function isUsed(target) {
+  return target.enabled && target.wanted;
+}
+
+function targetWord(target) {
+  if (!target.enabled) return 'left out';
+  return target.wanted ? words(target.state) : 'not started';
+}
+
+function showTarget(target, isOneOfSeveral) {
   const row = rows.get(target.name);
   const part = (name) => row.querySelector(`.target-${name}`);
-  row.dataset.state = target.enabled ? TONES[target.state] || '' : '';
+  row.dataset.state = isUsed(target) ? TONES[target.state] || '' : '';
   setText(part('kind'), PROVIDERS[target.provider] || target.provider);
-  setText(part('state'), target.enabled ? words(target.state) : 'left out');
-  setText(part('since'), target.enabled && target.state !== 'idle' ? sinceText(target) : '');
+  setText(part('state'), targetWord(target));
+  setText(part('since'), isUsed(target) && target.state !== 'idle' ? sinceText(target) : '');
   setText(part('address'), target.address || '');
-  setText(part('error'), target.enabled ? errorText(target) : '');
+  setText(part('error'), isUsed(target) ? errorText(target) : '');
   part('error').dataset.tone = target.state === 'live' ? 'quiet' : 'bad';
   showFigures(row.querySelector('.figures'), target);
   setText(part('slate'), target.slate ? 'The camera is away: a picture that says so is sent' : '');
   setText(part('provider'), target.enabled ? providerText(target) : '');
   showLinks(part('links'), target);
+  const canPush = target.enabled && target.provider !== 'none';
+  part('buttons').hidden = !isOneOfSeveral || !canPush;
+  showPair(part('start'), part('stop'), { canStart: !target.wanted, canStop: target.wanted });
+}
+
+function showPair(start, stop, { canStart, canStop }) {
+  start.hidden = !canStart;
+  stop.hidden = !canStop;
+  for (const button of [start, stop]) button.disabled = isWaiting || !status.running;
 }
 
 function showTargets() {
@@ -160,20 +192,27 @@ function showTargets() {
     const row = rows.get(target.name) ?? makeRow(target.name);
     const here = $('stream-targets').children[place];
     if (here !== row) $('stream-targets').insertBefore(row, here ?? null);
-    showTarget(target);
+    showTarget(target, targets.length > 1);
   });
 }
 
 /* --- the card -------------------------------------------------------------------------------- */
 
+function startable() {
+  return status.targets.filter(({ enabled, provider, wanted }) => enabled && provider !== 'none' && !wanted);
+}
+
 function summary() {
   if (!status.running) return AWAY;
   if (!status.wanted) return 'Not started: nothing leaves the camera';
   if (status.held_back) return HELD_BACK[status.held_back] || words(status.held_back);
-  const used = status.targets.filter((target) => target.enabled);
+  const used = status.targets.filter(isUsed);
   const live = used.filter((target) => target.state === 'live').length;
-  if (!live) return 'Started, but no target receives it';
-  return used.length === 1 ? 'The target receives it' : `${live} of ${used.length} targets receive it`;
+  const left = startable().length;
+  const others = left ? `, ${left} not started` : '';
+  if (!live) return `Started, but no target receives it${others}`;
+  if (used.length === 1 && !left) return 'The target receives it';
+  return `${live} of ${used.length} targets receive it${others}`;
 }
 
 function stateWord() {
@@ -187,7 +226,7 @@ function tone() {
   if (!status.running) return 'silent';
   if (!status.wanted) return 'idle';
   if (status.held_back) return status.held_back === 'no_target' ? 'error' : 'starting';
-  const isWhole = status.targets.every((target) => !target.enabled || target.state === 'live');
+  const isWhole = status.targets.every((target) => !isUsed(target) || target.state === 'live');
   return status.live && !isWhole ? 'degraded' : TONES[status.state] || 'idle';
 }
 
@@ -204,15 +243,19 @@ function showCard() {
   ];
   setText($('stream-facts'), status.running ? facts.filter(Boolean).join(' · ') : '');
   $('stream-facts').dataset.names = status.channel === 'annotated';
-  $('stream-start').hidden = status.wanted;
-  $('stream-stop').hidden = !status.wanted;
-  for (const button of [$('stream-start'), $('stream-stop')]) button.disabled = isWaiting || !status.running;
+  const [start, stop] = [$('stream-start'), $('stream-stop')];
+  showPair(start, stop, { canStart: !status.wanted || startable().length > 0, canStop: status.wanted });
+  const all = status.targets.length > 1 ? ' all' : '';
+  setText(start, `Start${all}`);
+  // It may be asking whether that is really meant.
+  if (!stop.classList.contains('sure')) setText(stop, `Stop${all}`);
   showTargets();
 }
 
 function take(answer) {
   ahead = answer.timestamp - Date.now();
-  status = answer;
+  // Null: the right to see them has ended meanwhile.
+  status = { ...answer, targets: answer.targets ?? [] };
   showCard();
 }
 
@@ -227,23 +270,23 @@ export async function showStream() {
   }
 }
 
-async function ask(path) {
+async function ask(path, body = {}) {
   if (isWaiting) return;
-  const hadFocus = document.activeElement;
+  const pressed = document.activeElement;
   isWaiting = true;
   setText($('stream-message'), '');
   showCard();
   try {
-    take(await post(path, {}));
+    take(await post(path, body));
   } catch (error) {
     setText($('stream-message'), error.message);
   }
   isWaiting = false;
   showCard();
-  // The button that was pressed has given its place to the other.
-  if ([$('stream-start'), $('stream-stop')].includes(hadFocus)) {
-    (status?.wanted ? $('stream-stop') : $('stream-start')).focus();
-  }
+  if (!pressed?.matches('#stream-start, #stream-stop, .target-buttons button')) return;
+  // It may have given its place to the other of its pair.
+  const other = pressed.nextElementSibling ?? pressed.previousElementSibling;
+  (pressed.hidden ? other : pressed).focus();
 }
 
 export function startStream() {
