@@ -1,18 +1,26 @@
 """The overlay node: draws what belongs to a picture, while someone looks."""
 
 import functools
-import threading
 import time
 
 import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Point32
-from hand_shapes import detected
+from overlay_world import (
+    HAND_POINTS,
+    LATCHED,
+    NAMED,
+    ONLY_FACES,
+    is_drawn,
+    lower_part_is_drawn,
+    noise,
+    publish_face,
+    publish_hand,
+    watch,
+)
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_world import RosWorld, grey
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
@@ -22,13 +30,10 @@ from mmoment_camera.frame_topic import FrameSubscriber
 from mmoment_camera.image_messages import CvBridgeUnusable
 from mmoment_interfaces.msg import (
     EnrollmentStatus,
-    Face,
     FaceArray,
     Frame,
     GestureAction,
     GestureEvent,
-    Hand,
-    HandArray,
     Recording,
     RecordingArray,
     StageStatus,
@@ -40,13 +45,6 @@ from mmoment_vision.overlay_node import OverlayNode
 
 pytestmark = pytest.mark.graph
 
-FACE = Face(track_id=7, x=100.0, y=80.0, width=60.0, height=80.0, score=0.9)
-ONLY_FACES = {'show_status': False}
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-WALLET = '7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU'
-NAMED = Face(track_id=8, x=220.0, y=80.0, width=60.0, height=80.0, identity=WALLET, similarity=0.87)
-HAND_POINTS = detected((160, 100), 40).landmarks
-
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
@@ -55,76 +53,6 @@ def world(tmp_path, monkeypatch):
     world.faces = world.tester.create_publisher(FaceArray, 'faces', 2)
     yield world
     world.close()
-
-
-def publish_face(world, *faces):
-    def publish(notice):
-        world.faces.publish(
-            FaceArray(
-                header=notice.header,
-                monotonic_ns=notice.monotonic_ns,
-                width=notice.width,
-                height=notice.height,
-                faces=faces or [FACE],
-            )
-        )
-
-    return publish
-
-
-def publish_hand(world, **fields):
-    """A publisher of one hand that shows what `fields` say."""
-    hands = world.tester.create_publisher(HandArray, 'hands', 2)
-    points = [Point32(x=float(x), y=float(y)) for x, y, *_ in HAND_POINTS]
-
-    def publish(notice):
-        hand = Hand(track_id=3, landmarks=points, **fields)
-        hands.publish(
-            HandArray(header=notice.header, monotonic_ns=notice.monotonic_ns, hands=[hand])
-        )
-
-    return publish
-
-
-def watch(world, topic='overlay/frames'):
-    """The pictures of a channel, newest last, as (picture, live)."""
-    seen = []
-    FrameSubscriber(world.tester, topic, lambda frame: seen.append((frame.copy(), frame.live)))
-    return seen
-
-
-def noise():
-    return np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
-
-
-def fine_detail(picture):
-    return np.abs(np.diff(picture.astype(int), axis=1)).mean()
-
-
-def part(seen, face):
-    """The face in the newest picture."""
-    x, y, width, height = (int(side) for side in (face.x, face.y, face.width, face.height))
-    return seen[-1][0][y : y + height, x : x + width]
-
-
-def is_sharp(seen, face):
-    return bool(seen) and fine_detail(part(seen, face)) > 0.8 * fine_detail(noise())
-
-
-def is_hidden(seen, face):
-    return bool(seen) and fine_detail(part(seen, face)) < 0.1 * fine_detail(noise())
-
-
-def whole_is_hidden(seen):
-    return bool(seen) and fine_detail(seen[-1][0]) < 0.1 * fine_detail(noise())
-
-
-def lower_part_is_drawn(seen):
-    return bool(seen) and bool((seen[-1][0][180:] != grey()[180:]).any())
-
-
-def is_drawn(seen):
-    return bool(seen) and bool((seen[-1][0] != grey()).any())
 
 
 def test_faces_are_drawn_until_they_are_stale_and_only_while_the_layer_is_on(world):
@@ -446,132 +374,3 @@ def test_a_public_ring_that_cannot_be_made_does_not_stop_the_drawing(world, monk
     node.trigger_activate()
     world.show(grey(), until=lambda: len(seen) > 5)
     assert public == []
-
-
-def test_strangers_are_hidden_on_both_channels_and_named_people_are_not(world):
-    public, seen = watch(world, 'public/frames'), watch(world)
-    node = world.start(OverlayNode, blur_strangers=True, show_faces=False, **ONLY_FACES)
-    publish = publish_face(world, FACE, NAMED)
-    for pictures in (public, seen):
-        world.show(
-            noise(),
-            until=lambda pictures=pictures: is_hidden(pictures, FACE) and is_sharp(pictures, NAMED),
-            also=publish,
-        )
-    assert node.diagnose()[1].level == DiagnosticStatus.OK
-    node.set_parameters([Parameter('blur_strangers', value=False)])
-    world.show(noise(), until=lambda: is_sharp(public, FACE) and is_sharp(seen, FACE), also=publish)
-    np.testing.assert_array_equal(public[-1][0], noise())
-
-
-def test_everything_is_hidden_from_the_first_picture_while_no_faces_come(world):
-    public, seen = watch(world, 'public/frames'), watch(world)
-    node = world.start(OverlayNode, blur_strangers=True, **ONLY_FACES)
-    world.show(noise(), until=lambda: len(public) > 5 and len(seen) > 5)
-    for pictures in (public, seen):
-        assert all(fine_detail(picture) < 0.1 * fine_detail(noise()) for picture, _ in pictures)
-    (_, privacy) = node.diagnose()
-    assert privacy.level == DiagnosticStatus.WARN
-    assert 'faces are not known' in privacy.message
-
-
-def test_everything_is_hidden_when_the_faces_stop_and_the_status_line_says_why(world):
-    public, seen = watch(world, 'public/frames'), watch(world)
-    world.start(OverlayNode, blur_strangers=True)
-    publish = publish_face(world, NAMED)
-    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=publish)
-
-    def status_end():
-        """Where the plate of the status line ends, on a picture that is all fog."""
-        steps = np.abs(np.diff(seen[-1][0][215:232].astype(int), axis=1)).max(axis=(0, 2))
-        return int(np.nonzero(steps > 40)[0].max())
-
-    world.show(noise(), until=lambda: whole_is_hidden(public) and len(seen) > 3)
-    assert status_end() > 250
-    assert not is_sharp(seen, NAMED)
-
-
-def test_strangers_stay_hidden_in_every_picture_while_the_detector_drops_out(world):
-    public = watch(world, 'public/frames')
-    world.start(OverlayNode, blur_strangers=True)
-    with_face, without = publish_face(world, FACE, NAMED), publish_face(world, NAMED)
-    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=with_face)
-    del public[:]
-    for publish in (without, with_face, without):
-        world.show(noise(), seconds=0.4, also=publish)
-    assert len(public) > 8
-    assert all(is_hidden(public[: index + 1], FACE) for index in range(len(public)))
-    world.show(noise(), until=lambda: is_sharp(public, FACE), also=without)
-
-
-def test_a_placeholder_is_not_blurred_and_the_next_scene_begins_hidden(world):
-    public = watch(world, 'public/frames')
-    world.start(OverlayNode, blur_strangers=True)
-    publish = publish_face(world, NAMED)
-    world.show(noise(), until=lambda: is_sharp(public, NAMED), also=publish)
-    world.show(noise(), until=lambda: public and not public[-1][1], live=False, also=publish)
-    np.testing.assert_array_equal(public[-1][0], noise())
-    del public[:]
-    world.show(noise(), until=lambda: public and public[-1][1], also=publish)
-    first = next(picture for picture, live in public if live)
-    assert fine_detail(first) < 0.1 * fine_detail(noise())
-
-
-def test_the_very_faces_of_a_picture_are_waited_for_longer_while_strangers_are_hidden(
-    world, monkeypatch
-):
-    watch(world)
-    node = world.start(OverlayNode, blur_strangers=True, blur_wait_ms=300.0, wait_ms=0.0)
-    publish = publish_face(world)
-    lags = []
-    cover = node._strangers.cover
-
-    def noted(picture_ns, size, result_ns):
-        lags.append(None if result_ns is None else picture_ns - result_ns)
-        return cover(picture_ns, size, result_ns)
-
-    def late(notice):
-        threading.Timer(0.03, publish, (notice,)).start()
-
-    monkeypatch.setattr(node._strangers, 'cover', noted)
-    world.show(noise(), until=lambda: lags[-5:] == [0] * 5, also=late)
-    time.sleep(0.1)
-
-
-def test_an_overlay_that_is_started_again_hides_strangers_from_its_first_picture(world, tmp_path):
-    def set_blur(node, is_wanted):
-        node.set_parameters([Parameter('blur_strangers', value=is_wanted)])
-
-    killed = world.start(OverlayNode, **ONLY_FACES)
-    set_blur(killed, True)
-    world.end(killed)
-    public = watch(world, 'public/frames')
-    node = world.start(OverlayNode, **ONLY_FACES)
-    assert node.get_parameter('blur_strangers').value is True
-    world.show(noise(), until=lambda: len(public) > 3)
-    assert all(fine_detail(picture) < 0.1 * fine_detail(noise()) for picture, _ in public)
-    set_blur(node, False)
-    world.end(node)
-    assert not world.start(OverlayNode, data_folder=str(tmp_path)).parameters.blur_strangers
-
-
-def test_what_cannot_be_kept_holds_and_what_cannot_be_read_hides(world, tmp_path):
-    def told(node):
-        (*_, status) = node.diagnose()
-        assert status.level == DiagnosticStatus.WARN
-        return status.message
-
-    node = world.start(OverlayNode)
-    (tmp_path / 'cameras').write_text('')
-    (result,) = node.set_parameters([Parameter('blur_strangers', value=True)])
-    assert result.successful
-    assert node.parameters.blur_strangers
-    assert 'could not be kept' in told(node)
-    world.end(node)
-    node = world.start(OverlayNode)
-    assert node.parameters.blur_strangers
-    assert 'cannot be read' in told(node)
-    (tmp_path / 'cameras').unlink()
-    (result,) = node.set_parameters([Parameter('blur_strangers', value=False)])
-    assert result.successful
-    assert node.diagnose()[-1].level == DiagnosticStatus.OK
