@@ -12,18 +12,20 @@ from mmoment_chain.clock import Clock
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_fields import SealedFace
 from mmoment_chain.face_nft import face_of
+from mmoment_chain.mint_memory import MintMemory
 from mmoment_chain.nft_rules import (
     SENTENCES,
     Account,
     Asked,
     Judgement,
+    Question,
     Rule,
     RuleKind,
     TokensOf,
     Trusted,
     first_question,
     judge,
-    second_question,
+    second_questions,
 )
 from mmoment_chain.outbox_sending import AccountAt, account_at
 from mmoment_chain.program_layout import LayoutError
@@ -95,6 +97,7 @@ class NftChecks:
         self._clock = clock
         self._cache_s = cache_s
         self._known: dict[tuple[bytes, Rule], tuple[float, Verified]] = {}
+        self._mints = MintMemory()
 
     async def verify(self, wallet: bytes, rule: Rule, *, is_fresh: bool = False) -> Verified:
         """Whether a rule holds; without `is_fresh` also as it was a moment ago. Raises RpcError."""
@@ -138,15 +141,32 @@ class NftChecks:
         asked = Asked(wallet, self._subject(wallet), self._clock.utc_ms() / 1000)
         first = first_question(rule)
         tokens = [] if first is None else await self._tokens(wallet, first)
-        addresses = second_question(rule, self._trusted, asked, tokens)
-        keys = [Pubkey.from_bytes(address) for address in addresses]
+        best: tuple[Verified, dict[bytes, Account]] | None = None
+        for question in second_questions(
+            rule, self._trusted, asked, tokens, lambda mint: self._mints.place(rule, wallet, mint)
+        ):
+            verified, accounts = await self._judged(rule, asked, question)
+            judgement = verified.judgement
+            if rule.kind in (RuleKind.FACE, RuleKind.COLLECTION):
+                self._mints.note(rule, wallet, question.addresses[1:], judgement)
+            if best is None or judgement.nearness > best[0].judgement.nearness:
+                best = verified, accounts
+            if judgement.holds:
+                break
+        assert best is not None  # there is always a question
+        return best
+
+    async def _judged(
+        self, rule: Rule, asked: Asked, question: Question
+    ) -> tuple[Verified, dict[bytes, Account]]:
+        keys = [Pubkey.from_bytes(address) for address in question.addresses]
         answer = await self._pool.read(lambda client: client.get_multiple_accounts(keys))
         accounts = {
             address: Account(address, bytes(each.owner), bytes(each.data))
-            for address, each in zip(addresses, answer.value, strict=True)
+            for address, each in zip(question.addresses, answer.value, strict=True)
             if each is not None
         }
-        judgement = judge(rule, self._trusted, asked, tokens, accounts)
+        judgement = judge(rule, self._trusted, asked, question.tokens, accounts)
         return Verified(judgement, int(answer.context.slot)), accounts
 
     async def _tokens(self, wallet: bytes, question: TokensOf) -> list[Account]:

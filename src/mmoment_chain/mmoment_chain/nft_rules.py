@@ -5,16 +5,20 @@
     token:MINT[:AMOUNT]     that many tokens, as people count them; without an amount, any at all
     grant:RIGHT             a grant of this right by the owner of the camera, in the registry
 
-Nothing is asked here: `first_question` and then `second_question` say what has to be fetched, and
-`judge` looks at the bytes that came. Names and texts of a token prove nothing: anybody may write
-any. A group proves its members, since its authority signs for each; so it is the group's own
-account that counts, at its address, and not what a member says of it.
+Nothing is asked here: `first_question` and then `second_questions` say what has to be fetched, and
+`judge` looks at the bytes that came. Anybody may send tokens to anybody, so there are as many second
+questions as it takes to look at all that a wallet has, the likeliest first; the answer to each is
+judged by itself, and where none holds, the nearest counts.
+
+Names and texts of a token prove nothing: anybody may write any. A group proves its members, since
+its authority signs for each; so it is the group's own account that counts, at its address, and not
+what a member says of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -28,8 +32,11 @@ from mmoment_chain.token_2022 import CLASSIC_TOKEN, TOKEN_2022
 from mmoment_chain.token_accounts import Extension, Mint, TokenAccount
 from mmoment_chain.wallet import parse_wallet
 
-MOST_MINTS = 99
-"""Mints that are looked at, of all that a wallet has tokens of: with the group, one question."""
+MINTS_AT_ONCE = 99
+"""Mints in one question: with the group, as many accounts as a server tells at once."""
+MOST_MINTS = 200 * MINTS_AT_ONCE
+"""Mints that are asked for in one look. Who sends so many worthless ones to somebody leaves 80 SOL of
+rent in them (2026), and those that were left out come first the next time."""
 AMOUNT = re.compile(r'[0-9]{1,20}(\.[0-9]{1,18})?')
 
 
@@ -125,11 +132,24 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Second question: accounts to be fetched at once, and what is judged by them."""
+
+    addresses: tuple[bytes, ...]  # at most 100
+    tokens: tuple[Account, ...] = ()  # token accounts of the wallet
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """Whether a rule is satisfied."""
 
     reason: Reason
     mint: bytes | None = None  # that satisfies it, or comes nearest
+
+    @property
+    def nearness(self) -> int:
+        """The greater of two comes nearer to what is asked for."""
+        return _NEARNESS[self.reason]
 
     @property
     def holds(self) -> bool:
@@ -172,21 +192,34 @@ def first_question(rule: Rule) -> TokensOf | None:
             return None
 
 
-def second_question(
-    rule: Rule, trusted: Trusted, asked: Asked, answer: Iterable[Account]
-) -> tuple[bytes, ...]:
-    """Addresses of accounts to be fetched, at most 100, once the first question is answered."""
+def second_questions(
+    rule: Rule,
+    trusted: Trusted,
+    asked: Asked,
+    answer: Iterable[Account],
+    place: Callable[[bytes], int] = lambda mint: 0,
+) -> Sequence[Question]:
+    """What is to be fetched once the first question is answered: to be asked until something holds.
+
+    place: of a mint among others, by what was seen of it before; the smaller goes first.
+    """
     match rule.kind:
         case RuleKind.TOKEN:
-            return (rule.address,)
+            return [Question((rule.address,), tuple(answer))]
         case RuleKind.GRANT:
-            return (grant_address(trusted.program, trusted.camera, asked.subject),)
+            return [Question((grant_address(trusted.program, trusted.camera, asked.subject),))]
         case RuleKind.FACE | RuleKind.COLLECTION:
-            tokens = _of(asked.wallet, answer)
-            # Anybody may send tokens to anybody: what can satisfy the rule goes first.
-            tokens.sort(key=lambda each: (_is_transferable(each), each.amount != 1))
-            mints = list(dict.fromkeys(each.mint for each in tokens if each.amount))
-            return (_group_of(rule, trusted), *mints[:MOST_MINTS])
+            by_mint = _by_mint(asked.wallet, answer, place)
+            mints, group = list(by_mint)[:MOST_MINTS], _group_of(rule, trusted)
+            parts = [
+                mints[begin : begin + MINTS_AT_ONCE]
+                for begin in range(0, len(mints), MINTS_AT_ONCE)
+            ]
+            # The group is in each, so that what is judged together is of one moment.
+            return [
+                Question((group, *part), tuple(each for mint in part for each in by_mint[mint]))
+                for part in parts or [[]]
+            ]
 
 
 def judge(
@@ -196,11 +229,15 @@ def judge(
     answer: Iterable[Account],
     accounts: Mapping[bytes, Account],
 ) -> Judgement:
-    """Whether the rule is satisfied. accounts: of the second question, by address; never raises."""
+    """Whether the rule is satisfied; never raises.
+
+    answer: to the first question, or the part of it that a second one is about. accounts: the
+    answer to that, by address.
+    """
     if rule.kind is RuleKind.GRANT:
         address = grant_address(trusted.program, trusted.camera, asked.subject)
         return Judgement(_grant(rule, trusted, asked, accounts.get(address)))
-    tokens = _of(asked.wallet, answer)
+    tokens = [token for _, token in _of(asked.wallet, answer)]
     if rule.kind is RuleKind.TOKEN:
         return _token(rule, tokens, accounts.get(rule.address))
     group = _genuine_group(rule, trusted, accounts)
@@ -209,7 +246,7 @@ def judge(
         for each in tokens
         if each.amount
     ]
-    return max(judgements, key=lambda each: _NEARNESS[each.reason], default=Judgement(Reason.NONE))
+    return max(judgements, key=lambda each: each.nearness, default=Judgement(Reason.NONE))
 
 
 _NEARNESS = {reason: place for place, reason in enumerate(Reason)}
@@ -306,9 +343,9 @@ def _grant(rule: Rule, trusted: Trusted, asked: Asked, account: Account | None) 
     return Reason.HOLDS if grant.holds(asked.now_s) else Reason.EXPIRED
 
 
-def _of(wallet: bytes, answer: Iterable[Account]) -> list[TokenAccount]:
+def _of(wallet: bytes, answer: Iterable[Account]) -> list[tuple[Account, TokenAccount]]:
     """Token accounts of this wallet, whatever else the answer has."""
-    tokens = []
+    found = []
     for account in answer:
         if account.program in (TOKEN_2022, CLASSIC_TOKEN):
             try:
@@ -316,8 +353,25 @@ def _of(wallet: bytes, answer: Iterable[Account]) -> list[TokenAccount]:
             except LayoutError:
                 continue
             if token.owner == wallet:
-                tokens.append(token)
-    return tokens
+                found.append((account, token))
+    return found
+
+
+def _by_mint(
+    wallet: bytes, answer: Iterable[Account], place: Callable[[bytes], int]
+) -> dict[bytes, list[Account]]:
+    """Token accounts that are not empty, by mint: the likeliest to satisfy a rule first."""
+    held = [(account, token) for account, token in _of(wallet, answer) if token.amount]
+    held.sort(key=lambda each: (place(each[1].mint), *_unlikeliness(each[1])))
+    by_mint: dict[bytes, list[Account]] = {}
+    for account, token in held:
+        by_mint.setdefault(token.mint, []).append(account)
+    return by_mint
+
+
+def _unlikeliness(token: TokenAccount) -> tuple[bool, bool, bool]:
+    is_transferable = Extension.NON_TRANSFERABLE_ACCOUNT not in token.extensions
+    return is_transferable, token.is_frozen, token.amount != 1
 
 
 def _mint(account: Account | None, *programs: bytes) -> Mint | None:
@@ -327,7 +381,3 @@ def _mint(account: Account | None, *programs: bytes) -> Mint | None:
         return Mint.from_bytes(account.data)
     except LayoutError:
         return None
-
-
-def _is_transferable(token: TokenAccount) -> bool:
-    return Extension.NON_TRANSFERABLE_ACCOUNT not in token.extensions

@@ -30,7 +30,7 @@ from mmoment_chain.nft_rules import (
     first_question,
     judge,
     parse_rule,
-    second_question,
+    second_questions,
 )
 from mmoment_chain.program_layout import LayoutError
 from mmoment_chain.sealing import public_of
@@ -152,17 +152,20 @@ class FaceWorld(ProgramWorld):
         rule, trusted = parse_rule(text), trusted or self.trusted()
         asked = Asked(self.key(person), self.key(person), now_s)
         answer = self.answer(rule, asked.wallet)
-        addresses = second_question(rule, trusted, asked, answer)
-        accounts = {each: found for each in addresses if (found := self.fetched(each))}
-        return judge(rule, trusted, asked, answer, accounts)
+        judgements = []
+        for question in second_questions(rule, trusted, asked, answer):
+            accounts = {each: at for each in question.addresses if (at := self.fetched(each))}
+            judgements.append(judge(rule, trusted, asked, question.tokens, accounts))
+        return max(judgements, key=lambda each: each.nearness)
 
     def parts(self, person: str = 'anna', text: str = 'face') -> tuple[Any, ...]:
         """What `judge` is given."""
         rule, trusted = parse_rule(text), self.trusted()
         asked = Asked(self.key(person), self.key(person), NOW_S)
         answer = self.answer(rule, asked.wallet)
-        addresses = second_question(rule, trusted, asked, answer)
-        return rule, trusted, asked, answer, {each: self.fetched(each) for each in addresses}
+        (question,) = second_questions(rule, trusted, asked, answer)
+        accounts = {each: self.fetched(each) for each in question.addresses}
+        return rule, trusted, asked, answer, accounts
 
     def reason(self, text: str, person: str, **more: Any) -> str:
         return self.judged(text, person, **more).reason.value

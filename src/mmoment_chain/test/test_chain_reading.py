@@ -5,58 +5,12 @@ import asyncio
 import pytest
 from face_world import shared_world
 from fake_clock import FakeClock
+from reading_world import Client, Pool, checks
 
-from mmoment_chain.chain_reading import FACE, NftChecks, Reader
+from mmoment_chain.chain_reading import FACE, Reader
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_nft import face_of
 from mmoment_chain.nft_rules import Reason, parse_rule
-
-
-class Value:
-    """An answer, as solana-py's objects look."""
-
-    def __init__(self, value, slot=7):
-        self.value = value
-        self.context = type('Context', (), {'slot': slot})
-
-
-class Client:
-    """Answers from a world."""
-
-    def __init__(self, world):
-        self._world = world
-        self.questions = 0
-
-    async def get_account_info(self, key, commitment=None):
-        return Value(self._world.account(bytes(key)))
-
-    async def get_balance(self, key):
-        return Value(self._world.balance(bytes(key)))
-
-    async def get_multiple_accounts(self, keys):
-        self.questions += 1
-        return Value([self._world.account(bytes(key)) for key in keys])
-
-    async def get_minimum_balance_for_rent_exemption(self, size):
-        return Value(self._world.minimum(size))
-
-    async def get_token_accounts_by_owner(self, owner, options):
-        rule = FACE if options.program_id else parse_rule(f'token:{options.mint}')
-        found = self._world.answer(rule, bytes(owner))
-        return Value([_Keyed(each.address, self._world.account(each.address)) for each in found])
-
-
-class _Keyed:
-    def __init__(self, address, account):
-        self.pubkey, self.account = address, account
-
-
-class Pool:
-    def __init__(self, client):
-        self._client = client
-
-    async def read(self, question, timeout_s=None):
-        return await question(self._client)
 
 
 @pytest.fixture(scope='module')
@@ -67,10 +21,6 @@ def world():
 @pytest.fixture
 def client(world):
     return Client(world)
-
-
-def checks(world, client, clock, cache_s=30.0):
-    return NftChecks(Pool(client), world.trusted(), lambda wallet: wallet, clock, cache_s)
 
 
 def test_rent_is_never_less_than_the_chain_asks_for(world, client):
