@@ -12,6 +12,7 @@ SUMMARY = 'register a camera on the chain, tell how it stands, verify its log, d
 MODULE = 'mmoment_chain.chain_command'
 DEMO = 'demo'
 MODES = ('private', 'public')
+CLUSTERS = ('mainnet', 'testnet', 'devnet', 'localnet')
 PATHS = ('rpc_file', 'data_folder', 'owner', 'payer', 'program_key', 'program_file')
 FLAGS = ('closed_list', 'chain_only', 'dry_run', 'json')
 
@@ -107,13 +108,22 @@ def _action(
         action='append',
         default=[],
         metavar='URL',
-        help='server of the chain; may be repeated (default: the dev chain of this machine)',
+        help='server of the chain; may be repeated (default: one of the cluster that answers '
+        'everybody, on localnet the dev chain of this machine)',
+    )
+    action.add_argument(
+        '--cluster',
+        choices=CLUSTERS,
+        help='which chain that is; a server of another is not asked (default: localnet: any that '
+        'is not public)',
     )
     action.add_argument(
         '--rpc-file', metavar='FILE', help='servers, one a line, where their addresses hold keys'
     )
     action.add_argument(
-        '--program', metavar='ADDRESS', help='of the camera registry (default: as on dev chains)'
+        '--program',
+        metavar='ADDRESS',
+        help='of the camera registry (default: that of dev chains, which is for localnet only)',
     )
     action.add_argument('--json', action='store_true', help='print one JSON object')
     return action

@@ -25,6 +25,13 @@ DEFAULT_PORT = 5002
 LAST_PORT = 65535
 NAMESPACE = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
+LOCALNET = 'localnet'
+PUBLIC_SERVERS = {
+    'mainnet': 'https://api.mainnet-beta.solana.com',
+    'testnet': 'https://api.testnet.solana.com',
+    'devnet': 'https://api.devnet.solana.com',
+}
+ADDRESS = re.compile(r'[1-9A-HJ-NP-Za-km-z]{32,44}')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 
@@ -46,8 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rpc',
         metavar='URL',
-        help='server of a chain, instead of the dev chain of this machine; one of a public chain '
-        'needs cluster and program_id of chain_node in a parameter file',
+        help='server of a chain, instead of the dev chain of this machine (default on a public '
+        'cluster: the one there that answers everybody)',
+    )
+    parser.add_argument(
+        '--cluster',
+        choices=(*PUBLIC_SERVERS, LOCALNET),
+        help='which chain that is; a server of another is not used. A public one needs --program '
+        '(default: localnet: any that is not public)',
+    )
+    parser.add_argument(
+        '--program',
+        metavar='ADDRESS',
+        help='of the camera registry that you deployed there (./mmoment chain deploy)',
     )
     parser.add_argument(
         '--no-devchain', action='store_true', help='start no dev chain beside the graph'
@@ -74,8 +92,7 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
         if not options.params_file.is_file():
             raise CliError(f'--params-file {options.params_file}: no such file')
         arguments['params_file'] = str(options.params_file.resolve())
-    if options.rpc is not None:
-        arguments['rpc'] = checked_rpc(options.rpc)
+    arguments |= _chain_arguments(options)
     if options.log_level is not None:
         arguments['log_level'] = options.log_level
     if options.no_autostart:
@@ -85,6 +102,28 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
     if options.use_sim_time:
         arguments['use_sim_time'] = 'true'
     return arguments
+
+
+def _chain_arguments(options: argparse.Namespace) -> dict[str, str]:
+    """What says which chain is used; a parameter file may say the rest."""
+    rpc, cluster, program = options.rpc, options.cluster, options.program
+    has_file = options.params_file is not None
+    if rpc is not None:
+        checked_rpc(rpc)
+        of = {server: name for name, server in PUBLIC_SERVERS.items()}.get(rpc.rstrip('/'))
+        if of not in (None, cluster) and not (cluster is None and has_file):
+            raise CliError(f'--rpc {rpc}: this is a server of {of}: say --cluster {of}')
+    if program is not None and not ADDRESS.fullmatch(program):
+        raise CliError('--program: an address in base58 is expected')
+    if cluster in PUBLIC_SERVERS and not has_file:
+        if program is None:
+            raise CliError(
+                f'--cluster {cluster}: say --program ADDRESS, the camera registry that you deployed '
+                f'there (./mmoment chain deploy --cluster {cluster} --payer FILE --program-key FILE)'
+            )
+        rpc = rpc or PUBLIC_SERVERS[cluster]
+    given = {'rpc': rpc, 'cluster': cluster, 'program_id': program}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def checked_rpc(url: str) -> str:
@@ -145,7 +184,8 @@ def run(options: argparse.Namespace) -> int:
     arguments = launch_arguments(options)
     if options.port is not None or options.params_file is None:
         check_port_free(options.port or DEFAULT_PORT)
-    has_own_chain = options.rpc is None and not options.no_devchain
+    is_local = options.rpc is None and options.cluster in (None, LOCALNET)
+    has_own_chain = is_local and not options.no_devchain
     is_chain_needed = has_own_chain and beside.is_needed()
     ready = prepare(Project.here())
     if is_chain_needed:

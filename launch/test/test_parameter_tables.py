@@ -75,8 +75,8 @@ def test_every_node_of_the_launch_file_is_there(tables):
 
 def test_the_launch_file_gives_no_node_a_parameter_that_it_does_not_have(tables):
     file = read_launch_file(find_launch_file('mmoment_bringup', 'mmoment.launch.yaml'))
-    arguments = ('source', 'width', 'height', 'fps', 'port', 'data_folder')
-    plan = make_plan(file, dict.fromkeys(arguments, '1'), dict(os.environ))
+    arguments = ('source', 'width', 'height', 'fps', 'port', 'data_folder', 'cluster', 'program_id')
+    plan = make_plan(file, dict.fromkeys((*arguments, 'rpc'), '1'), dict(os.environ))
     known = {table.node: {entry.name for entry in table.entries} for table in tables}
     given = {
         (Path(process.command[0]).name, word.partition(':=')[0])
@@ -84,8 +84,24 @@ def test_the_launch_file_gives_no_node_a_parameter_that_it_does_not_have(tables)
         for flag, word in pairwise(process.command)
         if flag == '-p'
     }
-    assert {name for _, name in given} == {*arguments, *OF_EVERY_NODE}
+    assert {name for _, name in given} == {*arguments, 'endpoints', *OF_EVERY_NODE}
     assert [(node, name) for node, name in given if name not in known[node] | OF_EVERY_NODE] == []
+
+
+def test_the_launch_file_tells_chain_node_which_chain_is_used():
+    file = read_launch_file(find_launch_file('mmoment_bringup', 'mmoment.launch.yaml'))
+    # An address may consist of digits, and is a text all the same.
+    words = {'rpc': 'https://chain', 'cluster': 'devnet', 'program_id': '1' * 32}
+    plan = make_plan(file, words, dict(os.environ))
+    (command,) = [
+        each.command for each in plan.processes if Path(each.command[0]).name == 'chain_node'
+    ]
+    given = {word for flag, word in pairwise(command) if flag == '-p'}
+    assert {
+        "endpoints:=['https://chain']",
+        'cluster:="devnet"',
+        f'program_id:="{"1" * 32}"',
+    } <= given
 
 
 def test_yaml_holds_the_defaults_and_tells_about_each_parameter():

@@ -10,6 +10,7 @@ import pytest
 from cli import chain
 from cli.main import parser
 from mmoment_chain import chain_command, chain_words
+from mmoment_chain.clusters import CLUSTERS
 
 HERE = os.getcwd()
 REGISTER = ['register', '--owner', 'demo', '--name', 'Front door']
@@ -38,6 +39,10 @@ ADDRESS = '1' * 32
         (
             ['status', '--namespace', 'gym', '--data-folder', 'd', '--rpc-file', 'r'],
             ['status', f'--rpc-file={HERE}/r', '--namespace=gym', f'--data-folder={HERE}/d'],
+        ),
+        (
+            ['log', 'export', '--cluster', 'devnet', '--program', ADDRESS],
+            ['log', 'export', '--cluster=devnet', f'--program={ADDRESS}', '--', '-'],
         ),
         (['log', 'export'], ['log', 'export', '--', '-']),
         (['log', 'export', 'a b'], ['log', 'export', '--', f'{HERE}/a b']),
@@ -70,6 +75,10 @@ def test_both_know_the_same_options():
         ['deploy'],
     ):
         assert _options(parser(), ['chain', *action]) == _options(chain_words.parser(), action)
+
+
+def test_both_know_the_same_clusters():
+    assert chain.CLUSTERS == CLUSTERS
 
 
 def _options(found, path: list[str]) -> dict[str, bool]:

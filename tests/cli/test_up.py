@@ -8,6 +8,9 @@ import pytest
 from cli import up
 from cli.errors import CliError
 from cli.main import parser
+from mmoment_chain.clusters import CLUSTERS, SERVERS
+
+PROGRAM = '1' * 32
 
 
 def options(*words: str):
@@ -24,6 +27,7 @@ def test_options_become_launch_arguments(tmp_path: Path):
     words = ['--source', 'rtsp://camera/1', '--port', '6000', '--namespace', '/gym/door']
     words += ['--params-file', str(parameters), '--log-level', 'debug']
     words += ['--no-autostart', '--no-respawn', '--use-sim-time', '--rpc', 'https://chain:8899']
+    words += ['--cluster', 'testnet', '--program', PROGRAM]
 
     assert up.launch_arguments(options(*words)) == {
         'source': 'rtsp://camera/1',
@@ -35,7 +39,33 @@ def test_options_become_launch_arguments(tmp_path: Path):
         'use_respawn': 'false',
         'use_sim_time': 'true',
         'rpc': 'https://chain:8899',
+        'cluster': 'testnet',
+        'program_id': PROGRAM,
     }
+
+
+@pytest.mark.parametrize('cluster', up.PUBLIC_SERVERS)
+def test_a_public_cluster_takes_one_line(cluster: str):
+    assert up.launch_arguments(options('--cluster', cluster, '--program', PROGRAM)) == {
+        'rpc': SERVERS[cluster],
+        'cluster': cluster,
+        'program_id': PROGRAM,
+    }
+
+
+def test_the_public_clusters_are_those_of_chain_node():
+    assert {*up.PUBLIC_SERVERS, up.LOCALNET} == set(CLUSTERS)
+
+
+def test_a_parameter_file_may_say_the_rest(tmp_path: Path):
+    parameters = tmp_path / 'mine.yaml'
+    parameters.touch()
+    words = ('--params-file', str(parameters))
+    given = up.launch_arguments(options('--cluster', 'devnet', *words))
+    # Its servers are not to be pushed aside by one that answers everybody.
+    assert given == {'cluster': 'devnet', 'params_file': str(parameters)}
+    server = up.PUBLIC_SERVERS['devnet']
+    assert up.launch_arguments(options('--rpc', server, *words))['rpc'] == server
 
 
 @pytest.mark.parametrize(
@@ -51,6 +81,13 @@ def test_options_become_launch_arguments(tmp_path: Path):
         (['--rpc', 'https://chain/v2/KEY'], 'may hold a key'),
         (['--rpc', 'https://chain?key=KEY'], 'may hold a key'),
         (['--rpc', 'https://KEY@chain'], 'may hold a key'),
+        (['--cluster', 'devnet'], 'deploy --cluster devnet'),
+        (['--program', 'O' * 40], 'base58'),
+        (['--rpc', SERVERS['devnet']], 'say --cluster devnet'),
+        (
+            ['--rpc', f'{SERVERS["mainnet"]}/', '--cluster', 'devnet', '--program', PROGRAM],
+            'is a server of mainnet',
+        ),
         (['--source', 'missing.mp4'], r'missing\.mp4: no such file'),
         (['--source', 'secret:missing.txt'], r'secret:missing\.txt: No such file'),
     ],
@@ -97,6 +134,8 @@ def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
         ([], False, False),
         (['--no-devchain'], True, False),
         (['--rpc', 'https://chain'], True, False),
+        (['--cluster', 'devnet', '--program', PROGRAM], True, False),
+        (['--cluster', 'localnet'], True, True),
     ],
 )
 def test_a_dev_chain_starts_beside_the_graph_where_one_is_wanted(

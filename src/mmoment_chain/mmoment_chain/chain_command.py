@@ -21,6 +21,7 @@ from mmoment_chain.camera_home import CameraHome
 from mmoment_chain.chain_actions import Answer, Registration
 from mmoment_chain.chain_tools import ChainTools, NotDone, with_chain
 from mmoment_chain.chain_words import STANDARD_OUTPUT, parser
+from mmoment_chain.clusters import SERVERS, unfit_program
 from mmoment_chain.device_keys import DeviceKeyError, SigningKey
 from mmoment_chain.errors import ChainError, Refused
 from mmoment_chain.places import FOLDER_VARIABLE, camera_folder
@@ -30,6 +31,7 @@ from mmoment_chain.program_delivery import Delivery, Kind, Situation
 from mmoment_chain.program_instructions import Description
 from mmoment_chain.program_layout import Mode
 from mmoment_chain.rpc_addresses import read_addresses, shown
+from mmoment_chain.rpc_pool import PoolSettings
 from mmoment_chain.secret_bytes import harden_process
 from mmoment_chain.store_files import new_file
 from mmoment_chain.transaction_building import sol
@@ -92,20 +94,20 @@ def _register(options: argparse.Namespace) -> Answer:
         wanted = Registration(device, owner, Mode[options.mode.upper()], about, given)
 
         async def work(tools: ChainTools) -> Answer:
-            await tools.require_fit()
             if is_demo:
                 await _require_dev_chain(tools)
             return await chain_actions.register(
                 tools, wanted, is_demo=is_demo, is_dry=options.dry_run
             )
 
-        return with_chain(_tools(options), work)
+        return with_chain(_tools(options, options.program), work)
 
 
 def _status(options: argparse.Namespace) -> Answer:
     address, device, store = _camera(options)
     return with_chain(
-        _tools(options), lambda tools: chain_actions.status(tools, address, device, store)
+        _tools(options, options.program),
+        lambda tools: chain_actions.status(tools, address, device, store),
     )
 
 
@@ -133,7 +135,9 @@ def _verify(options: argparse.Namespace) -> Answer:
 
 def _fetched(options: argparse.Namespace) -> chain_actions.ChainLog:
     address, _, _ = _camera(options)
-    return with_chain(_tools(options), lambda tools: chain_actions.fetch_log(tools, address))
+    return with_chain(
+        _tools(options, options.program), lambda tools: chain_actions.fetch_log(tools, address)
+    )
 
 
 def _cost(options: argparse.Namespace) -> Answer:
@@ -142,8 +146,10 @@ def _cost(options: argparse.Namespace) -> Answer:
         options.flush_after_s, Mode[options.mode.upper()],
     )  # fmt: skip
     asker = WalletKey.demo().public
+    # What it costs may be asked before there is a program.
     prices = with_chain(
-        _tools(options), lambda tools: chain_estimate.ask(tools, asker, program_build.program())
+        _tools(options, None),
+        lambda tools: chain_estimate.ask(tools, asker, program_build.program()),
     )
     told = chain_estimate.estimate(use, prices)
     deployment = asdict(prices.deployment)
@@ -184,10 +190,15 @@ def _deploy(options: argparse.Namespace) -> Answer:
     )
     key = None if options.program_key is None else WalletKey.load(options.program_key)
     program = options.program if key is None else key.public
+    if unfit_program(options.cluster, program):
+        raise NotDone(
+            f'--program-key: name the key of the address that the program is to have on '
+            f'{options.cluster}: everybody knows that of dev chains (--program ADDRESS for a new '
+            'version of one that is there)'
+        )
 
     async def work(tools: ChainTools) -> Answer:
         signer = key
-        await tools.require_fit()
         if is_demo:
             await _require_dev_chain(tools)
         if signer is None and program == program_build.PROGRAM_ID and await tools.is_dev_chain():
@@ -205,7 +216,7 @@ def _deploy(options: argparse.Namespace) -> Answer:
         lines = [f'{situation.kind.value}: done at {values["program"]}, {count} transactions']
         return Answer(lines, {**values, 'transactions': count})
 
-    return with_chain(_tools(options), work)
+    return with_chain(_tools(options, program), work)
 
 
 def _of_situation(program: bytes, situation: Situation, *, is_done: bool) -> Answer:
@@ -231,11 +242,18 @@ def _of_situation(program: bytes, situation: Situation, *, is_done: bool) -> Ans
 # --- what they are given --------------------------------------------------------------------------
 
 
-def _tools(options: argparse.Namespace) -> Callable[[], ChainTools]:
-    urls = read_addresses(options.rpc, options.rpc_file)
+def _tools(options: argparse.Namespace, program: bytes | None) -> Callable[[], ChainTools]:
+    """program: that is worked with; None: none is."""
+    if program is not None and (unfit := unfit_program(options.cluster, program)):
+        raise NotDone(f'--program: {unfit}')
+    rpc = options.rpc
+    if not rpc and options.rpc_file is None:
+        rpc = [SERVERS[options.cluster]]
+    urls = read_addresses(rpc, options.rpc_file)
     if not options.json:
         print(f'chain: {", ".join(shown(url) for url in urls)}', file=sys.stderr)
-    return lambda: ChainTools(urls, options.program)
+    pool = PoolSettings(cluster=options.cluster)
+    return lambda: ChainTools(urls, program or options.program, pool=pool)
 
 
 def _wallet(text: str) -> tuple[WalletKey, bool]:

@@ -13,7 +13,6 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from mmoment_chain.clock import SystemClock
-from mmoment_chain.clusters import cluster_of, unfit_program
 from mmoment_chain.errors import ChainError
 from mmoment_chain.faucet import is_dev_chain
 from mmoment_chain.rpc_pool import PoolSettings, RpcPool
@@ -103,12 +102,6 @@ class ChainTools:
     async def is_dev_chain(self) -> bool:
         """Whether it is a dev chain of this machine, on which nothing is worth anything."""
         return await is_dev_chain(self.pool, self._urls)
-
-    async def require_fit(self) -> None:
-        """Raise NotDone if the program may not be used on this chain, or RpcError."""
-        genesis = (await self.pool.read(lambda client: client.get_genesis_hash())).value
-        if unfit := unfit_program(cluster_of(str(genesis)), self.program):
-            raise NotDone(f'--program: {unfit}')
 
     async def provide(self, address: bytes, lamports: int) -> None:
         """See to it that so much is there, by the faucet of the dev chain. Raises NotDone, RpcError."""

@@ -7,9 +7,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from mmoment_chain import chain_estimate, program_build
+from mmoment_chain.clusters import CLUSTERS, LOCALNET
 from mmoment_chain.errors import Refused
 from mmoment_chain.program_layout import Mode
-from mmoment_chain.rpc_addresses import DEFAULT_URL
 from mmoment_chain.wallet import parse_wallet
 
 STANDARD_OUTPUT = '-'
@@ -103,7 +103,11 @@ def _action(actions, name: str, text: str) -> argparse.ArgumentParser:  # type: 
     )
     made.add_argument(
         '--rpc', action='append', default=[], metavar='URL',
-        help=f'server of the chain; may be repeated (default: {DEFAULT_URL})',
+        help='server of the chain; may be repeated (default: one that answers everybody)',
+    )  # fmt: skip
+    made.add_argument(
+        '--cluster', choices=CLUSTERS, default=LOCALNET,
+        help=f'which chain that is; a server of another is not asked (default: {LOCALNET})',
     )  # fmt: skip
     made.add_argument(
         '--rpc-file', type=Path, metavar='FILE', help='servers, one a line, where URLs hold keys'

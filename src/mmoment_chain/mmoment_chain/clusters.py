@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from mmoment_chain import program_build
+from mmoment_chain.rpc_addresses import DEFAULT_URL
 from mmoment_chain.wallet import wallet_text
 
 LOCALNET = 'localnet'
@@ -20,6 +21,15 @@ GENESIS = MappingProxyType(
     }
 )
 CLUSTERS = (*GENESIS, LOCALNET)
+SERVERS = MappingProxyType(
+    {
+        'mainnet': 'https://api.mainnet-beta.solana.com',
+        'testnet': 'https://api.testnet.solana.com',
+        'devnet': 'https://api.devnet.solana.com',
+        LOCALNET: DEFAULT_URL,
+    }
+)
+"""A server of each that answers everybody, though the public ones only a little."""
 _NAMES = {genesis: name for name, genesis in GENESIS.items()}
 
 

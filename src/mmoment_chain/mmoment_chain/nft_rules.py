@@ -6,9 +6,9 @@
     grant:RIGHT             a grant of this right by the owner of the camera, in the registry
 
 Nothing is asked here: `first_question` and then `second_questions` say what has to be fetched, and
-`judge` looks at the bytes that came. Anybody may send tokens to anybody, so there are as many second
-questions as it takes to look at all that a wallet has, the likeliest first; the answer to each is
-judged by itself, and where none holds, the nearest counts.
+`judge` looks at the bytes that came. Anybody may send tokens to anybody, so there are as many
+second questions as it takes to look at all that a wallet has, the likeliest first; the answer to
+each is judged by itself, and where none holds, the nearest counts.
 
 Names and texts of a token prove nothing: anybody may write any. A group proves its members, since
 its authority signs for each; so it is the group's own account that counts, at its address, and not
@@ -35,8 +35,8 @@ from mmoment_chain.wallet import parse_wallet
 MINTS_AT_ONCE = 99
 """Mints in one question: with the group, as many accounts as a server tells at once."""
 MOST_MINTS = 200 * MINTS_AT_ONCE
-"""Mints that are asked for in one look. Who sends so many worthless ones to somebody leaves 80 SOL of
-rent in them (2026), and those that were left out come first the next time."""
+"""Mints that are asked for in one look. Who sends so many worthless ones to somebody leaves 80 SOL
+of rent in them (2026), and those that were left out come first the next time."""
 AMOUNT = re.compile(r'[0-9]{1,20}(\.[0-9]{1,18})?')
 
 

@@ -12,7 +12,14 @@ import pytest
 from outbox_world import CameraWorld, dev_chain
 from solders.keypair import Keypair
 
-from mmoment_chain import chain_command, chain_tools, chain_words, device_keys, log_export
+from mmoment_chain import (
+    chain_command,
+    chain_words,
+    clusters,
+    device_keys,
+    log_export,
+    rpc_endpoint,
+)
 from mmoment_chain.camera_home import CameraHome
 from mmoment_chain.chain_command import main
 from mmoment_chain.chain_tools import ChainTools
@@ -139,10 +146,59 @@ def test_a_key_in_a_file_owns_and_pays(camera, tmp_path):
     assert 'belongs to' in camera.told.err
 
 
-def test_the_development_program_is_used_on_no_public_chain(camera, monkeypatch):
-    monkeypatch.setattr(chain_tools, 'cluster_of', lambda genesis: 'mainnet')
-    camera.call('register', '--owner', 'demo', '--name', 'Door', code=2)
+OF_CAMERA = (
+    ('register', '--owner', 'demo', '--name', 'Door'),
+    ('status',),
+    ('log', 'export'),
+    ('log', 'verify', '--chain-only'),
+)
+ELSEWHERE = '4' * 44
+
+
+@pytest.mark.parametrize('words', OF_CAMERA)
+def test_the_development_program_is_used_on_no_public_chain(camera, words):
+    camera.call(*words, '--cluster', 'devnet', code=2)
+    assert '--program: ' in camera.told.err
     assert 'for development only' in camera.told.err
+    # And nobody was asked anything.
+    assert 'chain: ' not in camera.told.err
+
+
+@pytest.mark.parametrize('words', OF_CAMERA)
+def test_a_server_of_another_chain_is_not_asked(camera, words, monkeypatch):
+    camera.call(*words, '--cluster', 'devnet', '--program', ELSEWHERE, code=2)
+    assert 'is a server of localnet, and devnet is configured' in camera.told.err
+    monkeypatch.setattr(rpc_endpoint, 'cluster_of', lambda genesis: 'mainnet')
+    camera.call(*words, code=2)
+    assert 'is a server of mainnet, and localnet is configured' in camera.told.err
+
+
+def test_nor_for_its_prices_or_to_deploy_to(camera, tmp_path):
+    path = tmp_path / 'program.json'
+    path.write_text(Keypair().to_json())
+    path.chmod(0o600)
+    deploy = ['deploy', '--payer', 'demo']
+    for words in (['cost'], [*deploy, '--program-key', str(path)]):
+        assert main([*words, '--cluster', 'testnet', '--rpc', camera.server.url]) == 2
+        told = camera.capsys.readouterr().err
+        assert 'is a server of localnet, and testnet is configured' in told
+    assert main([*deploy, '--cluster', 'testnet', '--rpc', camera.server.url]) == 2
+    assert '--program-key: name the key' in camera.capsys.readouterr().err
+
+
+@pytest.mark.parametrize('cluster', [*clusters.SERVERS])
+def test_without_a_server_one_of_the_cluster_is_asked(cluster, camera, monkeypatch):
+    monkeypatch.setattr(chain_command, 'with_chain', lambda make, work: make())
+    made = []
+    monkeypatch.setattr(
+        chain_command, 'ChainTools', lambda *given, **how: made.append((given, how))
+    )
+    words = ['status', '--camera', ELSEWHERE, '--program', ELSEWHERE, '--cluster', cluster]
+    options = chain_words.parser().parse_args(words)
+    chain_command._status(options)
+    ((urls, _), how) = made[0]
+    assert urls == (clusters.SERVERS[cluster],)
+    assert how['pool'].cluster == cluster
 
 
 def _fund(server, pair):
