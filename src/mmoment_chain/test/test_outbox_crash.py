@@ -5,7 +5,6 @@ MMOMENT_CRASH_ROUNDS sets how many rounds there are.
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -54,8 +53,7 @@ def drainer(world, name, *how):
         process.communicate()
 
 
-def test_killed_at_any_moment(world, request):
-    chance = random.Random()
+def test_killed_at_any_moment(world, request, chance):
     people = Visitors(world)
     for _ in range(ROUNDS):
         people.move()
@@ -69,8 +67,7 @@ def test_killed_at_any_moment(world, request):
     world.assert_told(present=1)
 
 
-def test_killed_at_any_line(world, request):
-    chance = random.Random()
+def test_killed_at_any_line(world, request, chance):
     people = Visitors(world)
     ends = []
     with drainer(world, request.node.name, 'lines') as process:

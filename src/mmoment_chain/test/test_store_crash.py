@@ -4,7 +4,6 @@ MMOMENT_CRASH_ROUNDS sets how many rounds there are.
 """
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -48,8 +47,7 @@ def killed(folder, round_number, chance):
 
 
 @pytest.mark.graph
-def test_nothing_acknowledged_is_lost_whenever_the_process_is_killed(tmp_path):
-    chance = random.Random()
+def test_nothing_acknowledged_is_lost_whenever_the_process_is_killed(tmp_path, chance):
     done_before = []
     for round_number in range(ROUNDS):
         acknowledged = killed(tmp_path, round_number, chance)

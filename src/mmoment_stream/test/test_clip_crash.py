@@ -5,7 +5,6 @@ MMOMENT_CRASH_ROUNDS sets how many recorders are killed.
 
 import os
 import pickle
-import random
 import subprocess
 import sys
 import time
@@ -39,7 +38,7 @@ def killed(process):
 
 
 @pytest.mark.graph
-def test_what_is_left_plays_and_lacks_two_seconds_at_most_whenever_it_is_killed(tmp_path):
+def test_what_is_left_plays_and_lacks_two_seconds_at_most_whenever_it_is_killed(tmp_path, chance):
     packets = tmp_path / 'packets'
     packets.write_bytes(pickle.dumps(coded(60 + round(LONGEST_S * 30) + 300)))
     clips = [tmp_path / f'{number}.mp4' for number in range(RECORDERS)]
@@ -47,7 +46,6 @@ def test_what_is_left_plays_and_lacks_two_seconds_at_most_whenever_it_is_killed(
     # They have begun.
     first_lines = [recorder.stdout.readline() for recorder in recorders]
     assert all(first_lines)
-    chance = random.Random()
     moments_s = sorted(chance.uniform(0.0, LONGEST_S) for _ in clips)
     start_s = time.monotonic()
     kept = 0

@@ -4,7 +4,6 @@ MMOMENT_CRASH_ROUNDS sets how many rounds there are.
 """
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -39,8 +38,7 @@ def killed(folder, seed, chance):
 
 
 @pytest.mark.graph
-def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path):
-    chance = random.Random()
+def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path, chance):
     there = set()
     with world_at(tmp_path) as world:
         for seed in range(ROUNDS):
