@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,12 @@ from typing import Any
 import yaml
 
 from mmoment_camera.errors import CalibrationError
+from mmoment_node.durable_files import FOR_ALL_TO_READ, keep
 
 MATRIX_ENTRIES = 9
 PROJECTION_ENTRIES = 12
 # Widths and heights are whole pixels: the two scale factors of one camera differ a little.
 ASPECT_TOLERANCE = 0.01
-FILE_MODE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +130,12 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         'rectification_matrix': _matrix(3, 3, calibration.rectification_matrix),
         'projection_matrix': _matrix(3, 4, calibration.projection_matrix),
     }
-    temporary = ''
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            yaml.safe_dump(content, file, sort_keys=False, default_flow_style=None)
-            file.flush()
-            os.fchmod(file.fileno(), FILE_MODE)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        # Tools of others read it as well.
+        keep(path, text.encode('utf-8'), FOR_ALL_TO_READ)
     except OSError as reason:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise CalibrationError(
             f'calibration {path} cannot be written ({reason.strerror}): '
             'choose another `calibration_file`'

@@ -44,6 +44,12 @@ def test_what_is_written_is_read(tmp_path):
     assert os.listdir(path.parent) == ['camera.yaml']
 
 
+def test_tools_of_others_may_read_it(tmp_path):
+    path = tmp_path / 'new' / 'camera.yaml'
+    save_calibration(path, CALIBRATION)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def test_files_of_other_tools_are_read(tmp_path):
     path = tmp_path / 'camera.yaml'
     path.write_text(FOREIGN)

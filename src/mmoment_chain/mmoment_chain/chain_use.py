@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmoment_chain.wallet import wallet_text
+from mmoment_node.durable_files import keep
 
 FILE = 'used-on-chain'
 
@@ -16,7 +17,7 @@ FILE = 'used-on-chain'
 def note(folder: Path, key: bytes) -> None:
     """Note in the folder of the camera that this public key is in use. Raises OSError."""
     if not is_noted(folder, key):
-        (folder / FILE).write_text(f'{wallet_text(key)}\n', 'ascii')
+        keep(folder / FILE, f'{wallet_text(key)}\n'.encode('ascii'))
 
 
 def is_noted(folder: Path, key: bytes) -> bool:

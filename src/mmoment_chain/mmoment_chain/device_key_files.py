@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mmoment_chain.errors import ChainError
 from mmoment_chain.secret_bytes import SecretBytes
+from mmoment_node.durable_files import keep, sync_folder, write_new
 from mmoment_node.errors import ConfigurationError
 
 # A file of keys is a few hundred bytes.
@@ -56,11 +57,11 @@ def create_folder(folder: Path, files: Mapping[str, SecretBytes]) -> bool:
             # Whatever the umask is.
             made.chmod(0o700)
             for name, content in files.items():
-                _write_new(made / name, content)
-            _sync_folder(made)
+                write_new(made / name, content.view)
+            sync_folder(made)
             # Takes the place of an empty folder, too. Until here nothing has that name.
             made.rename(folder)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
     except OSError as error:
         hint = (
             '; it is a mount point: name a folder inside it' if error.errno == errno.EBUSY else ''
@@ -103,13 +104,8 @@ def replace_file(path: Path, content: SecretBytes) -> None:
 
     To be called under `locked(path.parent)`.
     """
-    new = path.with_name(f'.{path.name}.new')
     try:
-        # Left over if an earlier change was interrupted; nothing was ever done with its keys.
-        new.unlink(missing_ok=True)
-        _write_new(new, content)
-        os.replace(new, path)
-        _sync_folder(path.parent)
+        keep(path, content.view)
     except OSError as error:
         raise DeviceKeyError(
             f'{path} could not be changed ({error.strerror}); the keys that were in use are still '
@@ -154,21 +150,3 @@ def _check_owner(path: Path, state: os.stat_result) -> None:
             f'{path} belongs to user number {state.st_uid}, this process to {os.geteuid()}: start '
             'as the user who made it, or give that folder and its files to this one (chown -R)'
         )
-
-
-def _write_new(path: Path, content: SecretBytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o600), 'wb', 0) as file:
-        os.fchmod(file.fileno(), 0o600)
-        left = content.view
-        while left:
-            left = left[file.write(left) :]
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

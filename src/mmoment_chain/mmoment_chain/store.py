@@ -23,6 +23,7 @@ from mmoment_chain.clock import Clock
 from mmoment_chain.errors import StoreBusy, StoreError, StoreUnusable
 from mmoment_chain.store_faults import damaged, told, translated
 from mmoment_chain.store_scrubbing import checkpointed, scrubbed
+from mmoment_node.durable_files import sync_folder
 
 # Another part of the camera writes for some milliseconds; a person with a database browser may do
 # so for long.
@@ -199,7 +200,7 @@ class Store:
         with self._waiting_for_nobody(self._main), contextlib.suppress(sqlite3.Error):
             # What a process that was killed left beside the file; where it cannot go now, it stays.
             checkpointed(self._main)
-        store_files.settle_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _not_ready(self, how: str) -> StoreBusy:
         return StoreBusy(f'store {self.path} {how}: waiting for session_node to make it so')

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmoment_chain.errors import StoreError, StoreUnusable
+from mmoment_node.durable_files import create, sync_folder
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -64,15 +65,6 @@ def prepare(path: Path) -> None:
         os.close(fd)
 
 
-def settle_folder(folder: Path) -> None:
-    """See the names in a folder on the disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A draft to fill, mode 0600, that becomes `path` when all went well, and goes otherwise.
@@ -84,8 +76,7 @@ def new_file(path: Path) -> Iterator[Path]:
         if path.exists() or path.is_symlink():
             raise FileExistsError
         # In a folder that others may write, nobody can have put a file or link there beforehand.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(draft, flags, FILE_MODE))
+        os.close(create(draft))
         try:
             yield draft
             with draft.open('rb') as file:
@@ -94,7 +85,7 @@ def new_file(path: Path) -> Iterator[Path]:
             os.link(draft, path, follow_symlinks=False)
         finally:
             draft.unlink(missing_ok=True)
-        settle_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise StoreError(f'{path} exists already: choose another name') from error
     except OSError as error:

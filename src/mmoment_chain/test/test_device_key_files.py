@@ -18,7 +18,7 @@ from mmoment_node.errors import ConfigurationError
 from tests.killed_child import killed_at_line
 
 OLD, NEW = b'old content', b'new content, longer'
-MODULES = ('device_key_files',)
+MODULES = ('device_key_files', 'durable_files')
 
 
 def create(folder, content=OLD):
@@ -164,7 +164,7 @@ def steps(monkeypatch):
 def test_a_power_cut_finds_the_new_file_on_disk_before_it_has_the_name(folder, steps):
     steps.clear()
     replace(folder / 'one.key')
-    new = '.one.key.new'
+    new = '.one.key.draft'
     assert steps == [('synced', new), ('renamed', new), ('synced', 'keys')]
 
 

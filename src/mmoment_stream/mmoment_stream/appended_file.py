@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from mmoment_stream.durable import create, sync_folder
+from mmoment_node.durable_files import create, sync_folder
 
 
 class AppendedFile:

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from mmoment_node.durable_files import sync_folder
 from mmoment_stream.clip_summary import (
     TICKS_PER_S,
     TIME_BASE,
@@ -26,7 +27,7 @@ from mmoment_stream.clip_summary import (
     time_tags,
     to_ns,
 )
-from mmoment_stream.durable import new_file, refusing, sync_folder
+from mmoment_stream.durable import new_file, refusing
 from mmoment_stream.errors import Refused, StreamError
 from mmoment_stream.mp4_boxes import is_indexed_first, whole_bytes
 

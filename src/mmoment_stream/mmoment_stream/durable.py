@@ -1,22 +1,19 @@
-"""Files that are there whole and for good, or not at all.
+"""Files that are there whole and for good, with a refusal that a client is told where the disk is at fault.
 
-A file is written under the name of a draft in the same folder, brought to the disk and renamed;
-then its folder is brought to the disk too. Only the user of the camera may read it.
+How they are written is in `mmoment_node.durable_files`. Only the user of the camera may read them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from mmoment_node import durable_files
 from mmoment_stream.errors import Refused
 
-ONLY_OWNER = 0o600
-DRAFT_ENDING = '.draft'
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No blocks left, the quota is used up, or the file may not grow further."""
 
@@ -26,8 +23,8 @@ def keep(path: Path, data: bytes) -> None:
 
     Raises Refused: disk_full or not_kept; its cause says more than a client needs to know.
     """
-    with new_file(path) as file:
-        file.write(data)
+    with refusing():
+        durable_files.keep(path, data)
 
 
 @contextlib.contextmanager
@@ -36,50 +33,17 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises Refused: disk_full or not_kept.
     """
-    draft = draft_of(path)
-    with refusing():
-        # What a process that was killed has left.
-        draft.unlink(missing_ok=True)
-        try:
-            with open(create(draft), 'wb') as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-
-def create(path: Path) -> int:
-    """Descriptor of a file that was not there before, for reading and writing."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(path, flags, ONLY_OWNER)
-
-
-def draft_of(path: Path) -> Path:
-    """Where a file lies until it is whole; hidden, so that no listing takes it for one."""
-    return path.with_name(f'.{path.name}{DRAFT_ENDING}')
+    with refusing(), durable_files.new_file(path) as file:
+        yield file
 
 
 def sweep_drafts(folder: Path) -> int:
     """Delete what a process that was killed has left in a folder nobody writes to; returns how many."""
-    left = list(folder.glob(f'.*{DRAFT_ENDING}'))
+    left = durable_files.drafts_in(folder)
     with refusing():
         for draft in left:
             draft.unlink(missing_ok=True)
     return len(left)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def refusal(error: OSError) -> Refused:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from mmoment_stream import durable
+from mmoment_node import durable_files
 
 FOLDER_MODE = 0o700
 MEDIA_NAME = 'media'
@@ -79,7 +79,7 @@ class MediaFolder:
         self.drafts.mkdir(mode=FOLDER_MODE, exist_ok=True)
         for folder in (self.root, self.drafts):
             folder.chmod(FOLDER_MODE)
-            durable.sync_folder(folder.parent)
+            durable_files.sync_folder(folder.parent)
         self.hold_reserve()
 
     def path(self, name: str) -> Path:
@@ -110,7 +110,7 @@ class MediaFolder:
             # It may have been deleted, or placed by another thread, in this very moment.
             with contextlib.suppress(FileNotFoundError):
                 source.replace(target)
-        durable.sync_folder(path.parent)
+        durable_files.sync_folder(path.parent)
 
     def find(self, name: str) -> Path | None:
         """The file, or None where there is none. One that still lies among the drafts is placed."""
@@ -175,7 +175,7 @@ class MediaFolder:
         if reserve.exists():
             return
         with contextlib.suppress(OSError):
-            descriptor = durable.create(reserve)
+            descriptor = durable_files.create(reserve)
             try:
                 os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
             except OSError:
@@ -209,7 +209,7 @@ def _unlink(*paths: Path) -> None:
     for path in there:
         path.unlink(missing_ok=True)
     if there:
-        durable.sync_folder(there[0].parent)
+        durable_files.sync_folder(there[0].parent)
 
 
 def _thumbnail(path: Path) -> Path:
@@ -221,4 +221,4 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=FOLDER_MODE)
     except FileExistsError:
         return
-    durable.sync_folder(folder.parent)
+    durable_files.sync_folder(folder.parent)

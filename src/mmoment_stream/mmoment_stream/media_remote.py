@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from mmoment_node import durable_files
 from mmoment_node.errors import ConfigurationError
 from mmoment_node.redaction import HIDDEN, redact_text, redact_url
-from mmoment_stream import durable
 from mmoment_stream.errors import StreamError
 
 S3_SCHEMES = ('s3', 's3a')
@@ -203,7 +203,7 @@ class LocalStore(FileStore):
     @contextlib.contextmanager
     def _new_file(self, path: str) -> Iterator[BinaryIO]:
         Path(path).unlink(missing_ok=True)
-        with open(durable.create(Path(path)), 'wb') as file:
+        with open(durable_files.create(Path(path)), 'wb') as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -215,7 +215,7 @@ class LocalStore(FileStore):
 
 def _sync_folder(folder: Path) -> None:
     try:
-        durable.sync_folder(folder)
+        durable_files.sync_folder(folder)
     except OSError as error:
         # Folders of some network file systems cannot be asked to.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):

@@ -351,7 +351,7 @@ def test_threads_keep_delete_and_list_at_once(world):
 def test_a_photo_is_on_the_disk_before_its_row_is(world, monkeypatch):
     order = []
     sync, add = os.fsync, media_records.add
-    monkeypatch.setattr(durable.os, 'fsync', lambda fd: (order.append('sync'), sync(fd)))
+    monkeypatch.setattr(os, 'fsync', lambda fd: (order.append('sync'), sync(fd)))
     monkeypatch.setattr(media_records, 'add', lambda *given: (order.append('row'), add(*given)))
     world.photo()
     # The thumbnail, the photo, and the folder after each.

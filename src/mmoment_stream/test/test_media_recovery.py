@@ -152,7 +152,7 @@ def test_a_note_that_is_damaged_is_no_reason_not_to_start(world):
     assert restarted(world) == Recovered(dropped=1)
 
 
-MODULES = ('media_library', 'media_folder', 'media_draft', 'media_recovery', 'durable')
+MODULES = ('media_library', 'media_folder', 'media_draft', 'media_recovery', 'durable_files')
 
 
 def do(world, action):

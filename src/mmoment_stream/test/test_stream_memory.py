@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from mmoment_node.errors import ConfigurationError
-from mmoment_stream import durable
 from mmoment_stream.errors import Refused
 from mmoment_stream.push_target import PushTarget
 from mmoment_stream.stream_memory import StreamMemory
@@ -307,8 +306,7 @@ def test_a_kill_at_any_line_leaves_the_old_or_the_new(path):
         path.with_name('told').touch()
 
     lines, seen = 0, set()
-    modules = (durable.__name__.rpartition('.')[2],)
-    while killed_at_line(lines, modules, change):
+    while killed_at_line(lines, ('durable_files',), change):
         is_told = path.with_name('told').exists()
         found = memory_at(path).wish.settings.bitrate_kbps
         assert found in ((900,) if is_told else (800, 900))

@@ -6,15 +6,15 @@ again must not show anybody before somebody has told it anew what was asked for.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
 
 from mmoment_chain.places import FOLDER_VARIABLE, camera_folder
+from mmoment_node.durable_files import keep
 
 FILE_NAME = 'privacy.json'
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
+FOLDER_MODE = 0o700
 
 
 class PrivacyMemory:
@@ -68,24 +68,5 @@ class PrivacyMemory:
         return asked_for if configured == self._configured else self._configured
 
     def _write(self, facts: dict[str, bool]) -> None:
-        folder = self._path.parent
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        draft = self._path.with_name(f'.{FILE_NAME}.draft')
-        # What a process that was killed has left.
-        draft.unlink(missing_ok=True)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(draft, flags, FILE_MODE), 'wb') as file:
-                file.write(f'{json.dumps(facts)}\n'.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        keep(self._path, f'{json.dumps(facts)}\n'.encode())
