@@ -1,7 +1,8 @@
 """Which transaction a signed one is: older clients send it back without the id it was built with.
 
-A wallet adds signatures and leaves the message as it is, so the message says which it is. Kept in
-memory, few, and only for as long as `chain_node` would take them.
+A wallet adds signatures and leaves the message as it is, so the message says which it is, and so does
+a signature of it. A wallet that sends what it signs may change the message before: then it is one of
+those that were built for it. Kept in memory, few, and only for as long as `chain_node` would take them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mmoment_api.chain_control import BuiltTransaction, TransactionWish
+from mmoment_chain.errors import Refused
+from mmoment_chain.wallet import parse_signature, parse_wallet, verify
 
 KEPT_S = 3600.0
 KEPT_AT_MOST = 256
 SIGNATURE_BYTES = 64
 # More signatures do not fit a transaction; below 128 their number is one byte.
 SIGNATURES_AT_MOST = 19
+# Of those that a wallet may have changed, the newest: the chain is asked about each.
+LIKELY_AT_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,40 @@ class BuiltTransactions:
             return None
         return found
 
+    def find_signed(self, signature: str, wallet: str) -> list[Remembered]:
+        """What this wallet may have signed with this signature (base58): that, or what is likeliest.
 
-def _digest(transaction: str) -> bytes | None:
-    """Of the message behind the signatures; None: it is no transaction."""
+        Empty: nothing was built for this wallet.
+        """
+        now_s = self._clock()
+        own = [
+            kept
+            for kept in reversed(self._kept.values())
+            if kept.wish.wallet == wallet and kept.until_s > now_s
+        ]
+        signed = [kept for kept in own if _is_signed(kept.built.transaction, signature, wallet)]
+        return signed or own[:LIKELY_AT_MOST]
+
+
+def _message(transaction: str) -> bytes:
+    """Behind the signatures; empty: it is no transaction."""
     try:
         wire = base64.b64decode(transaction, validate=True)
     except (ValueError, binascii.Error):
-        return None
+        return b''
     if not wire or not 0 < wire[0] <= SIGNATURES_AT_MOST:
-        return None
-    message = wire[1 + wire[0] * SIGNATURE_BYTES :]
+        return b''
+    return wire[1 + wire[0] * SIGNATURE_BYTES :]
+
+
+def _digest(transaction: str) -> bytes | None:
+    """Of the message; None: it is no transaction."""
+    message = _message(transaction)
     return hashlib.sha256(message).digest() if message else None
+
+
+def _is_signed(transaction: str, signature: str, wallet: str) -> bool:
+    try:
+        return verify(parse_wallet(wallet), _message(transaction), parse_signature(signature))
+    except Refused:
+        return False

@@ -71,12 +71,15 @@ class TransactionWish:
 class BuiltTransaction:
     """A transaction to be signed; `number` of `count`, from 1.
 
-    transaction: base64, signed by the device where it has to, not yet by the wallet. last_valid_height:
-    of a block; later it cannot be submitted any more.
+    transaction: base64, not yet signed by the wallet. can_be_sent: by the wallet itself, no other
+    signature is missing. accounts: that the row makes, base58. last_valid_height: of a block; later it
+    cannot be submitted any more.
     """
 
     build_id: str
     transaction: str
+    can_be_sent: bool = False
+    accounts: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     number: int = 1
     count: int = 1
@@ -129,6 +132,12 @@ class ChainControl(Protocol):
         409 `undecided`: nobody knows yet; the same may be submitted again.
         """
 
+    async def confirm(self, build_id: str, signature: str) -> ConfirmedTransaction:
+        """What became of what the wallet has sent itself, by its signature (base58).
+
+        409 `undecided`, as above; `unknown_signature`, `foreign_transaction`: it is not what was built.
+        """
+
     async def verify(self, wallet: str, rule: str, is_fresh: bool) -> NftVerdict:
         """Whether a wallet holds something. is_fresh: not by what was heard a moment ago."""
 
@@ -150,6 +159,8 @@ _STATUS = {
             'refused',
             'expired',
             'undecided',
+            'unknown_signature',
+            'foreign_transaction',
             'foreign_group',
             'damaged',
             'transferable',
@@ -169,6 +180,7 @@ _STATUS = {
             'too_large',
             'not_ours',
             'unsigned',
+            'bad_signature',
         ),
         422,
     ),
@@ -181,6 +193,7 @@ _FIELD = {
     'bad_wallet': 'wallet_address',
     'not_ours': 'transaction',
     'unsigned': 'transaction',
+    'bad_signature': 'signature',
 }
 # Whoever asks has been let in a moment ago: the session has ended since.
 _SESSION_OVER = frozenset({'no_session', 'session_over', 'bad_token'})

@@ -50,6 +50,8 @@ class ChainCalls(ServiceCalls):
         return BuiltTransaction(
             build_id=answer.id,
             transaction=answer.transaction,
+            can_be_sent=answer.wallet_can_send,
+            accounts=tuple(answer.accounts),
             summary=tuple(answer.summary),
             number=answer.number,
             count=answer.count,
@@ -61,7 +63,13 @@ class ChainCalls(ServiceCalls):
 
     async def submit(self, build_id: str, transaction: str) -> ConfirmedTransaction:
         """See `ChainControl`."""
-        request = SubmitTransaction.Request(id=build_id, transaction=transaction)
+        return await self._decided(SubmitTransaction.Request(id=build_id, transaction=transaction))
+
+    async def confirm(self, build_id: str, signature: str) -> ConfirmedTransaction:
+        """See `ChainControl`."""
+        return await self._decided(SubmitTransaction.Request(id=build_id, signature=signature))
+
+    async def _decided(self, request: SubmitTransaction.Request) -> ConfirmedTransaction:
         answer = await self._ask('submit_transaction', request, SUBMIT_WAIT_S)
         return ConfirmedTransaction(
             answer.signature, answer.slot, tuple(answer.accounts), answer.message

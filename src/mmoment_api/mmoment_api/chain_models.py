@@ -38,6 +38,14 @@ BuildId = Annotated[str, Field(min_length=1, max_length=NAME_AT_MOST)]
 Transaction = Annotated[
     str, Field(min_length=1, max_length=TRANSACTION_AT_MOST, description='Base64')
 ]
+# 64 bytes.
+Signature = Annotated[
+    str,
+    Field(
+        pattern='^[1-9A-HJ-NP-Za-km-z]{64,88}$',
+        description='Base58, of what the wallet has sent itself: instead of the transaction',
+    ),
+]
 
 
 class ChainData(BaseModel):
@@ -104,6 +112,11 @@ class BuiltAnswer(Success):
 
     id: str = Field(description='To submit it with')
     transaction: Transaction
+    can_be_sent: bool = Field(
+        description='By a wallet that sends what it signs; false: the camera has to sign as well, '
+        'which it does when it is submitted'
+    )
+    accounts: list[str] = Field(description='That its row makes: the mint of a face, for instance')
     summary: list[str] = Field(description='What signing it does, a sentence each')
     number: int = Field(description='In its row, from 1')
     count: int = Field(description='Transactions in the row: each is built once the last is done')
@@ -114,10 +127,11 @@ class BuiltAnswer(Success):
 
 
 class SubmitRequest(BaseModel):
-    """A transaction with all signatures."""
+    """A transaction with all signatures or, where its wallet has sent it, the signature of it."""
 
     id: BuildId
-    transaction: Transaction
+    transaction: Transaction | None = None
+    signature: Signature | None = None
 
 
 class SubmittedAnswer(Success):
@@ -194,9 +208,10 @@ class ExtractAnswer(Success):
 
 
 class ConfirmRequest(BaseModel):
-    """What the wallet has signed."""
+    """What the wallet has signed or, where it has sent that itself, the signature of it."""
 
-    signed_transaction: Transaction
+    signed_transaction: Transaction | None = None
+    signature: Signature | None = None
     face_id: str | None = Field(default=None, max_length=NAME_AT_MOST)
 
 
@@ -258,6 +273,8 @@ def built_answer(built: BuiltTransaction) -> BuiltAnswer:
     return BuiltAnswer(
         id=built.build_id,
         transaction=built.transaction,
+        can_be_sent=built.can_be_sent,
+        accounts=list(built.accounts),
         summary=list(built.summary),
         number=built.number,
         count=built.count,

@@ -51,16 +51,20 @@ class FakeChain:
         self.refusals = {}
         self.asked = []
         self.count = 1
+        # Another row has other ids, and other messages.
+        self.row = ''
         self.verdict = NftVerdict(True, 'holds', MINT, 78, 'This wallet holds it')
 
     async def build(self, wish):
         self._ask('build', wish)
         self._refuse(wish.kind)
-        number = dict(wish.values).get('after', 'b0')[1:]
+        number = dict(wish.values).get('after', 'b0').lstrip('bc')
         number = int(number) + 1
         return BuiltTransaction(
-            build_id=f'b{number}',
-            transaction=wire(f'message {number}'.encode()),
+            build_id=f'b{self.row}{number}',
+            transaction=wire(f'message {self.row}{number}'.encode()),
+            can_be_sent=True,
+            accounts=(MINT,),
             summary=(f'Do {wish.kind}',),
             number=number,
             count=self.count,
@@ -74,6 +78,12 @@ class FakeChain:
         self._ask('submit', build_id, transaction)
         self._refuse('submit')
         return ConfirmedTransaction('4' * 88, 79, (MINT,), 'It is on the chain')
+
+    async def confirm(self, build_id, signature):
+        self._ask('confirm', build_id, signature)
+        self._refuse('confirm')
+        self._refuse(f'confirm {build_id}')
+        return ConfirmedTransaction(signature, 79, (MINT,), 'It is on the chain')
 
     async def verify(self, wallet, rule, is_fresh):
         self._ask('verify', wallet, rule, is_fresh)

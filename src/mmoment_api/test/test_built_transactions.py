@@ -1,8 +1,14 @@
 import pytest
 from fake_chain import wire
 from people import ANN, BEN
+from solders.keypair import Keypair
 
-from mmoment_api.built_transactions import KEPT_AT_MOST, KEPT_S, BuiltTransactions
+from mmoment_api.built_transactions import (
+    KEPT_AT_MOST,
+    KEPT_S,
+    LIKELY_AT_MOST,
+    BuiltTransactions,
+)
 from mmoment_api.chain_control import BuiltTransaction, TransactionWish
 
 WISH = TransactionWish('mint_face', ANN, 's1')
@@ -37,3 +43,20 @@ def test_the_old_and_the_many_are_forgotten(clock):
     assert kept.find(wire(b'0'), ANN) is not None
     clock.now_s += KEPT_S
     assert kept.find(wire(b'0'), ANN) is None
+
+
+def test_a_signature_tells_what_was_signed_or_else_it_may_be_any_of_the_newest(clock):
+    kept, key = BuiltTransactions(clock), Keypair()
+    wallet = str(key.pubkey())
+    for number in range(LIKELY_AT_MOST + 2):
+        wish = TransactionWish('mint_face', wallet, 's1')
+        kept.note(wish, built(b'%d' % number, number))
+    kept.note(WISH, built(b'of Ann', 99))
+    (found,) = kept.find_signed(str(key.sign_message(b'0')), wallet)
+    assert found.built.build_id == 'b0'
+    likely = kept.find_signed(str(key.sign_message(b'changed')), wallet)
+    assert [each.built.build_id for each in likely] == ['b5', 'b4', 'b3', 'b2']
+    assert kept.find_signed(str(key.sign_message(b'0')), BEN) == []
+    assert [each.built.build_id for each in kept.find_signed('no signature', ANN)] == ['b99']
+    clock.now_s += KEPT_S
+    assert kept.find_signed(str(key.sign_message(b'0')), wallet) == []

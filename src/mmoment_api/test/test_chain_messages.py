@@ -55,6 +55,7 @@ class ChainNodes(PartNodes):
     SERVICE_OF = {
         'build': 'build_transaction',
         'submit': 'submit_transaction',
+        'confirm': 'submit_transaction',
         'verify': 'verify_nft',
         'face': 'fetch_face',
     }
@@ -105,8 +106,12 @@ def test_building(graph):
         rent_lamports=2**40,
         last_valid_height=500,
         message='Sign',
+        wallet_can_send=True,
+        accounts=[MINT],
     )
-    assert built == BuiltTransaction('b1', 'AA==', ('One', 'Two'), 1, 2, 10_000, 2**40, 500, 'Sign')
+    assert built == BuiltTransaction(
+        'b1', 'AA==', True, (MINT,), ('One', 'Two'), 1, 2, 10_000, 2**40, 500, 'Sign'
+    )
     assert (asked.kind, asked.wallet, asked.session_id) == ('grant', ANN, 's1')
     assert (list(asked.names), list(asked.values)) == (['for', 'rights'], [ANN, 'view'])
 
@@ -116,7 +121,13 @@ def test_submitting(graph):
         'submit', 'b1', 'AA==', signature='4' * 88, slot=79, accounts=[MINT], message='Done'
     )
     assert done == ConfirmedTransaction('4' * 88, 79, (MINT,), 'Done')
-    assert (asked.id, asked.transaction) == ('b1', 'AA==')
+    assert (asked.id, asked.transaction, asked.signature) == ('b1', 'AA==', '')
+
+
+def test_what_a_wallet_has_sent(graph):
+    done, asked = graph.call('confirm', 'b1', '5' * 88, signature='5' * 88, slot=79)
+    assert done == ConfirmedTransaction('5' * 88, 79)
+    assert (asked.id, asked.transaction, asked.signature) == ('b1', '', '5' * 88)
 
 
 def test_looking(graph):

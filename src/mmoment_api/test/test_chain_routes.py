@@ -50,6 +50,8 @@ def test_the_owner_registers_the_camera_with_any_wallet(services, owner):
         'success': True,
         'id': 'b1',
         'transaction': wire(b'message 1'),
+        'can_be_sent': True,
+        'accounts': [MINT],
         'summary': ['Do register_camera'],
         'number': 1,
         'count': 1,
@@ -120,6 +122,46 @@ def test_what_is_signed_is_submitted(services, ann):
     assert (again.status_code, again.json()['error']) == (409, 'undecided')
     long = ann.post(SUBMIT, json={'id': 'b1', 'transaction': 'A' * 1648})
     assert (long.status_code, long.json()['field']) == (422, 'transaction')
+
+
+def test_of_what_a_wallet_has_sent_the_signature_is_enough(services, ann):
+    signature = '5' * 88
+    answer = ann.post(SUBMIT, json={'id': 'b1', 'signature': signature}).json()
+    assert (answer['transaction_id'], answer['accounts']) == (signature, [MINT])
+    assert services.chain.asked == [('confirm', 'b1', signature)]
+
+
+@pytest.mark.parametrize(
+    ('code', 'status'),
+    [
+        ('undecided', 409),
+        ('refused', 409),
+        ('expired', 409),
+        ('unknown_signature', 409),
+        ('foreign_transaction', 409),
+        ('bad_signature', 422),
+    ],
+)
+def test_what_is_not_what_was_built_is_not_confirmed(services, ann, code, status):
+    services.chain.refusals['confirm'] = refused_by_chain(code, 'Why')
+    answer = ann.post(SUBMIT, json={'id': 'b1', 'signature': '5' * 88})
+    assert (answer.status_code, answer.json()['error']) == (status, code)
+    assert 'transaction_id' not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ('signed', 'field'),
+    [
+        ({}, 'transaction'),
+        ({'transaction': wire(b'm'), 'signature': '5' * 88}, 'transaction'),
+        ({'signature': '5' * 63}, 'signature'),
+        ({'signature': '0' * 88}, 'signature'),
+    ],
+)
+def test_one_of_the_two_is_submitted(services, ann, signed, field):
+    answer = ann.post(SUBMIT, json={'id': 'b1', **signed})
+    assert (answer.status_code, answer.json()['field']) == (422, field)
+    assert services.chain.asked == []
 
 
 def test_people_verify_their_own_wallet_and_the_owner_any(services, caller_of, session_control):

@@ -9,6 +9,7 @@ from people import AGREED, ANN, BEN
 from mmoment_api.chain_control import refused_by_chain
 
 EXTRACT, CONFIRM = '/api/face/extract-embedding', '/api/face/enroll/confirm'
+SIGNATURE = '5' * 88
 PICTURE = base64.b64encode(b'\xff\xd8\xff picture').decode()
 KEY = base64.b64encode(b'k' * 32).decode()
 BODY = {**AGREED, 'image': PICTURE, 'owner_key': KEY}
@@ -113,3 +114,54 @@ def test_what_was_not_built_here_for_this_wallet_is_not_sent(services, caller_of
         answer = caller.post(CONFIRM, json={'signed_transaction': wire(message, filled=2)})
         assert (answer.status_code, answer.json()['error']) == (422, 'not_ours')
     assert not [question for question in services.chain.asked if question[0] == 'submit']
+
+
+def test_of_what_a_wallet_has_sent_the_signature_is_enough(services, ann):
+    services.chain.count = 2
+    face_id = ann.post(EXTRACT, json=BODY).json()['face_id']
+    first = ann.post(CONFIRM, json={'signature': SIGNATURE, 'face_id': face_id}).json()
+    assert (first['transaction_id'], first['face_id']) == (SIGNATURE, face_id)
+    assert (first['complete'], first['transaction_buffer']) == (False, wire(b'message 2'))
+    second = ann.post(CONFIRM, json={'signature': SIGNATURE}).json()
+    assert (second['complete'], second['mint']) == (True, MINT)
+    confirmed = [question for question in services.chain.asked if question[0] == 'confirm']
+    assert confirmed == [('confirm', 'b1', SIGNATURE), ('confirm', 'b2', SIGNATURE)]
+
+
+@pytest.mark.parametrize('code', ['undecided', 'refused', 'expired', 'foreign_transaction'])
+def test_a_signature_alone_proves_nothing(services, ann, code):
+    ann.post(EXTRACT, json=BODY)
+    services.chain.refusals['confirm'] = refused_by_chain(code, 'Why')
+    answer = ann.post(CONFIRM, json={'signature': SIGNATURE})
+    assert (answer.status_code, answer.json()['error']) == (409, code)
+    assert 'transaction_id' not in answer.json()
+    services.chain.refusals.clear()
+    for _ in range(2):
+        assert ann.post(CONFIRM, json={'signature': SIGNATURE}).json()['complete'] is True
+
+
+def test_a_wallet_may_have_sent_what_was_built_before(services, ann):
+    ann.post(EXTRACT, json=BODY)
+    services.chain.row = 'c'
+    ann.post(EXTRACT, json=BODY)
+    services.chain.refusals['confirm bc1'] = refused_by_chain('foreign_transaction', 'Why')
+    assert ann.post(CONFIRM, json={'signature': SIGNATURE}).json()['complete'] is True
+    asked = [question[1] for question in services.chain.asked if question[0] == 'confirm']
+    assert asked == ['bc1', 'b1']
+    services.chain.refusals['confirm b1'] = refused_by_chain('unknown_signature', 'Why')
+    answer = ann.post(CONFIRM, json={'signature': SIGNATURE})
+    assert (answer.status_code, answer.json()['error']) == (409, 'unknown_signature')
+
+
+def test_where_nothing_was_built_there_is_nothing_to_confirm(services, caller_of, session_control):
+    ann = caller_of(services).checked_in(session_control.open(ANN))
+    ben = caller_of(services).checked_in(session_control.open(BEN))
+    ann.post(EXTRACT, json=BODY)
+    answer = ben.post(CONFIRM, json={'signature': SIGNATURE})
+    assert (answer.status_code, answer.json()['error']) == (422, 'not_ours')
+    assert answer.json()['field'] == 'signature'
+    both = {'signature': SIGNATURE, 'signed_transaction': wire(b'message 1', filled=2)}
+    for body in ({}, both):
+        answer = ann.post(CONFIRM, json=body)
+        assert (answer.status_code, answer.json()['field']) == (422, 'signed_transaction')
+    assert not [question for question in services.chain.asked if question[0] == 'confirm']

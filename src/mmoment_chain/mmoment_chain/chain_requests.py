@@ -6,6 +6,7 @@ import base64
 import binascii
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from mmoment_chain.chain_messages import signature_text
@@ -18,7 +19,7 @@ from mmoment_chain.transaction_desk import Order
 from mmoment_chain.transaction_kinds import Stay
 from mmoment_chain.transaction_sending import Outcome
 from mmoment_chain.transaction_values import paired
-from mmoment_chain.wallet import parse_wallet, wallet_text
+from mmoment_chain.wallet import parse_signature, parse_wallet, wallet_text
 from mmoment_interfaces.srv import (
     BuildTransaction,
     FetchFace,
@@ -39,7 +40,8 @@ LOOK_PATIENCE_S = 20.0
 SUBMIT_PATIENCE_S = 30.0
 LONGEST_TRANSACTION = 1644  # of 1232 bytes in base64
 UNDECIDED = 'undecided'
-UNDECIDED_TEXT = 'The chain has not decided yet: submit the same transaction again to hear of it'
+UNDECIDED_TEXT = 'The chain has not decided yet: submit the same again to hear of it'
+EITHER = 'Give the signed transaction or, where the wallet has sent it, its signature'
 CODES = {Outcome.REFUSED: 'refused', Outcome.EXPIRED: 'expired', Outcome.UNKNOWN: UNDECIDED}
 INTERNAL = 'internal'
 INTERNAL_TEXT = 'The camera made a mistake: its log says more'
@@ -116,6 +118,8 @@ class ChainRequests:
         built = pending.built
         offered = base64.b64encode(work.desk.offered(pending)).decode('ascii')
         answer.id, answer.transaction, answer.summary = pending.id, offered, built.summary
+        answer.wallet_can_send = work.desk.is_wallets_to_send(pending)
+        answer.accounts = [wallet_text(account) for account in pending.row.accounts]
         answer.number, answer.count = pending.number + 1, len(pending.row.plans)
         answer.fee_lamports, answer.rent_lamports = built.fee_lamports, built.rent_lamports
         answer.last_valid_height = built.last_valid_height
@@ -146,10 +150,16 @@ class ChainRequests:
     def _submit(
         self, request: SubmitTransaction.Request, answer: SubmitTransaction.Response
     ) -> None:
-        work, transaction = self._work(), _transaction(request.transaction)
-        pending = work.desk.get(request.id)
+        desk = self._work().desk
+        if bool(request.transaction) == bool(request.signature):
+            raise Refused('bad_value', EITHER)
+        pending = desk.get(request.id)
+        if request.signature:
+            work = partial(desk.confirm, request.id, parse_signature(request.signature))
+        else:
+            work = partial(desk.submit, request.id, _transaction(request.transaction))
         try:
-            sent = self._wait(lambda: work.desk.submit(request.id, transaction), SUBMIT_PATIENCE_S)
+            sent = self._wait(work, SUBMIT_PATIENCE_S)
         except (Cancelled, TooLate):
             answer.error_code, answer.message = UNDECIDED, UNDECIDED_TEXT
             return

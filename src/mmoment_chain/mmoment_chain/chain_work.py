@@ -29,6 +29,7 @@ from mmoment_chain.program_addresses import camera_address
 from mmoment_chain.program_layout import Mode
 from mmoment_chain.rpc_errors import RpcError
 from mmoment_chain.rpc_pool import PoolSettings, PoolStatus, RpcPool
+from mmoment_chain.sent_elsewhere import SentElsewhere
 from mmoment_chain.store import Store
 from mmoment_chain.transaction_building import BuildSettings, TransactionBuilder
 from mmoment_chain.transaction_desk import TransactionDesk
@@ -146,6 +147,7 @@ class ChainWork:
             PendingTransactions(clock),
             builder,
             sender,
+            SentElsewhere(self.pool, sender),
             store,
             lambda: self.outbox.status.budget_lamports,
             self._sent,

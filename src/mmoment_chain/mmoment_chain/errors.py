@@ -50,6 +50,10 @@ REFUSALS = {
     'would_fail': 'The chain would refuse this',
     'too_large': 'This does not fit one transaction',
     'not_ours': 'This is not the transaction that was built here: ask for a new one',
+    'foreign_transaction': 'The chain has a transaction with this signature, but it is not the one '
+    'that was built here: send the signature of that one, or ask for a new one',
+    'unknown_signature': 'The chain has no transaction with this signature, and takes what was built '
+    'here no more: ask for a new one',
     'unsigned': 'A signature is missing or wrong',
     'bad_value': 'A value is missing or cannot be taken',
     'bad_rule': 'This is no rule about what a wallet holds',

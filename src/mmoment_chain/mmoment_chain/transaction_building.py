@@ -11,7 +11,7 @@ import base64
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
@@ -81,6 +81,7 @@ class Built:
     fee_lamports: int
     rent_lamports: int
     last_valid_height: int
+    slot: int = 0  # from which on it may be on the chain
 
     @property
     def base64(self) -> str:
@@ -130,7 +131,8 @@ class TransactionBuilder:
     async def _built(self, plan: Plan, price: int) -> Built | None:
         """None if the server that is asked does not know the blockhash: it lags."""
         line = self._pool.line()
-        latest = (await line.ask(lambda client: client.get_latest_blockhash())).value
+        answer = await line.ask(lambda client: client.get_latest_blockhash())
+        latest = answer.value
         units = plan.units
         if units is None:
             tried = _compiled(plan, UNITS_AT_MOST, price, latest.blockhash)
@@ -146,7 +148,8 @@ class TransactionBuilder:
         fee = (await line.ask(lambda client: client.get_fee_for_message(message))).value
         if fee is None:
             return None
-        return self._signed(plan, message, units, fee, latest.last_valid_block_height)
+        built = self._signed(plan, message, units, fee, latest.last_valid_block_height)
+        return replace(built, slot=answer.context.slot)
 
     async def rent_lamports(self, size: int) -> int:
         """What an account of that many bytes has to hold. Raises RpcError."""

@@ -1,4 +1,4 @@
-"""Builds what people sign, and sends what they have signed.
+"""Builds what people sign, and sends what they have signed, or looks for what their wallets have sent.
 
 What the device pays for is counted in its budget, and noted before it is sent, as the outbox does.
 """
@@ -14,6 +14,7 @@ from mmoment_chain.errors import Refused
 from mmoment_chain.face_kinds import FACE_KINDS
 from mmoment_chain.held_back import HeldBack
 from mmoment_chain.pending_transactions import Pending, PendingTransactions
+from mmoment_chain.sent_elsewhere import SentElsewhere, is_of
 from mmoment_chain.store import Store
 from mmoment_chain.transaction_building import NO_SIGNATURE, TransactionBuilder, signed_by_all
 from mmoment_chain.transaction_kinds import CAMERA_KINDS, Here, Row, Stay, Wish
@@ -24,6 +25,7 @@ KINDS = {**CAMERA_KINDS, **FACE_KINDS}
 CHECK_IN = 'check_in'
 AFTER = 'after'
 """Value that names the transaction before, of a row."""
+FOR_GOOD = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class TransactionDesk:
         pending: PendingTransactions,
         builder: TransactionBuilder,
         sender: TransactionSender,
+        elsewhere: SentElsewhere,
         store: Store,
         budget: Callable[[], int],
         on_sent: Callable[[Pending, Sent], None] = lambda pending, sent: None,
@@ -59,6 +62,7 @@ class TransactionDesk:
         self._pending = pending
         self._builder = builder
         self._sender = sender
+        self._elsewhere = elsewhere
         self._store = store
         self._budget = budget
         self._on_sent = on_sent
@@ -85,14 +89,23 @@ class TransactionDesk:
     def offered(self, pending: Pending) -> bytes:
         """The transaction as a wallet is given it.
 
-        The signature of the device is added when it comes back: whoever had it could send the
-        transaction by another way, past the budget or after the session.
+        Of what the device pays for, or what is of a session, its signature is added when it comes
+        back: whoever had it could send the transaction by another way, past the budget or after the
+        session.
         """
         built, device = pending.built, self._here.place.device
-        if device not in built.signers:
+        is_free = self._payer(pending) != device and pending.kind != CHECK_IN
+        if is_free or device not in built.signers:
             return built.transaction
         begin = 1 + 64 * built.signers.index(device)
         return built.transaction[:begin] + NO_SIGNATURE + built.transaction[begin + 64 :]
+
+    def is_wallets_to_send(self, pending: Pending) -> bool:
+        """Whether nothing but the signature of the wallet is missing in what it is given."""
+        built = pending.built
+        return set(built.missing) <= {pending.wallet} and (
+            self.offered(pending) == built.transaction
+        )
 
     async def submit(self, pending_id: str, transaction: bytes) -> Sent:
         """Send a transaction with all signatures; returns what the chain says.
@@ -102,7 +115,7 @@ class TransactionDesk:
         """
         pending = self._pending.get(pending_id)
         wire = signed_by_all(pending.built, transaction)
-        if pending.sent is not None and pending.sent.outcome is not Outcome.UNKNOWN:
+        if pending.sent is not None and pending.sent.outcome in FOR_GOOD:
             return pending.sent
         if pending.sending is None and pending.kind == CHECK_IN:
             # It may have ended while the wallet was open.
@@ -113,12 +126,32 @@ class TransactionDesk:
             pending.sending.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(pending.sending)
 
+    async def confirm(self, pending_id: str, signature: bytes) -> Sent:
+        """What became of a transaction that its wallet has sent itself, by what the chain says.
+
+        Asked again, it answers the same. If this is cancelled, nothing is lost. Raises Refused
+        'not_ours', 'foreign_transaction', 'unknown_signature'; RpcError.
+        """
+        pending = self._pending.get(pending_id)
+        known = pending.sent
+        if known is not None and known.signature == signature and known.outcome in FOR_GOOD:
+            return known
+        if pending.is_confirmed:
+            raise Refused('foreign_transaction', 'What was built was sent by another transaction')
+        sent = await self._elsewhere.look(pending.built, signature)
+        # What fails under another message says nothing of the one that was built.
+        is_settled = sent.is_confirmed or is_of(pending.built, signature)
+        if sent.outcome in FOR_GOOD and is_settled and not pending.is_confirmed:
+            pending.sent = sent
+            self._on_sent(pending, sent)
+        return sent
+
     def _next_of(self, order: Order) -> tuple[Row, int]:
         """The transaction that follows, or one that was built before and got lost."""
         before = self._pending.get(order.values[AFTER])
         if (before.kind, before.wallet) != (order.kind, order.wallet) or len(order.values) > 1:
             raise Refused('not_ours')
-        if before.sending is not None:
+        if before.sending is not None and not before.is_confirmed:
             raise Refused('out_of_order', 'It is being sent: wait for what the chain says')
         if not before.is_confirmed:
             return before.row, before.number
@@ -126,9 +159,12 @@ class TransactionDesk:
             raise Refused('already_there', 'This was the last of its row, and it is done')
         return before.row, before.number + 1
 
+    @staticmethod
+    def _payer(pending: Pending) -> bytes:
+        return pending.row.plans[pending.number].payer
+
     async def _see_through(self, pending: Pending, wire: bytes) -> Sent:
-        built, is_ours = pending.built, pending.row.plans[pending.number].payer
-        is_paid_here = is_ours == self._here.place.device
+        built, is_paid_here = pending.built, self._payer(pending) == self._here.place.device
         # The first signature is the payer's, and only now is it known in any case.
         signature = wire[1:65]
         try:

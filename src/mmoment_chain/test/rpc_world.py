@@ -1,5 +1,6 @@
 """RPC servers of a small chain, as solana-py's clients see them, with whatever faults a test wants."""
 
+import base64
 import json
 from collections import defaultdict
 
@@ -24,6 +25,7 @@ class Ledger:
         self.clock = clock
         self.begin_s = clock.elapsed_s()
         self.landed = {}  # signature: height, error
+        self.wires = {}
         self.runs = defaultdict(int)
         self.first_slot = 1000
         self.balance = 5_000_000_000
@@ -39,6 +41,7 @@ class Ledger:
         signature = str(VersionedTransaction.from_bytes(wire).signatures[0])
         if signature not in self.landed and self.height <= last_valid_height:
             self.runs[signature] += 1
+            self.wires[signature] = wire
             self.landed[signature] = (self.height + 1, self.error_of(signature))
 
 
@@ -54,6 +57,7 @@ class FakeNode:
         self.is_down = None  # an exception: every call fails
         self.swallows = 0  # transactions that it accepts and forgets
         self.loses_answers = 0  # transactions that it takes without saying so
+        self.hides = False  # what transactions are; how they ended is told
         self.closed = 0
         self.genesis = '4sGjMW1sUnHzSxGspuhpqLDx6wiyjNtZAMdL4VZHirAn'
 
@@ -149,6 +153,29 @@ class FakeNode:
         self._enter('get_signature_statuses')
         statuses = [self._status(str(each)) for each in signatures]
         return _made(responses.GetSignatureStatusesResp, self._with_context(statuses))
+
+    async def get_transaction(self, signature, encoding, commitment, version):
+        self._enter('get_transaction')
+        assert (encoding, str(commitment), version) == ('base64', 'confirmed', 0)
+        wire = self.ledger.wires.get(str(signature))
+        if wire is None or self.hides:
+            return _made(responses.GetTransactionResp, None)
+        height, error = self.ledger.landed[str(signature)]
+        meta = {
+            'err': error,
+            'status': {'Ok': None} if error is None else {'Err': error},
+            'fee': 5000,
+            'preBalances': [],
+            'postBalances': [],
+        }
+        told = {
+            'slot': self.ledger.first_slot + height,
+            'blockTime': None,
+            'transaction': [base64.b64encode(wire).decode(), 'base64'],
+            'meta': meta,
+            'version': 0,
+        }
+        return _made(responses.GetTransactionResp, told)
 
     def _status(self, signature):
         height, error = self.ledger.landed.get(signature, (None, None))

@@ -4,96 +4,20 @@ import asyncio
 import dataclasses
 
 import pytest
-from kinds_world import Key, KindsWorld
-from solders.hash import Hash
-from solders.message import MessageV0, to_bytes_versioned
-from solders.pubkey import Pubkey
+from desk_world import FEE, DeskWorld, code
 from store_world import session
 
-from mmoment_chain import session_records, spending
-from mmoment_chain.errors import Refused
-from mmoment_chain.pending_transactions import PendingTransactions
+from mmoment_chain import session_records
 from mmoment_chain.program_layout import Mode
-from mmoment_chain.transaction_building import Built
-from mmoment_chain.transaction_desk import Order, TransactionDesk
-from mmoment_chain.transaction_sending import Outcome, Sent
-
-FEE = 5000
-
-
-class Builder:
-    """Makes what has no signatures yet."""
-
-    def __init__(self):
-        self.plans = []
-
-    async def build(self, plan):
-        self.plans.append(plan)
-        payer = Pubkey.from_bytes(plan.payer)
-        message = MessageV0.try_compile(payer, list(plan.instructions), [], Hash.new_unique())
-        raw = bytes(to_bytes_versioned(message))
-        count = message.header.num_required_signatures
-        signers = tuple(bytes(key) for key in message.account_keys[:count])
-        wire = bytes([count]) + bytes(64 * count) + raw
-        return Built(wire, raw, signers, signers, (), (), 1, FEE, plan.rent_lamports, 100)
-
-
-class Chain:
-    """Answers with the outcomes it is given, one for each transaction."""
-
-    def __init__(self):
-        self.outcomes = []
-        self.sent = []
-        self.gate = None
-
-    async def send(self, wire, last_valid_height):
-        self.sent.append(wire)
-        if self.gate is not None:
-            await self.gate.wait()
-        outcome = self.outcomes.pop(0) if self.outcomes else Outcome.CONFIRMED
-        slot = 7 if outcome is Outcome.CONFIRMED else 0
-        return Sent(outcome, wire[1:65], slot, text='so')
-
-
-class World(KindsWorld):
-    def __init__(self, store, clock, device_pays_for=(), budget=0, mode=Mode.PRIVATE):
-        super().__init__(mode, device_pays_for=device_pays_for)
-        self.store, self.builder, self.sender, self.decided = store, Builder(), Chain(), []
-        self.desk = TransactionDesk(
-            self.here, PendingTransactions(clock), self.builder, self.sender, store,
-            lambda: budget, lambda pending, sent: self.decided.append(sent.outcome),
-        )  # fmt: skip
-
-    async def build(self, kind, person, **values):
-        return await self.desk.build(Order(kind, self.key(person), None, values))
-
-    async def submit(self, pending, *people):
-        built = pending.built
-        keys = [*map(Key, map(self.pair, (*people, 'device')))]
-        keys += pending.row.plans[pending.number].others
-        by_key = {key.public: key for key in keys}
-        signatures = [
-            by_key[key].sign(built.message) if key in by_key else bytes(64) for key in built.signers
-        ]
-        wire = built.transaction[:1] + b''.join(signatures) + built.message
-        return await self.desk.submit(pending.id, wire)
-
-    def spent(self):
-        with self.store.reading() as query:
-            return spending.spent(query)
+from mmoment_chain.transaction_desk import Order
+from mmoment_chain.transaction_sending import Outcome
 
 
 @pytest.fixture
 def world(store, clock):
-    world = World(store, clock)
+    world = DeskWorld(store, clock)
     world.perform('register_camera', 'owner', name='Door')
     return world
-
-
-async def code(work):
-    with pytest.raises(Refused) as caught:
-        await work
-    return caught.value.code
 
 
 def test_what_is_submitted_again_is_sent_once(world):
@@ -151,7 +75,7 @@ def test_a_row_is_built_one_after_the_other(world):
 
 
 def test_what_the_device_pays_for_is_counted_and_corrected(store, clock):
-    world = World(store, clock, device_pays_for=['set_active'], budget=2 * FEE)
+    world = DeskWorld(store, clock, device_pays_for=['set_active'], budget=2 * FEE)
     world.perform('register_camera', 'owner', name='Door')
 
     async def scene():
@@ -174,8 +98,8 @@ def test_what_the_device_pays_for_is_counted_and_corrected(store, clock):
     asyncio.run(scene())
 
 
-def test_nobody_is_given_the_signature_of_the_device(store, clock):
-    world = World(store, clock, device_pays_for=['set_active'])
+def test_nobody_is_given_the_signature_of_the_device_for_what_it_pays(store, clock):
+    world = DeskWorld(store, clock, device_pays_for=['set_active'])
     world.perform('register_camera', 'owner', name='Door')
 
     async def scene():
@@ -189,6 +113,7 @@ def test_nobody_is_given_the_signature_of_the_device(store, clock):
         by_owner = dataclasses.replace(signed, signers=signed.signers[::-1])
         own = dataclasses.replace(paid, built=by_owner)
         assert world.desk.offered(own)[1:129] == bytes([7]) * 64 + bytes(64)
+        assert not world.desk.is_wallets_to_send(own)
 
     asyncio.run(scene())
 
@@ -206,7 +131,7 @@ def test_what_people_pay_for_is_not_counted(world):
 
 
 def test_a_check_in_is_not_sent_once_its_session_is_over(store, clock):
-    world = World(store, clock, mode=Mode.PUBLIC, device_pays_for=['check_in'])
+    world = DeskWorld(store, clock, mode=Mode.PUBLIC, device_pays_for=['check_in'])
     world.perform('register_camera', 'owner', name='Door')
     stay = world.stay('anna')
 

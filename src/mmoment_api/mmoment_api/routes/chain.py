@@ -38,6 +38,7 @@ from mmoment_api.routes.common import (
     read_model,
     require_person,
 )
+from mmoment_api.signed_transactions import Signed
 
 router = APIRouter(tags=['chain'])
 
@@ -74,12 +75,16 @@ async def post_submit(
 ) -> SubmittedAnswer:
     """Send what was built and signed; answers once the chain has confirmed it.
 
-    409 `undecided`: the chain has not said yet; submit the same again, it is not sent twice. 409
-    `expired`: it was too late, so build a new one.
+    With `signature` instead of `transaction` nothing is sent: the wallet has done so, and the chain
+    is asked what became of it. 409 `undecided`: the chain has not said yet; submit the same again, it
+    is not sent twice. 409 `expired` or `unknown_signature`: the chain does not have it and takes it no
+    more, so build a new one. 409 `refused`: it failed. 409 `foreign_transaction`: the chain has it, but
+    it is not what was built.
     """
     body = await read_model(request, SubmitRequest)
+    signed = Signed.given('transaction', body.transaction, body.signature)
     with services.chain_turns.entered(principal):
-        confirmed = await services.chain.submit(body.id, body.transaction)
+        confirmed = await signed.decided_by(services.chain, body.id)
     return submitted_answer(confirmed)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmoment_api.access import Principal
+from mmoment_api.built_transactions import Remembered
 from mmoment_api.chain_control import (
     MINT_FACE,
     UPDATE_FACE,
     BuiltTransaction,
+    ConfirmedTransaction,
     TransactionWish,
 )
 from mmoment_api.chain_models import (
@@ -36,10 +38,14 @@ from mmoment_api.routes.common import (
     require_person,
 )
 from mmoment_api.services import Services
+from mmoment_api.signed_transactions import Signed
 
 router = APIRouter(tags=['face'])
 
 ALREADY_THERE = 'already_there'
+SIGNED_TRANSACTION = 'signed_transaction'
+# It may be that of another one that was built.
+OF_ANOTHER = frozenset({'foreign_transaction', 'unknown_signature'})
 NOT_ASKED = 'No transaction was asked for'
 NOT_SEALED = 'Nothing was sealed: name the key of its owner in owner_key to get a transaction'
 NOT_OWN = 'Only whoever enrols themselves can put the face on the chain'
@@ -80,20 +86,16 @@ async def post_confirm(
 ) -> ConfirmAnswer:
     """Send what the wallet has signed; `transaction_id` comes only once the chain has confirmed it.
 
-    Where the face needs several transactions, `transaction_buffer` is the next one to sign.
+    Of a wallet that sends what it signs, `signature` is enough: the chain is asked what became of it,
+    and whether it did what was built here. What it answers if not: see
+    `/api/chain/transactions/submit`. Where the face needs several transactions, `transaction_buffer`
+    is the next one to sign.
     """
     body = await read_model(request, ConfirmRequest)
     wallet = require_person(person).record.identity
-    known = services.built.find(body.signed_transaction, wallet)
-    if known is None:
-        raise ApiError(
-            422,
-            'not_ours',
-            'This is not a transaction that was built here for this wallet: ask for a new one',
-            field='signed_transaction',
-        )
+    signed = Signed.given(SIGNED_TRANSACTION, body.signed_transaction, body.signature)
     with services.chain_turns.entered(principal):
-        done = await services.chain.submit(known.built.build_id, body.signed_transaction)
+        known, done = await _decided(services, signed, wallet)
     answer = ConfirmAnswer(
         transaction_id=done.signature,
         face_id=body.face_id,
@@ -110,6 +112,31 @@ async def post_confirm(
         except ApiError as error:
             answer.chain_error, answer.message = error.code, error.message
     return answer
+
+
+async def _decided(
+    services: Services, signed: Signed, wallet: str
+) -> tuple[Remembered, ConfirmedTransaction]:
+    """Which of those that were built it is, and what the chain says of it; raises `ApiError`."""
+    if signed.transaction:
+        found = services.built.find(signed.transaction, wallet)
+        likely = [] if found is None else [found]
+    else:
+        likely = services.built.find_signed(signed.signature, wallet)
+    error = ApiError(
+        422,
+        'not_ours',
+        'This is not a transaction that was built here for this wallet: ask for a new one',
+        field='signature' if signed.signature else SIGNED_TRANSACTION,
+    )
+    for known in likely:
+        try:
+            return known, await signed.decided_by(services.chain, known.built.build_id)
+        except ApiError as refused:
+            if refused.code not in OF_ANOTHER:
+                raise
+            error = refused
+    raise error
 
 
 async def _sealed_on_chain(
