@@ -155,3 +155,18 @@ def test_one_that_is_new_is_found_among_those_that_were_looked_at_in_vain():
 
     client = Client(world)
     asyncio.run(scene())
+
+
+def test_what_is_sent_after_a_face_was_found_costs_nothing():
+    world = shared_world()
+    client = Client(world, last=world.anna_mint)
+    asking = checks(world, client, FakeClock())
+
+    async def scene():
+        assert (await asking.verify(world.key('anna'), FACE)).judgement.holds
+        send(world, 'anna', SENT)
+        verified = await asking.verify(world.key('anna'), FACE, is_fresh=True)
+        assert verified.judgement.mint == world.anna_mint
+        assert client.questions == 2
+
+    asyncio.run(scene())
