@@ -2,6 +2,8 @@
 
 # Its key lasts as long as a tab; what it makes of other texts than sign-ins is random. The tab may
 # say how many sign-ins it signs before it declines, and that it waits for its owner with the rest.
+# Of transactions, it signs none that it does not send; the tab may say that its owner declines, or that
+# it sends and says nothing.
 WALLET = """
 (() => {
   const usage = ['sign', 'verify'];
@@ -40,6 +42,14 @@ WALLET = """
     const signature = new Uint8Array(await crypto.subtle.sign('Ed25519', key, message));
     return [{ signedMessage: message, signature }];
   };
+  const signAndSendTransaction = async ({ transaction }) => {
+    const does = sessionStorage.getItem('does');
+    if (does === 'decline') throw Object.assign(new Error('The person declined'), { code: 4001 });
+    if (does === 'send silently') await new Promise(() => {});
+    const message = transaction.slice(1 + 64 * transaction[0]);
+    const key = await crypto.subtle.importKey('jwk', await load(), 'Ed25519', false, ['sign']);
+    return [{ signature: new Uint8Array(await crypto.subtle.sign('Ed25519', key, message)) }];
+  };
   const wallet = {
     version: '1.0.0',
     name: 'Odd wallet',
@@ -48,6 +58,11 @@ WALLET = """
     features: {
       'standard:connect': { version: '1.0.0', connect },
       'solana:signMessage': { version: '1.0.0', signMessage },
+      'solana:signAndSendTransaction': {
+        version: '1.0.0',
+        supportedTransactionVersions: ['legacy', 0],
+        signAndSendTransaction,
+      },
     },
   };
   const register = (api) => api.register(wallet);

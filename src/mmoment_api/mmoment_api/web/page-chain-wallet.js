@@ -1,19 +1,30 @@
 // From something that a person wants on the chain to its confirmation: the camera builds it, the
-// person reads what it does, their wallet signs, the camera sends it and says what the chain says.
+// person reads what it does, their wallet signs, the camera sends it and says what the chain says. A
+// wallet that signs nothing without sending it sends it itself, and the camera asks the chain for it.
 
 import { walletOf } from './check-in.js';
 import { demoWallet, isForTrying } from './demo-wallet.js';
 import { post } from './page-common.js';
-import { connect, watchWallets } from './siws.js';
+import { connect, toBase58, watchWallets } from './siws.js';
 import { dropMint, noteMint } from './unfinished-mints.js';
 import { fromBase64, toBase64 } from './vault.js';
 
 const SIGN = 'solana:signTransaction';
+const SEND = 'solana:signAndSendTransaction';
 const DEMO = 'demo';
-// Each waits half a minute for the chain.
+// Each waits half a minute for the chain, as a rule.
 const QUESTIONS = 6;
+const AGAIN_MS = 2000;
+const ASK_AGAIN = ['undecided', 'too_many_requests'];
 const NOT_HERE = 'The wallet you checked in with is not in this browser';
 const CANNOT = 'This wallet signs no transactions here';
+const NEEDS_CAMERA = 'This needs the signature of the camera as well, and this wallet sends what it signs'
+  + ' by itself: take a wallet that can sign without sending';
+const ANEW = 'Take it off the chain, then begin anew';
+// The chain does not have it and takes it no more: the same is built anew.
+const TOO_LATE = ['expired', 'unknown_signature'];
+// Of a wallet whose owner said no: it has sent nothing.
+const DECLINED = 4001;
 
 const wallets = new Map();
 
@@ -26,7 +37,7 @@ export async function offerSigners(found) {
     // A browser without such keys has no demo key.
   }
   watchWallets((wallet) => {
-    if (!(SIGN in wallet.features)) return;
+    if (!isAble(wallet)) return;
     const id = `wallet ${wallet.name}`;
     if (!wallets.has(id)) found(id, wallet.name);
     wallets.set(id, wallet);
@@ -45,60 +56,141 @@ export async function ownSigner(address) {
   return ableSigner(own.wallet, own.account);
 }
 
+function isAble(wallet) {
+  const features = wallet?.features ?? {};
+  return SIGN in features || SEND in features;
+}
+
 async function ableSigner(wallet, account) {
-  if (!(SIGN in (wallet?.features ?? {}))) throw new Error(CANNOT);
+  if (!isAble(wallet)) throw new Error(CANNOT);
   return { wallet, account: account ?? await connect(wallet) };
 }
 
+// What the camera is to be handed: the signed transaction or, of what the wallet has sent, its signature.
 async function signed({ wallet, account }, text, cluster) {
-  const transaction = fromBase64(text);
-  const chain = `solana:${cluster}`;
-  const [output] = await wallet.features[SIGN].signTransaction({ account, transaction, chain });
-  if (!output?.signedTransaction) throw new Error(CANNOT);
-  return toBase64(output.signedTransaction);
+  const request = { account, transaction: fromBase64(text), chain: `solana:${cluster}` };
+  if (SIGN in wallet.features) {
+    const [output] = await wallet.features[SIGN].signTransaction(request);
+    if (!output?.signedTransaction) throw new Error(CANNOT);
+    return { transaction: toBase64(output.signedTransaction) };
+  }
+  const [output] = await wallet.features[SEND].signAndSendTransaction(request);
+  if (!output?.signature) throw new Error(CANNOT);
+  return { signature: toBase58(output.signature) };
 }
 
-// The same may be sent again: the camera sends it to the chain once.
-async function submitted(id, transaction) {
+// The same may be handed over again: the camera sends it to the chain once.
+async function submitted(id, given) {
   for (let asked = 1; ; asked += 1) {
     try {
-      return await post('/api/chain/transactions/submit', { id, transaction });
+      return await post('/api/chain/transactions/submit', { id, ...given });
     } catch (error) {
-      if (error.answer?.error !== 'undecided' || asked === QUESTIONS) throw error;
+      if (!ASK_AGAIN.includes(error.answer?.error) || asked === QUESTIONS) throw error;
     }
+    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
   }
 }
 
-function note({ kind, values }, { account }, built, done) {
-  const [mint] = done.accounts;
-  if (kind === 'burn_face' && values.mint) dropMint(account.address, values.mint);
-  if (kind !== 'mint_face' || !mint) return;
-  if (built.number < built.count) noteMint(account.address, mint);
-  else dropMint(account.address, mint);
+// Keeps what is noted of a mint up to date with each of its transactions.
+function noteOf({ kind, values, begun }, { wallet, account }) {
+  const { address } = account;
+  const mintOf = ({ accounts }) => (kind === 'mint_face' ? begun?.mint ?? accounts[0] : null);
+  let mint = begun?.mint;
+  let isThere = Boolean(begun?.isThere);
+  // What was begun before may have got there in a way that nobody heard of.
+  const isSureToBeNowhere = () => !isThere && !begun;
+  const note = (news) => mint && noteMint(address, mint, news);
+  return {
+    // A wallet that sends by itself may do so before it says anything.
+    asking(built) {
+      mint = mintOf(built);
+      if (!(SIGN in wallet.features)) note({ ...stepOf(built), isThere, at: Date.now() });
+    },
+    declined(error) {
+      if (error.code === DECLINED && mint && isSureToBeNowhere()) dropMint(address, mint);
+    },
+    signed: (step) => note({ ...stepOf(step), isThere, at: Date.now() }),
+    done({ number, count }) {
+      isThere = true;
+      if (values?.mint) dropMint(address, values.mint);
+      if (number >= count && mint) dropMint(address, mint);
+      else note({ isThere, signed: undefined });
+    },
+    failed(error) {
+      const why = error.answer?.error;
+      if (why === 'not_ours') note({ id: undefined, signed: undefined });
+      if (![...TOO_LATE, 'refused'].includes(why) || !mint) return;
+      // A wallet that changed what it sent may have made it last longer than what was built.
+      if (why !== 'unknown_signature' && isSureToBeNowhere()) dropMint(address, mint);
+      else note({ signed: undefined });
+    },
+  };
 }
 
-// What the chain says of the last of the row; null: the person did not agree. `agrees` is shown what
-// was built and resolves to whether it is to be signed; `say` tells how it goes.
+function stepOf({ id, number, count, signed: given }) {
+  return { id, number, count, signed: given };
+}
+
+// What the chain says of the last of the row; null: the person did not agree. `begun`, in an order, is
+// what was noted of a mint, to be gone on with. `agrees` is shown what was built and resolves to whether
+// it is to be signed; `say` tells how it goes.
 export async function carryOut(order, signer, cluster, agrees, say) {
-  const { kind, values } = order;
-  const wish = { kind, wallet_address: signer.account.address, values };
-  for (;;) {
-    say('The camera builds the transaction…');
-    const built = await post('/api/chain/transactions', wish);
-    say('');
-    if (!await agrees(built)) return null;
-    say('Waiting for the wallet…');
-    const transaction = await signed(signer, built.transaction, cluster);
-    say('Waiting for the chain…');
-    try {
-      const done = await submitted(built.id, transaction);
-      note(order, signer, built, done);
-      if (built.number >= built.count) return done;
-    } catch (error) {
-      // Whoever took too long gets the same anew.
-      if (error.answer?.error !== 'expired') throw error;
+  const { kind, values, begun } = order;
+  const wish = { kind, wallet_address: signer.account.address };
+  const note = noteOf(order, signer);
+  if (begun) wish.after = begun.id;
+  else wish.values = values;
+  let step = begun?.signed ? begun : null;
+  try {
+    for (;;) {
+      step ??= await nextStep(wish, signer, cluster, agrees, say, note);
+      if (!step) return null;
+      say('Waiting for the chain…');
+      const done = await outcome(step, note);
+      if (done && step.number >= step.count) return done;
+      wish.after = step.id;
+      delete wish.values;
+      step = null;
     }
-    wish.after = built.id;
-    delete wish.values;
+  } catch (error) {
+    const why = begun && error.answer?.error;
+    if (why === 'would_fail') throw new Error(`${error.message}. ${ANEW}`);
+    if (why !== 'not_ours') throw error;
+    note.failed(error);
+    throw new Error(`The camera does not know any more how this was begun. ${ANEW}`);
+  }
+}
+
+// Built, read and signed; null: the person did not agree.
+async function nextStep(wish, signer, cluster, agrees, say, note) {
+  say('The camera builds the transaction…');
+  const built = await post('/api/chain/transactions', wish);
+  say('');
+  if (!(SIGN in signer.wallet.features) && !built.can_be_sent) throw new Error(NEEDS_CAMERA);
+  if (!await agrees(built)) return null;
+  say('Waiting for the wallet…');
+  note.asking(built);
+  let given;
+  try {
+    given = await signed(signer, built.transaction, cluster);
+  } catch (error) {
+    note.declined(error);
+    throw error;
+  }
+  const step = { ...built, signed: given };
+  note.signed(step);
+  return step;
+}
+
+// null: whoever took too long gets the same anew.
+async function outcome(step, note) {
+  try {
+    const done = await submitted(step.id, step.signed);
+    note.done(step);
+    return done;
+  } catch (error) {
+    note.failed(error);
+    if (TOO_LATE.includes(error.answer?.error)) return null;
+    throw error;
   }
 }

@@ -4,15 +4,18 @@ import {
   $, call, element, isOwner, log, may, post, setText, shortName, state,
 } from './page-common.js';
 import { carryOut, offerSigners, ownSigner, signerOf } from './page-chain-wallet.js';
-import { dropMint, unfinishedMints } from './unfinished-mints.js';
+import { dropMint, mayComeYet, unfinishedMints } from './unfinished-mints.js';
 
 const LAMPORTS = 1_000_000_000;
 const DETAIL_MS = 5000;
 const STATES = {
   live: 'ok', connecting: 'starting', waiting_to_retry: 'degraded', failed: 'error', silent: 'silent',
 };
+const PUT_THERE = 'Your sealed face is on the chain';
+const NOT_DECIDED = 'The chain does not have it, but may still take it: try again in ten minutes';
+const NOT_THERE = 'The chain does not have it, so nothing is locked there';
 const LABELS = { live: 'connected', waiting_to_retry: 'trying again', silent: 'not running' };
-const BUTTONS = ['chain-register', 'chain-group', 'visit-tell', 'face-mint', 'face-burn'];
+const BUTTONS = ['chain-register', 'chain-group', 'visit-tell', 'face-mint', 'face-finish', 'face-burn'];
 
 let chain = null;
 let isBusy = false;
@@ -96,12 +99,14 @@ async function askForFace() {
     const verdict = await post('/api/chain/nft/verify', { rule: 'face', fresh: true })
       .catch(() => null);
     if (verdict) ownMint = verdict.holds ? verdict.mint : null;
+    // Finished, though the page did not hear of it.
+    if (ownMint) dropMint(state.me.session.wallet_address, ownMint);
   }
   showOwnFace();
 }
 
 function unfinishedOfMine() {
-  return unfinishedMints(state.me.session.wallet_address).filter((mint) => mint !== ownMint);
+  return unfinishedMints(state.me.session.wallet_address).filter(({ mint }) => mint !== ownMint);
 }
 
 function showOwnFace() {
@@ -113,12 +118,14 @@ function showOwnFace() {
   else if (ownMint === null) text = 'Your face is not on the chain.';
   const [begun] = isThere ? unfinishedOfMine() : [];
   if (begun) {
-    text += ` It was begun as ${shortName(begun)} and never finished: what that locks comes back when you`
-      + ' take it off.';
+    text += ` It was begun as ${shortName(begun.mint)} and never finished: `;
+    text += begun.isThere ? 'what that locks' : 'if the chain has taken that, what it locks';
+    text += ` comes back when you ${begun.id ? 'finish it or ' : ''}take it off.`;
   }
   setText($('face-state'), text);
   $('face-fetch').hidden = !ownMint;
   $('face-mint').hidden = ownMint !== null || !may('enroll');
+  $('face-finish').hidden = !begun?.id || Boolean(ownMint) || !may('enroll');
   $('face-burn').hidden = !ownMint && !begun;
 }
 
@@ -188,12 +195,23 @@ function personsSigner() {
 // What was never finished first: nothing but its address says that it is there.
 async function burn() {
   const wallet = state.me.session.wallet_address;
-  const [mint] = unfinishedOfMine();
-  const values = mint ? { mint } : {};
+  const [begun] = unfinishedOfMine();
+  const values = begun ? { mint: begun.mint } : {};
   const refused = await run({ kind: 'burn_face', values }, personsSigner, 'Your face is off the chain');
-  // Burnt elsewhere, or on a chain that is no more.
-  if (mint && refused === 'not_there') dropMint(wallet, mint);
+  if (!begun || refused !== 'not_there') return;
+  if (mayComeYet(begun)) {
+    say(NOT_DECIDED);
+    return;
+  }
+  // Never taken, burnt elsewhere, or on a chain that is no more.
+  dropMint(wallet, begun.mint);
+  say(NOT_THERE, 'ok');
   showOwnFace();
+}
+
+function finish() {
+  const [begun] = unfinishedOfMine();
+  run({ kind: 'mint_face', begun }, personsSigner, PUT_THERE);
 }
 
 export function startChain() {
@@ -214,8 +232,9 @@ export function startChain() {
     run({ kind: 'check_in', values: {} }, personsSigner, 'The chain knows that you are here');
   });
   $('face-mint').addEventListener('click', () => {
-    run({ kind: 'mint_face', values: {} }, personsSigner, 'Your sealed face is on the chain');
+    run({ kind: 'mint_face', values: {} }, personsSigner, PUT_THERE);
   });
+  $('face-finish').addEventListener('click', finish);
   $('face-burn').addEventListener('click', () => {
     burn();
   });
