@@ -28,8 +28,11 @@ from mmoment_chain.transaction_verdict import Verdicts, camera_table
 PROGRAM, OTHER = (Pubkey.from_bytes(bytes([number]) * 32) for number in (9, 8))
 LIGHTHOUSE = Pubkey.from_string('L2TExMFKdjpN9kozasaurPirfHy9P8sbXoAN1qA3S95')
 ANNA = Keypair.from_seed(bytes([1]) * 32)
-NO_GRANT = {'InstructionError': [2, {'Custom': 6012}]}
 NEW_HASH = Hash.new_unique()
+
+
+def no_grant(place):
+    return {'InstructionError': [place, {'Custom': 6012}]}
 
 
 def act(data=b'do', program=PROGRAM, account=ANNA):
@@ -152,21 +155,21 @@ def test_a_message_with_tables_is_foreign():
     assert not does_the_same(built_of(MESSAGE), table)
 
 
-@pytest.mark.parametrize(('message', 'verdict'), [
-    (MESSAGE, 'no_grant'),
-    # Whose number it is, is not told by the places of another message.
-    (message_of(GUARD, FIRST, SECOND), 'no_grant'),
-])  # fmt: skip
-def test_what_failed_is_refused(message, verdict):
+@pytest.mark.parametrize(
+    ('message', 'failed'),
+    # Whose number it is, the places of the message that was built do not tell of another one.
+    [(MESSAGE, 2), (message_of(GUARD, FIRST, SECOND), 1)],
+)
+def test_what_failed_is_refused(message, failed):
     case = Case()
-    case.ledger.error_of = lambda signature: NO_GRANT
+    case.ledger.error_of = lambda signature: no_grant(failed)
     sent = case.look(case.send(message))
-    assert (sent.outcome, sent.verdict.code) == (Outcome.REFUSED, verdict)
+    assert (sent.outcome, sent.verdict.code) == (Outcome.REFUSED, 'no_grant')
 
 
 def test_what_failed_and_is_something_else_is_foreign():
     case = Case()
-    case.ledger.error_of = lambda signature: NO_GRANT
+    case.ledger.error_of = lambda signature: no_grant(0)
     assert case.code(case.send(message_of(SECOND))) == 'foreign_transaction'
 
 
