@@ -15,7 +15,7 @@ from solders.transaction import VersionedTransaction
 
 from bench.api_process import LINK
 from bench.chain_world import ChainProcess
-from tests.graph import Graph
+from tests.graph import Graph, wait_until
 
 BLOCK_MS, FINALIZED_AFTER = 20, 4
 PLENTY_LAMPORTS = 10**10
@@ -75,12 +75,23 @@ class Somebody:
     def call(self, method, path, body=None):
         return self.ask(method, path, body, self.token)
 
+    def once_running(self, method, path, body):
+        """Status and answer, once the part that is asked is known to run."""
+        answers = []
+
+        def is_answered():
+            answers.append(self.call(method, path, body))
+            return answers[-1][1].get('error') != 'part_not_running'
+
+        wait_until(is_answered, path)
+        return answers[-1]
+
     def check_in(self):
         question = f'/api/session/challenge?wallet_address={self.wallet}'
         text = self.ask('GET', question)[1]['message']
         signed = base64.b64encode(bytes(self.key.sign_message(text.encode()))).decode()
         wish = {'wallet_address': self.wallet, 'message': text, 'signature': signed}
-        status, answer = self.ask('POST', '/api/checkin', wish)
+        status, answer = self.once_running('POST', '/api/checkin', wish)
         assert status == 200, answer
         self.token = answer['session_id']
         return answer

@@ -92,15 +92,8 @@ def enrolled(camera, person, sealed):
         'owner_key': base64.b64encode(os.urandom(32)).decode(),
         'consent_version': VERSIONS[0],
     }
-    answers = []
-
-    def is_answered():
-        answers.append(person.call('POST', EXTRACT, wish))
-        return answers[-1][1].get('error') != 'part_not_running'
-
     with learning(camera, sealed):
-        wait_until(is_answered, 'the part that learns faces')
-    status, learnt = answers[-1]
+        status, learnt = person.once_running('POST', EXTRACT, wish)
     assert status == 200, learnt
     assert learnt['transaction_buffer'], learnt
     return learnt
