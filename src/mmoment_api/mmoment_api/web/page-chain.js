@@ -118,9 +118,10 @@ function showOwnFace() {
   else if (ownMint === null) text = 'Your face is not on the chain.';
   const [begun] = isThere ? unfinishedOfMine() : [];
   if (begun) {
-    text += ` It was begun as ${shortName(begun.mint)} and never finished: `;
-    text += begun.isThere ? 'what that locks' : 'if the chain has taken that, what it locks';
-    text += ` comes back when you ${begun.id ? 'finish it or ' : ''}take it off.`;
+    const locked = begun.isThere ? 'what that locks' : 'what that locks, if the chain has taken that,';
+    text += ` It was begun as ${shortName(begun.mint)} and never finished.`;
+    if (begun.id) text += ' You may finish it.';
+    text += ` When you take it off, ${locked} comes back.`;
   }
   setText($('face-state'), text);
   $('face-fetch').hidden = !ownMint;
