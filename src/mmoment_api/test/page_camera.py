@@ -18,6 +18,12 @@ ELSEWHERE = 'camera.example'
 KNOWN = ('401', '404', '409', '422', '503', 'WebSocket')
 
 
+def sign(camera, kind):
+    """Read what it is, and agree."""
+    until(lambda: camera.shows('chain-review') and kind in camera.text('chain-review-lines'))
+    camera.find('chain-sign').click()
+
+
 class PeopleCamera(ServedCamera):
     """Served under another name too; session_node has the parameters that are given."""
 

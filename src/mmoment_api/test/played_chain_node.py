@@ -18,6 +18,7 @@ from mmoment_interfaces.srv import BuildTransaction, FetchFace, SubmitTransactio
 
 PROGRAM = Pubkey.from_string('MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr')
 STEPS = {'mint_face': 2}
+SLOT = 77
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -128,7 +129,7 @@ class PlayedChainNode:
             if kind.kind == 'burn_face' and 'mint' not in kind.names:
                 self.holders.discard(kind.wallet)
         answer.accounts = [str(self.mint)]
-        answer.signature = str(named)
+        answer.signature, answer.slot = str(named), SLOT
         answer.success = True
         return answer
 

@@ -5,7 +5,7 @@ that plays chain_node checks every signature.
 import base64
 
 import pytest
-from page_camera import PeopleCamera
+from page_camera import PeopleCamera, sign
 from page_scripts import WALLET
 from played_chain_node import PlayedChainNode
 from served_camera import served, until
@@ -40,12 +40,6 @@ def camera(tmp_path_factory):
 
 def is_severe(item):
     return item['level'] == 'SEVERE'
-
-
-def sign(camera, kind):
-    """Read what it is, and agree."""
-    until(lambda: camera.shows('chain-review') and kind in camera.text('chain-review-lines'))
-    camera.find('chain-sign').click()
 
 
 def test_the_owner_registers_the_camera(camera):
@@ -130,108 +124,6 @@ def test_and_takes_it_off_again(camera):
     assert camera.chain.holders == set()
 
 
-def test_what_was_begun_and_not_signed_to_the_end_can_be_taken_off(camera):
-    camera.find('face-mint').click()
-    sign(camera, 'Step 1 of 2')
-    until(lambda: camera.shows('chain-review') and 'Step 2' in camera.text('chain-review-lines'))
-    camera.find('chain-cancel').click()
-    until(lambda: camera.shows('face-burn'))
-    camera.driver.refresh()
-    until(lambda: 'never finished' in camera.text('face-state'))
-    assert camera.chain.holders == set()
-    camera.find('face-burn').click()
-    sign(camera, 'burn_face')
-    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
-    assert camera.chain.asked[-1][2] == {'mint': str(camera.chain.mint)}
-    assert 'never finished' not in camera.text('face-state')
-    assert not camera.shows('face-burn')
-
-
-# What the page has noted of mints, made older by so many minutes.
-MINTS_OF_OLD = """
-    for (const name of Object.keys(localStorage)) {
-      const noted = JSON.parse(localStorage.getItem(name));
-      noted.forEach((each) => { each.at -= arguments[0] * 60_000; });
-      localStorage.setItem(name, JSON.stringify(noted));
-    }
-"""
-NEVER_TOLD = ['undecided'] * 1000
-
-
-def begin_mint_that_nobody_hears_of(camera):
-    """The chain does not say what became of the first transaction, and the page is opened anew."""
-    # Somebody new: nobody may ask the chain as often as all these tests do.
-    until(lambda: camera.find('face-mint').is_enabled())
-    camera.find('check-out-button').click()
-    until(lambda: camera.is_at('/check-in'))
-    camera.wipe('demo')
-    camera.driver.refresh()
-    camera.check_in()
-    camera.chain.refusals = list(NEVER_TOLD)
-    until(lambda: camera.shows('face-mint'))
-    camera.find('face-mint').click()
-    sign(camera, 'Step 1 of 2')
-    until(lambda: len(camera.chain.refusals) < len(NEVER_TOLD))
-    camera.driver.refresh()
-    until(lambda: 'if the chain has taken that' in camera.text('face-state'))
-    camera.chain.refusals = []
-
-
-def test_what_the_chain_had_not_decided_is_finished_later(camera):
-    begin_mint_that_nobody_hears_of(camera)
-    count = len(camera.chain.built)
-    assert f'b{count - 1}' not in camera.chain.confirmed
-    camera.find('face-finish').click()
-    sign(camera, 'Step 2 of 2')
-    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
-    # What was signed before was submitted again, and only the second one built.
-    assert camera.chain.confirmed[-2] == f'b{count - 1}'
-    assert len(camera.chain.built) == count + 1
-    assert camera.chain.asked[-1][2] == {'after': f'b{count - 1}'}
-    assert not camera.shows('face-finish')
-    camera.find('face-burn').click()
-    sign(camera, 'burn_face')
-    until(lambda: 'not on the chain.' in camera.text('face-state'))
-    assert 'never finished' not in camera.text('face-state')
-
-
-def test_what_the_chain_had_not_decided_can_be_taken_off(camera):
-    begin_mint_that_nobody_hears_of(camera)
-    camera.find('face-burn').click()
-    sign(camera, 'burn_face')
-    until(lambda: 'Confirmed by the chain' in camera.text('chain-message'))
-    assert camera.chain.asked[-1][2] == {'mint': str(camera.chain.mint)}
-    assert not camera.shows('face-burn')
-
-
-def test_what_the_chain_does_not_have_is_kept_in_mind_until_it_can_come_no_more(camera):
-    begin_mint_that_nobody_hears_of(camera)
-    camera.chain.lost_all = True
-    camera.find('face-burn').click()
-    until(lambda: 'try again in ten minutes' in camera.text('chain-message'))
-    assert camera.shows('face-burn')
-    camera.driver.execute_script(MINTS_OF_OLD, 9)
-    camera.find('face-burn').click()
-    until(lambda: 'try again in ten minutes' in camera.text('chain-message'))
-    camera.driver.execute_script(MINTS_OF_OLD, 1)
-    camera.find('face-burn').click()
-    until(lambda: 'nothing is locked' in camera.text('chain-message'))
-    until(lambda: not camera.shows('face-burn'))
-    assert not camera.shows('face-finish')
-    camera.chain.lost_all = False
-
-
-def test_a_camera_that_has_forgotten_how_it_was_begun_says_so(camera):
-    begin_mint_that_nobody_hears_of(camera)
-    camera.chain.refusals = ['not_ours']
-    camera.find('face-finish').click()
-    until(lambda: 'does not know any more' in camera.text('chain-message'))
-    assert not camera.shows('face-finish')
-    camera.find('face-burn').click()
-    sign(camera, 'burn_face')
-    until(lambda: not camera.shows('face-burn'))
-
-
 def test_a_wallet_that_sends_what_it_signs_puts_a_face_there(camera):
     camera.find('check-out-button').click()
     until(lambda: camera.is_at('/check-in'))
@@ -244,7 +136,7 @@ def test_a_wallet_that_sends_what_it_signs_puts_a_face_there(camera):
         camera.find('face-mint').click()
         sign(camera, 'Step 1 of 2')
         until(lambda: 'declined' in camera.text('chain-message'))
-        assert not camera.shows('face-burn')
+        assert not camera.shows('face-drop')
         # It may have sent what nobody hears of.
         tell("sessionStorage.setItem('does', 'send silently')")
         camera.find('face-mint').click()
@@ -255,7 +147,7 @@ def test_a_wallet_that_sends_what_it_signs_puts_a_face_there(camera):
         assert camera.chain.sent_by_wallets == []
         camera.chain.build_refusals = ['would_fail']
         camera.find('face-finish').click()
-        until(lambda: 'exists already. Take it off' in camera.text('chain-message'))
+        until(lambda: 'exists already. Take off' in camera.text('chain-message'))
         until(lambda: camera.find('face-finish').is_enabled())
         tell("sessionStorage.setItem('does', 'decline')")
         camera.find('face-finish').click()
@@ -318,6 +210,7 @@ def test_a_refusal_is_said(camera):
     camera.find('chain-sign').click()
     until(lambda: 'for trying only' in camera.text('chain-message'))
     assert len(camera.chain.confirmed) == asked
+    assert not camera.shows('face-drop')
     camera.find('check-out-button').click()
     until(lambda: camera.is_at('/check-in'))
     camera.driver.refresh()

@@ -11,6 +11,8 @@ const ALGORITHM = 'Ed25519';
 // Where nothing has a value: what such a key holds is lost with the data of the site.
 const CHAINS = ['solana:devnet', 'solana:localnet'];
 const NOT_HERE = 'The demo key signs for networks that are for trying only';
+// As wallets say that nothing was signed.
+const DECLINED = 4001;
 
 // Whether this camera is for trying: on such a network, or on none.
 export async function isForTrying() {
@@ -41,7 +43,9 @@ export async function demoWallet() {
     return sign(new TextEncoder().encode(buildText({ address: account.address, ...fields })));
   };
   const signTransaction = async ({ transaction, chain }) => {
-    if (chain && !CHAINS.includes(chain)) throw new Error(NOT_HERE);
+    if (chain && !CHAINS.includes(chain)) {
+      throw Object.assign(new Error(NOT_HERE), { code: DECLINED });
+    }
     const { signature } = await sign(messageOf(transaction));
     return { signedTransaction: withSignature(transaction, bytes, signature) };
   };

@@ -6,7 +6,7 @@ import { walletOf } from './check-in.js';
 import { demoWallet, isForTrying } from './demo-wallet.js';
 import { post } from './page-common.js';
 import { connect, toBase58, watchWallets } from './siws.js';
-import { dropMint, noteMint } from './unfinished-mints.js';
+import { mintsOf } from './unfinished-mints.js';
 import { fromBase64, toBase64 } from './vault.js';
 
 const SIGN = 'solana:signTransaction';
@@ -20,9 +20,15 @@ const NOT_HERE = 'The wallet you checked in with is not in this browser';
 const CANNOT = 'This wallet signs no transactions here';
 const NEEDS_CAMERA = 'This needs the signature of the camera as well, and this wallet sends what it signs'
   + ' by itself: take a wallet that can sign without sending';
-const ANEW = 'Take it off the chain, then begin anew';
+const ANEW = 'Take off what was begun, then begin anew';
+const FORGOTTEN = 'The camera does not know any more how this was begun';
+const AS_IT_IS = 'Sign anew, with a wallet that leaves what it signs as it is';
 // The chain does not have it and takes it no more: the same is built anew.
 const TOO_LATE = ['expired', 'unknown_signature'];
+// What a wallet has sent, but not as it was built: who knows what else it has sent, or will.
+const IN_DOUBT = ['unknown_signature', 'foreign_transaction'];
+// What was signed last is of no more use.
+const OVER = [...TOO_LATE, ...IN_DOUBT, 'refused'];
 // Of a wallet whose owner said no: it has sent nothing.
 const DECLINED = 4001;
 
@@ -92,36 +98,37 @@ async function submitted(id, given) {
 }
 
 // Keeps what is noted of a mint up to date with each of its transactions.
-function noteOf({ kind, values, begun }, { wallet, account }) {
-  const { address } = account;
+function noteOf({ kind, values, begun }, { account }, cluster) {
+  const mints = mintsOf(account.address, cluster);
   const mintOf = ({ accounts }) => (kind === 'mint_face' ? begun?.mint ?? accounts[0] : null);
   let mint = begun?.mint;
   let isThere = Boolean(begun?.isThere);
   // What was begun before may have got there in a way that nobody heard of.
-  const isSureToBeNowhere = () => !isThere && !begun;
-  const note = (news) => mint && noteMint(address, mint, news);
+  let isInDoubt = Boolean(begun);
+  const isSureToBeNowhere = () => !isThere && !isInDoubt;
+  const note = (news) => mint && mints.note(mint, news);
   return {
-    // A wallet that sends by itself may do so before it says anything.
+    // Before the wallet says anything: it has all that can be sent.
     asking(built) {
       mint = mintOf(built);
-      if (!(SIGN in wallet.features)) note({ ...stepOf(built), isThere, at: Date.now() });
+      note({ ...stepOf(built), isThere, at: Date.now() });
     },
     declined(error) {
-      if (error.code === DECLINED && mint && isSureToBeNowhere()) dropMint(address, mint);
+      if (error.code === DECLINED && mint && isSureToBeNowhere()) mints.drop(mint);
     },
     signed: (step) => note({ ...stepOf(step), isThere, at: Date.now() }),
-    done({ number, count }) {
+    done({ number, count }, { slot }) {
       isThere = true;
-      if (values?.mint) dropMint(address, values.mint);
-      if (number >= count && mint) dropMint(address, mint);
-      else note({ isThere, signed: undefined });
+      if (values?.mint) mints.drop(values.mint);
+      if (number >= count && mint) mints.drop(mint);
+      else note({ isThere, slot, signed: undefined, at: Date.now() });
     },
     failed(error) {
       const why = error.answer?.error;
       if (why === 'not_ours') note({ id: undefined, signed: undefined });
-      if (![...TOO_LATE, 'refused'].includes(why) || !mint) return;
-      // A wallet that changed what it sent may have made it last longer than what was built.
-      if (why !== 'unknown_signature' && isSureToBeNowhere()) dropMint(address, mint);
+      if (!OVER.includes(why) || !mint) return;
+      isInDoubt ||= IN_DOUBT.includes(why);
+      if (isSureToBeNowhere()) mints.drop(mint);
       else note({ signed: undefined });
     },
   };
@@ -137,14 +144,16 @@ function stepOf({ id, number, count, signed: given }) {
 export async function carryOut(order, signer, cluster, agrees, say) {
   const { kind, values, begun } = order;
   const wish = { kind, wallet_address: signer.account.address };
-  const note = noteOf(order, signer);
+  const note = noteOf(order, signer, cluster);
   if (begun) wish.after = begun.id;
   else wish.values = values;
   let step = begun?.signed ? begun : null;
+  let isBegun = Boolean(begun);
   try {
     for (;;) {
       step ??= await nextStep(wish, signer, cluster, agrees, say, note);
       if (!step) return null;
+      isBegun = true;
       say('Waiting for the chain…');
       const done = await outcome(step, note);
       if (done && step.number >= step.count) return done;
@@ -153,12 +162,20 @@ export async function carryOut(order, signer, cluster, agrees, say) {
       step = null;
     }
   } catch (error) {
-    const why = begun && error.answer?.error;
-    if (why === 'would_fail') throw new Error(`${error.message}. ${ANEW}`);
-    if (why !== 'not_ours') throw error;
     note.failed(error);
-    throw new Error(`The camera does not know any more how this was begun. ${ANEW}`);
+    throw isBegun ? helped(error, kind === 'mint_face') : error;
   }
+}
+
+// The same with what helps, of what was begun. A copy of it that nobody heard of may be there.
+function helped(error, isMint) {
+  const why = error.answer?.error;
+  if (why === 'foreign_transaction') {
+    const or = isMint ? '. Or take off what was begun' : '';
+    return new Error(`${error.message}. ${AS_IT_IS}${or}`);
+  }
+  if (isMint && why === 'would_fail') return new Error(`${error.message}. ${ANEW}`);
+  return isMint && why === 'not_ours' ? new Error(`${FORGOTTEN}. ${ANEW}`) : error;
 }
 
 // Built, read and signed; null: the person did not agree.
@@ -186,11 +203,11 @@ async function nextStep(wish, signer, cluster, agrees, say, note) {
 async function outcome(step, note) {
   try {
     const done = await submitted(step.id, step.signed);
-    note.done(step);
+    note.done(step, done);
     return done;
   } catch (error) {
+    if (!TOO_LATE.includes(error.answer?.error)) throw error;
     note.failed(error);
-    if (TOO_LATE.includes(error.answer?.error)) return null;
-    throw error;
+    return null;
   }
 }

@@ -4,7 +4,7 @@ import {
   $, call, element, isOwner, log, may, post, setText, shortName, state,
 } from './page-common.js';
 import { carryOut, offerSigners, ownSigner, signerOf } from './page-chain-wallet.js';
-import { dropMint, mayComeYet, unfinishedMints } from './unfinished-mints.js';
+import { isSettled, mintsOf } from './unfinished-mints.js';
 
 const LAMPORTS = 1_000_000_000;
 const DETAIL_MS = 5000;
@@ -12,10 +12,16 @@ const STATES = {
   live: 'ok', connecting: 'starting', waiting_to_retry: 'degraded', failed: 'error', silent: 'silent',
 };
 const PUT_THERE = 'Your sealed face is on the chain';
+const BURNT = 'Your face is off the chain';
+const DROPPED = 'What was begun is off the chain';
 const NOT_DECIDED = 'The chain does not have it, but may still take it: try again in ten minutes';
+const NOT_SEEN = 'The chain has confirmed it, but whom the camera asked does not know it yet: '
+  + 'try again in ten minutes';
 const NOT_THERE = 'The chain does not have it, so nothing is locked there';
 const LABELS = { live: 'connected', waiting_to_retry: 'trying again', silent: 'not running' };
-const BUTTONS = ['chain-register', 'chain-group', 'visit-tell', 'face-mint', 'face-finish', 'face-burn'];
+const BUTTONS = [
+  'chain-register', 'chain-group', 'visit-tell', 'face-mint', 'face-finish', 'face-drop', 'face-burn',
+];
 
 let chain = null;
 let isBusy = false;
@@ -100,13 +106,17 @@ async function askForFace() {
       .catch(() => null);
     if (verdict) ownMint = verdict.holds ? verdict.mint : null;
     // Finished, though the page did not hear of it.
-    if (ownMint) dropMint(state.me.session.wallet_address, ownMint);
+    if (ownMint) mintsHere().drop(ownMint);
   }
   showOwnFace();
 }
 
+function mintsHere() {
+  return mintsOf(state.me.session.wallet_address, chain.cluster);
+}
+
 function unfinishedOfMine() {
-  return unfinishedMints(state.me.session.wallet_address).filter(({ mint }) => mint !== ownMint);
+  return mintsHere().all().filter(({ mint }) => mint !== ownMint);
 }
 
 function showOwnFace() {
@@ -117,17 +127,19 @@ function showOwnFace() {
   if (ownMint) text = `Your sealed face is on the chain, as ${shortName(ownMint)}. Only you can open it.`;
   else if (ownMint === null) text = 'Your face is not on the chain.';
   const [begun] = isThere ? unfinishedOfMine() : [];
+  const mayFinish = Boolean(begun?.id) && !ownMint && may('enroll');
   if (begun) {
     const locked = begun.isThere ? 'what that locks' : 'what that locks, if the chain has taken that,';
-    text += ` It was begun as ${shortName(begun.mint)} and never finished.`;
-    if (begun.id) text += ' You may finish it.';
-    text += ` When you take it off, ${locked} comes back.`;
+    text += ` ${ownMint ? 'Another' : 'It'} was begun as ${shortName(begun.mint)} and never finished.`;
+    if (mayFinish) text += ' You may finish it.';
+    text += ` When you take off what was begun, ${locked} comes back.`;
   }
   setText($('face-state'), text);
   $('face-fetch').hidden = !ownMint;
   $('face-mint').hidden = ownMint !== null || !may('enroll');
-  $('face-finish').hidden = !begun?.id || Boolean(ownMint) || !may('enroll');
-  $('face-burn').hidden = !ownMint && !begun;
+  $('face-finish').hidden = !mayFinish;
+  $('face-drop').hidden = !begun;
+  $('face-burn').hidden = !ownMint;
 }
 
 /* --- build, read, sign --------------------------------------------------------------------- */
@@ -193,19 +205,21 @@ function personsSigner() {
   return ownSigner(state.me.session.wallet_address);
 }
 
-// What was never finished first: nothing but its address says that it is there.
-async function burn() {
-  const wallet = state.me.session.wallet_address;
+// By its address: nothing else says that it is there.
+async function drop() {
+  const mints = mintsHere();
   const [begun] = unfinishedOfMine();
-  const values = begun ? { mint: begun.mint } : {};
-  const refused = await run({ kind: 'burn_face', values }, personsSigner, 'Your face is off the chain');
-  if (!begun || refused !== 'not_there') return;
-  if (mayComeYet(begun)) {
-    say(NOT_DECIDED);
+  const values = { mint: begun.mint };
+  // Whoever has not got as far cannot say that it is not there.
+  if (begun.slot) values.slot = String(begun.slot);
+  const refused = await run({ kind: 'burn_face', values }, personsSigner, DROPPED);
+  if (refused !== 'not_there') return;
+  if (!isSettled(begun)) {
+    say(begun.isThere ? NOT_SEEN : NOT_DECIDED);
     return;
   }
   // Never taken, burnt elsewhere, or on a chain that is no more.
-  dropMint(wallet, begun.mint);
+  mints.drop(begun.mint);
   say(NOT_THERE, 'ok');
   showOwnFace();
 }
@@ -236,8 +250,9 @@ export function startChain() {
     run({ kind: 'mint_face', values: {} }, personsSigner, PUT_THERE);
   });
   $('face-finish').addEventListener('click', finish);
+  $('face-drop').addEventListener('click', drop);
   $('face-burn').addEventListener('click', () => {
-    burn();
+    run({ kind: 'burn_face', values: {} }, personsSigner, BURNT);
   });
   $('chain-sign').addEventListener('click', () => answerReview?.(true));
   $('chain-cancel').addEventListener('click', () => answerReview?.(false));
