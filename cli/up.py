@@ -9,10 +9,12 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cli import beside
 from cli.errors import CliError
+from cli.parameter_file import parameters_of
 from cli.prepare import prepare
 from cli.project import Project
 from cli.ros import has_real_launch
@@ -26,11 +28,14 @@ LAST_PORT = 65535
 NAMESPACE = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 LOCALNET = 'localnet'
+DEFAULT_NAMESPACE = 'mmoment'
+CHAIN_NODE = 'chain_node'
 PUBLIC_SERVERS = {
     'mainnet': 'https://api.mainnet-beta.solana.com',
     'testnet': 'https://api.testnet.solana.com',
     'devnet': 'https://api.devnet.solana.com',
 }
+"""Which cluster somebody means who names its server; chain_node finds that by itself."""
 ADDRESS = re.compile(r'[1-9A-HJ-NP-Za-km-z]{32,44}')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -106,24 +111,46 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
 
 def _chain_arguments(options: argparse.Namespace) -> dict[str, str]:
     """What says which chain is used; a parameter file may say the rest."""
-    rpc, cluster, program = options.rpc, options.cluster, options.program
-    has_file = options.params_file is not None
-    if rpc is not None:
-        checked_rpc(rpc)
-        of = {server: name for name, server in PUBLIC_SERVERS.items()}.get(rpc.rstrip('/'))
-        if of not in (None, cluster) and not (cluster is None and has_file):
-            raise CliError(f'--rpc {rpc}: this is a server of {of}: say --cluster {of}')
-    if program is not None and not ADDRESS.fullmatch(program):
+    if options.rpc is not None:
+        checked_rpc(options.rpc)
+    if options.program is not None and not ADDRESS.fullmatch(options.program):
         raise CliError('--program: an address in base58 is expected')
-    if cluster in PUBLIC_SERVERS and not has_file:
-        if program is None:
-            raise CliError(
-                f'--cluster {cluster}: say --program ADDRESS, the camera registry that you deployed '
-                f'there (./mmoment chain deploy --cluster {cluster} --payer FILE --program-key FILE)'
-            )
-        rpc = rpc or PUBLIC_SERVERS[cluster]
-    given = {'rpc': rpc, 'cluster': cluster, 'program_id': program}
+    if options.params_file is None:
+        check_chain(options, {})
+    given = {'rpc': options.rpc, 'cluster': options.cluster, 'program_id': options.program}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def check_chain(options: argparse.Namespace, in_file: Mapping[str, Any]) -> None:
+    """Raise CliError for a chain that does not fit; in_file: parameters of chain_node in a file."""
+    rpc, cluster = options.rpc, options.cluster or in_file.get('cluster') or LOCALNET
+    of = {server: name for name, server in PUBLIC_SERVERS.items()}.get((rpc or '').rstrip('/'))
+    if of not in (None, cluster):
+        raise CliError(f'--rpc {rpc}: this is a server of {of}: say --cluster {of}')
+    if cluster in PUBLIC_SERVERS and not (options.program or in_file.get('program_id')):
+        raise CliError(
+            f'--cluster {cluster}: say --program ADDRESS, the camera registry that you deployed '
+            f'there (./mmoment chain deploy --cluster {cluster} --payer FILE --program-key FILE)'
+        )
+
+
+def uses_dev_chain(options: argparse.Namespace, in_file: Mapping[str, Any]) -> bool:
+    """Whether chain_node asks the dev chain of this machine, and one may be started for it."""
+    cluster = options.cluster or in_file.get('cluster') or LOCALNET
+    if options.no_devchain or options.rpc is not None or cluster != LOCALNET:
+        return False
+    endpoints = [url for url in in_file.get('endpoints') or () if url]
+    if not endpoints:
+        return not in_file.get('endpoints_file')
+    return any(_is_dev_chain(str(url)) for url in endpoints)
+
+
+def _is_dev_chain(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname in LOOPBACK and parts.port == beside.PORT
+    except ValueError:
+        return False
 
 
 def checked_rpc(url: str) -> str:
@@ -184,14 +211,23 @@ def run(options: argparse.Namespace) -> int:
     arguments = launch_arguments(options)
     if options.port is not None or options.params_file is None:
         check_port_free(options.port or DEFAULT_PORT)
-    is_local = options.rpc is None and options.cluster in (None, LOCALNET)
-    has_own_chain = is_local and not options.no_devchain
-    is_chain_needed = has_own_chain and beside.is_needed()
+    # What is known without a file is told before minutes of preparing.
+    is_chain_needed = _needs_chain(options, {}) if options.params_file is None else None
     ready = prepare(Project.here())
+    if options.params_file is not None:
+        node = f'/{arguments.get("namespace", DEFAULT_NAMESPACE)}/{CHAIN_NODE}'
+        in_file = parameters_of(ready, options.params_file, node)
+        check_chain(options, in_file)
+        is_chain_needed = _needs_chain(options, in_file)
     if is_chain_needed:
         beside.start(str(ready.python), ready.env)
-    if has_own_chain:
+    if is_chain_needed is not None:
         what = 'starts beside the graph' if is_chain_needed else 'runs already, and is used'
         print(f'mmoment: the dev chain at http://{beside.HOST}:{beside.PORT} {what}', flush=True)
     words = command(ready.python, ready.env, arguments)
     os.execvpe(words[0], words, dict(ready.env))
+
+
+def _needs_chain(options: argparse.Namespace, in_file: Mapping[str, Any]) -> bool | None:
+    """Whether the dev chain is to be started, or runs already; None: it is not used."""
+    return beside.is_needed() if uses_dev_chain(options, in_file) else None

@@ -1,5 +1,7 @@
 import os
 import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,8 +48,8 @@ def test_options_become_launch_arguments(tmp_path: Path):
 
 @pytest.mark.parametrize('cluster', up.PUBLIC_SERVERS)
 def test_a_public_cluster_takes_one_line(cluster: str):
+    # Its server is for chain_node to find.
     assert up.launch_arguments(options('--cluster', cluster, '--program', PROGRAM)) == {
-        'rpc': SERVERS[cluster],
         'cluster': cluster,
         'program_id': PROGRAM,
     }
@@ -55,6 +57,7 @@ def test_a_public_cluster_takes_one_line(cluster: str):
 
 def test_the_public_clusters_are_those_of_chain_node():
     assert {*up.PUBLIC_SERVERS, up.LOCALNET} == set(CLUSTERS)
+    assert {**up.PUBLIC_SERVERS, up.LOCALNET: SERVERS[up.LOCALNET]} == SERVERS
 
 
 def test_a_parameter_file_may_say_the_rest(tmp_path: Path):
@@ -62,7 +65,6 @@ def test_a_parameter_file_may_say_the_rest(tmp_path: Path):
     parameters.touch()
     words = ('--params-file', str(parameters))
     given = up.launch_arguments(options('--cluster', 'devnet', *words))
-    # Its servers are not to be pushed aside by one that answers everybody.
     assert given == {'cluster': 'devnet', 'params_file': str(parameters)}
     server = up.PUBLIC_SERVERS['devnet']
     assert up.launch_arguments(options('--rpc', server, *words))['rpc'] == server
@@ -127,6 +129,21 @@ def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
     ]
 
 
+def done_by_up(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], is_needed: bool = True
+) -> list[str]:
+    """What `up` starts."""
+    ready = SimpleNamespace(python=Path(sys.executable), env=dict(os.environ, PATH=''))
+    done: list[str] = []
+    monkeypatch.setattr(up, 'prepare', lambda project: ready)
+    monkeypatch.setattr(up, 'check_port_free', lambda port: None)
+    monkeypatch.setattr(up.beside, 'is_needed', lambda: is_needed)
+    monkeypatch.setattr(up.beside, 'start', lambda python, env: done.append('chain'))
+    monkeypatch.setattr(os, 'execvpe', lambda *_: done.append('graph'))
+    up.run(options(*words))
+    return done
+
+
 @pytest.mark.parametrize(
     ('words', 'is_needed', 'is_started'),
     [
@@ -141,12 +158,79 @@ def test_supervisor_serves_where_there_is_no_ros2_launch(tmp_path: Path):
 def test_a_dev_chain_starts_beside_the_graph_where_one_is_wanted(
     monkeypatch: pytest.MonkeyPatch, words: list[str], is_needed: bool, is_started: bool
 ):
-    ready = SimpleNamespace(python=Path('/venv/python'), env={'PATH': ''})
-    done: list[str] = []
-    monkeypatch.setattr(up, 'prepare', lambda project: ready)
-    monkeypatch.setattr(up, 'check_port_free', lambda port: None)
-    monkeypatch.setattr(up.beside, 'is_needed', lambda: is_needed)
-    monkeypatch.setattr(up.beside, 'start', lambda python, env: done.append(python))
-    monkeypatch.setattr(os, 'execvpe', lambda *_: done.append('graph'))
-    up.run(options(*words))
-    assert done == [*(['/venv/python'] if is_started else []), 'graph']
+    assert done_by_up(monkeypatch, words, is_needed) == [
+        *(['chain'] if is_started else []),
+        'graph',
+    ]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], list[str]]:
+    """Words that name a file with these parameters of chain_node."""
+
+    def write(parameters: str) -> list[str]:
+        path = tmp_path / 'mine.yaml'
+        path.write_text(f'/**/chain_node:\n  ros__parameters: {{{parameters}}}\n')
+        return ['--params-file', str(path)]
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words', 'is_started'),
+    [
+        ('', [], True),
+        ('flush_s: 3.0', [], True),
+        ('', ['--no-devchain'], False),
+        (f'cluster: devnet, program_id: "{PROGRAM}"', [], False),
+        (f'cluster: devnet, program_id: "{PROGRAM}"', ['--cluster', 'localnet'], True),
+        ('', ['--cluster', 'devnet', '--program', PROGRAM], False),
+        ('endpoints: ["https://chain"]', [], False),
+        ('endpoints: ["http://127.0.0.1:8900"]', [], False),
+        ('endpoints: ["http://127.0.0.1:x"]', [], False),
+        ('endpoints: ["https://chain", "http://localhost:8899/"]', [], True),
+        ('endpoints: ["http://127.0.0.1:8899"]', ['--rpc', 'https://chain'], False),
+        ('endpoints: [""]', [], True),
+        ('endpoints_file: /private/servers', [], False),
+    ],
+)
+def test_none_starts_where_the_parameter_file_names_another_chain(
+    monkeypatch: pytest.MonkeyPatch,
+    file: Callable[[str], list[str]],
+    parameters: str,
+    words: list[str],
+    is_started: bool,
+):
+    done = done_by_up(monkeypatch, [*words, *file(parameters)])
+    assert done == [*(['chain'] if is_started else []), 'graph']
+
+
+def test_what_the_file_has_for_another_camera_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    path = tmp_path / 'two.yaml'
+    path.write_text('/gym/chain_node: {ros__parameters: {endpoints: ["https://chain"]}}\n')
+    words = ['--params-file', str(path)]
+    assert done_by_up(monkeypatch, words) == ['chain', 'graph']
+    assert done_by_up(monkeypatch, [*words, '--namespace', 'gym']) == ['graph']
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words', 'told'),
+    [
+        # A file about anything else does not take the place of the program.
+        ('flush_s: 3.0', ['--cluster', 'devnet'], 'devnet: say --program'),
+        ('cluster: devnet', [], 'devnet: say --program'),
+        ('cluster: devnet', ['--rpc', SERVERS['mainnet'], '--program', PROGRAM], 'of mainnet'),
+        ('[', [], r'mine\.yaml is not valid YAML'),
+    ],
+)
+def test_mistakes_are_told_with_what_the_file_says(
+    monkeypatch: pytest.MonkeyPatch,
+    file: Callable[[str], list[str]],
+    parameters: str,
+    words: list[str],
+    told: str,
+):
+    with pytest.raises(CliError, match=told):
+        done_by_up(monkeypatch, [*words, *file(parameters)])

@@ -246,10 +246,7 @@ def _tools(options: argparse.Namespace, program: bytes | None) -> Callable[[], C
     """program: that is worked with; None: none is."""
     if program is not None and (unfit := unfit_program(options.cluster, program)):
         raise NotDone(f'--program: {unfit}')
-    rpc = options.rpc
-    if not rpc and options.rpc_file is None:
-        rpc = [SERVERS[options.cluster]]
-    urls = read_addresses(rpc, options.rpc_file)
+    urls = read_addresses(options.rpc, options.rpc_file, SERVERS[options.cluster])
     if not options.json:
         print(f'chain: {", ".join(shown(url) for url in urls)}', file=sys.stderr)
     pool = PoolSettings(cluster=options.cluster)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmoment_chain import program_build, rpc_addresses
 from mmoment_chain.chain_work import ChainSettings
-from mmoment_chain.clusters import CLUSTERS, LOCALNET, unfit_program
+from mmoment_chain.clusters import CLUSTERS, LOCALNET, SERVERS, unfit_program
 from mmoment_chain.errors import Refused
 from mmoment_chain.outbox import OutboxSettings
 from mmoment_chain.program_layout import RECORDS_AT_MOST
@@ -26,9 +26,10 @@ class ChainParameters:
     """Which chain this camera tells of what it does, how, and for how much."""
 
     endpoints: tuple[str, ...] = parameter(
-        (rpc_addresses.DEFAULT_URL,),
-        'RPC servers of the chain, the preferred one first. No keys: an address with a key in it '
-        'belongs into endpoints_file',
+        (),
+        'RPC servers of the chain, the preferred one first; none, here and in endpoints_file: the '
+        'one of the cluster that answers everybody. No keys: an address with a key in it belongs '
+        'into endpoints_file',
         read_only=True,
     )
     endpoints_file: str = parameter(
@@ -157,7 +158,7 @@ def chain_settings(parameters: ChainParameters) -> ChainSettings:
     if unfit := unfit_program(parameters.cluster, program):
         raise ValueError(f'program_id: {unfit}')
     return ChainSettings(
-        urls=rpc_addresses.read_addresses(parameters.endpoints, file),
+        urls=rpc_addresses.read_addresses(parameters.endpoints, file, SERVERS[parameters.cluster]),
         cluster=parameters.cluster,
         program=program,
         mode=MODES[parameters.mode],

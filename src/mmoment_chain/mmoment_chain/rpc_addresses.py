@@ -25,16 +25,19 @@ class RpcAddressError(ChainError, ConfigurationError):
     """The addresses of the chain cannot be used; the text says what a person has to do."""
 
 
-def read_addresses(urls: Sequence[str], file: Path | None = None) -> tuple[str, ...]:
+def read_addresses(
+    urls: Sequence[str], file: Path | None = None, otherwise: str = DEFAULT_URL
+) -> tuple[str, ...]:
     """The addresses in order of preference: those of the file, one a line, then the others.
 
+    otherwise: the one where there are none.
     Raises RpcAddressError for a file that others may read, since it holds keys, and for what is no
     address.
     """
     found = [*(_lines(file) if file is not None else ()), *urls]
     for number, url in enumerate(found, 1):
         _check(number, url)
-    return tuple(dict.fromkeys(found)) or (DEFAULT_URL,)
+    return tuple(dict.fromkeys(found)) or (otherwise,)
 
 
 def shown(url: str) -> str:

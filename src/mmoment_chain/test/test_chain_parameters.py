@@ -4,6 +4,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from mmoment_chain.chain_parameters import ChainParameters, chain_settings
+from mmoment_chain.clusters import SERVERS
 from mmoment_chain.program_build import PROGRAM_ID
 from mmoment_chain.program_layout import Mode
 from mmoment_chain.rpc_addresses import RpcAddressError
@@ -43,14 +44,24 @@ def test_what_is_configured_is_what_is_worked_with():
     assert settings(cluster='mainnet', program_id=ADDRESS).pool.cluster == 'mainnet'
 
 
+@pytest.mark.parametrize('cluster', SERVERS)
+def test_a_cluster_has_a_server_that_is_asked_where_none_is_named(cluster):
+    found = settings(cluster=cluster, program_id=ADDRESS)
+    assert found.urls == (SERVERS[cluster],)
+    named = settings(cluster=cluster, program_id=ADDRESS, endpoints=('https://mine.test',))
+    assert named.urls == ('https://mine.test',)
+
+
 def test_servers_of_the_file_come_first(tmp_path):
     file = tmp_path / 'endpoints'
     file.write_text('https://rpc.test/SECRET\n')
     file.chmod(0o600)
-    assert settings(endpoints_file=str(file)).urls == (
+    assert settings(endpoints_file=str(file), endpoints=('https://other.test',)).urls == (
         'https://rpc.test/SECRET',
-        'http://127.0.0.1:8899',
+        'https://other.test',
     )
+    # Then one that answers everybody is not asked as well.
+    assert settings(endpoints_file=str(file)).urls == ('https://rpc.test/SECRET',)
     file.chmod(0o644)
     with pytest.raises(RpcAddressError, match='chmod 600'):
         settings(endpoints_file=str(file))

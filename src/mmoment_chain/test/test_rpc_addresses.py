@@ -36,6 +36,14 @@ def test_without_any_it_is_the_chain_for_development():
     assert read_addresses([]) == (DEFAULT_URL,)
 
 
+def test_or_the_one_that_is_named_for_that(tmp_path):
+    file = tmp_path / 'rpc'
+    file.write_text('# none yet\n')
+    file.chmod(0o600)
+    assert read_addresses([], file, 'https://a.test') == ('https://a.test',)
+    assert read_addresses(['https://b.test'], file, 'https://a.test') == ('https://b.test',)
+
+
 @pytest.mark.parametrize(
     'url',
     ['', 'rpc.test', 'ftp://SECRET.test', 'https://', 'http://SECRET:99999', 'http://a b/SECRET'],
