@@ -190,7 +190,12 @@ class Outbox:
         await self._visits.begin(camera)
         await self._strays.end(camera, self.settings.commitment)
         # What is wrong with the log keeps nobody from being checked in and out.
-        await asyncio.to_thread(self._compare, camera)
+        try:
+            await asyncio.to_thread(self._compare, camera)
+        except HeldBack as held:
+            # The way out of it leads over the end of those visits.
+            strays = self._strays.text
+            raise HeldBack(held.code, f'{held.text}. {strays}' if strays else held.text) from held
         if self._is_batch_due(is_urgent) and not await self._send_batch(camera):
             await self._sleep(self.settings.again_s)
         await self._look_here()
@@ -198,6 +203,7 @@ class Outbox:
             # Those that failed are tried again: it is for them to say that all is well.
             return
         held_back, text = (WRONG_TIME, CLOCKS_DIFFER) if self._visits.is_early else ('', '')
+        text = text or self._strays.text
         self._enter(RecoveryState.LIVE, held_back=held_back, text=text, retries=0)
 
     async def _forget_people(self) -> None:

@@ -17,6 +17,7 @@ from mmoment_chain import visits
 from mmoment_chain.base58 import base58
 from mmoment_chain.blinding import BlindingKey
 from mmoment_chain.clock import Clock
+from mmoment_chain.held_back import HeldBack
 from mmoment_chain.outbox_sending import ChainPlace, OutboxSender, held_back_by
 from mmoment_chain.program_layout import SESSION, SESSION_CAMERA_AT, Camera, ChainSession, Mode, tag
 from mmoment_chain.rpc_client import MemcmpOpts
@@ -30,6 +31,10 @@ from mmoment_chain.wallet import parse_wallet
 ENDED_AT_A_LOOK = 8
 """The log waits meanwhile; the next look ends more."""
 NO_REASON = 0
+NOT_LISTED = (
+    'Visits that are not known here wait to be ended, and which ones they are is not told ({}). If '
+    'that stays so, name a server that lists the accounts of a program (`endpoints`)'
+)
 
 
 class StrayVisits:
@@ -54,15 +59,38 @@ class StrayVisits:
         self._clock = clock
         self._look_s = look_s
         self._looked_s: float | None = None
+        self._refused: set[bytes] = set()  # subjects; their turn comes after that of all others
+        self.text = ''
+        """Why visits that there must be are not ended; empty: nothing keeps them."""
 
     async def end(self, camera: Camera, commitment: str) -> None:
-        """End some, if there are any. Raises HeldBack, StoreError, and RpcError of what is sent."""
-        if camera.is_active or not camera.sessions or not self._is_look_due():
+        """End some, if there are any. Raises HeldBack, StoreError, and RpcError of what is sent.
+
+        HeldBack once all have had their turn: what one of them is refused for keeps no other.
+        """
+        if camera.is_active or not camera.sessions:
+            self.text = ''
+            return
+        if not self._is_look_due():
             return
         # First who is known: whoever comes afterwards is not taken by the chain.
-        known = await asyncio.to_thread(self._known, camera)
-        for there, lamports in await self._listed(known):
-            await self._end(there, lamports, commitment)
+        count, known = await asyncio.to_thread(self._known, camera)
+        try:
+            strays = await self._listed(known)
+        except RpcError as error:
+            # Not every server lists accounts; all else goes on.
+            self.text = NOT_LISTED.format(error.text) if camera.sessions > count else ''
+            return
+        self.text = ''
+        held: HeldBack | None = None
+        for there, lamports in strays:
+            try:
+                await self._end(there, lamports, commitment)
+            except HeldBack as failure:
+                self._refused.add(there.subject)
+                held = held or failure
+        if held is not None:
+            raise held
 
     def _is_look_due(self) -> bool:
         now_s = self._clock.elapsed_s()
@@ -71,17 +99,19 @@ class StrayVisits:
         self._looked_s = now_s
         return True
 
-    def _known(self, camera: Camera) -> set[bytes]:
-        """Subjects of visits that are for the outbox to end."""
+    def _known(self, camera: Camera) -> tuple[int, set[bytes]]:
+        """How many visits are for the outbox to end, and their subjects."""
         with self._store.reading() as query:
             rows = visits.unfinished(query)
         known = {subject for _, subject, _ in rows if subject is not None}
         if camera.mode is Mode.PRIVATE:
-            return known | {self._blinding.visit_subject(session_id) for session_id, _, _ in rows}
-        return known | {parse_wallet(wallet) for _, _, wallet in rows if wallet is not None}
+            known |= {self._blinding.visit_subject(session_id) for session_id, _, _ in rows}
+        else:
+            known |= {parse_wallet(wallet) for _, _, wallet in rows if wallet is not None}
+        return len(rows), known
 
     async def _listed(self, known: set[bytes]) -> list[tuple[ChainSession, int]]:
-        """Visits of others, and what their accounts hold in lamports."""
+        """Visits of others, and what their accounts hold in lamports. Raises RpcError."""
         place = self._place
         owner = Pubkey.from_bytes(place.program)
         filters = [
@@ -93,16 +123,14 @@ class StrayVisits:
         def ask(client: Any) -> Any:
             return client.get_program_accounts(owner, encoding='base64', filters=filters)
 
-        try:
-            found = (await self._pool.read(ask)).value
-        except RpcError:
-            # Not every server lists accounts; all else goes on.
-            return []
+        found = (await self._pool.read(ask)).value
         read = [
             (ChainSession.from_bytes(bytes(each.account.data)), int(each.account.lamports))
             for each in found
         ]
         strays = [each for each in read if each[0].subject not in known]
+        # Else those that are refused for good would keep all others from their turn.
+        strays.sort(key=lambda each: each[0].subject in self._refused)
         return strays[:ENDED_AT_A_LOOK]
 
     async def _end(self, there: ChainSession, lamports: int, commitment: str) -> None:

@@ -5,15 +5,20 @@ import itertools
 import shutil
 
 import pytest
-from outbox_world import CameraWorld, Key, dev_chain
+from outbox_world import CLOCK, CameraWorld, Key, dev_chain
 
 from mmoment_chain import program_instructions
 from mmoment_chain.devchain_faults import FOR_EVER, Fault, FaultKind
-from mmoment_chain.held_back import BALANCE, WRONG_LOG
+from mmoment_chain.held_back import BALANCE, WRONG_LOG, HeldBack
+from mmoment_chain.outbox_sending import account_at
 from mmoment_chain.program_build import PROGRAM_ID
 from mmoment_chain.program_instructions import close_camera, set_active
-from mmoment_chain.program_layout import Mode
+from mmoment_chain.program_layout import Camera, Mode
+from mmoment_chain.stray_visits import ENDED_AT_A_LOOK, StrayVisits
+from mmoment_chain.transaction_building import WouldFail
+from mmoment_chain.transaction_verdict import Verdict
 from mmoment_chain.wallet import wallet_text
+from mmoment_node.recovery import RecoveryState
 
 pytestmark = pytest.mark.graph
 _numbers = itertools.count(1)
@@ -120,14 +125,32 @@ def test_who_was_checked_out_only_leaves_an_account_that_is_closed(newer, older)
     assert accounts(older) == (0, 0)
 
 
+def enter_unknown(world, *names):
+    """Visits that no store knows; private mode. Returns their subjects."""
+    place, begin_s = world.place, CLOCK.utc_ms() // 1000
+    subjects = [Key(name).public for name in names]
+    for subject in subjects:
+        visit = program_instructions.Visit(subject, 1, begin_s, begin_s + 600)
+        world.send(
+            [
+                program_instructions.check_in(
+                    place.program, place.camera, place.device, place.device, visit
+                )
+            ]
+        )
+    return subjects
+
+
 def test_whoever_this_store_knows_stays_when_the_camera_is_made_inactive(newer):
     newer.register()
     for _ in range(2):
         newer.come()
     newer.drain()
+    (stray,) = enter_unknown(newer, 'nobody knows')
     make_inactive(newer)
     rounds(newer)
-    newer.assert_told(present=2)
+    assert newer.chain_session(stray) is None
+    newer.assert_told(present=2, visits_told=3)
 
 
 def test_in_public_mode_people_are_known_by_their_wallets(newer, older):
@@ -184,6 +207,94 @@ def test_a_server_that_lists_no_accounts_keeps_nothing_else_back(server, newer):
     newer.drain()
     assert server.faults.struck
     newer.assert_told(present=1)
+
+
+def test_a_server_that_lists_no_accounts_is_told_while_others_wait_for_it(server, newer):
+    newer.register()
+    newer.come()
+    newer.drain()
+    enter_unknown(newer, 'nobody knows')
+    make_inactive(newer)
+    fault = Fault(FaultKind.ERROR, ('getProgramAccounts',), times=FOR_EVER, code=-32601, message='')
+    server.faults.add(fault)
+    status = rounds(newer)
+    assert (status.recovery.state, status.held_back) == (RecoveryState.LIVE, '')
+    assert 'does not know what it is asked for' in status.text
+    assert 'name a server that lists' in status.text
+    server.faults.clear()
+    assert rounds(newer).text == ''
+    assert accounts(newer) == (1, 1)
+
+
+def test_what_is_wrong_with_the_log_hides_not_that_no_server_lists_them(server, newer, older):
+    newer.register()
+    newer.come()
+    newer.drain()
+    make_inactive(older)
+    fault = Fault(FaultKind.ERROR, ('getProgramAccounts',), times=FOR_EVER, code=-32601, message='')
+    server.faults.add(fault)
+    status = rounds(older)
+    assert status.held_back == WRONG_LOG
+    assert 'set_active' in status.text
+    assert 'name a server that lists' in status.text
+
+
+class Refusing:
+    """Sends what it is told to, but never for the first few visits."""
+
+    def __init__(self, sender, count):
+        self._sender = sender
+        self._count = count
+        self._refused = set()
+
+    async def send(self, plan, commitment, **more):
+        visit = frozenset(bytes(each.pubkey) for each in plan.instructions[-1].accounts)
+        if visit in self._refused or len(self._refused) < self._count:
+            self._refused.add(visit)
+            raise WouldFail(Verdict('inactive', 'The camera says no'))
+        return await self._sender.send(plan, commitment, **more)
+
+
+def ended_by(world, sender_of, looks):
+    """What each look at strays has failed with."""
+
+    async def work(client):
+        outbox = world.outbox(client)
+        strays = StrayVisits(
+            world.store, world.place, world.blinding, client.pool, sender_of(outbox._sender), CLOCK,
+            0.0,
+        )  # fmt: skip
+        failures = []
+        for _ in range(looks):
+            found = await account_at(client.pool, PROGRAM_ID, world.place.camera)
+            try:
+                await strays.end(Camera.from_bytes(found.data), 'finalized')
+            except HeldBack as held:
+                failures.append(held.text)
+            else:
+                failures.append('')
+        return failures
+
+    return world.run(work)
+
+
+def test_one_that_is_refused_keeps_no_other_and_is_told(newer):
+    newer.register()
+    enter_unknown(newer, 'first', 'second', 'third')
+    make_inactive(newer)
+    (failure,) = ended_by(newer, lambda sender: Refusing(sender, 1), 1)
+    assert 'The camera says no' in failure
+    assert accounts(newer) == (1, 1)
+
+
+def test_those_that_are_refused_come_after_all_others(newer):
+    newer.register()
+    enter_unknown(newer, *range(ENDED_AT_A_LOOK + 1))
+    make_inactive(newer)
+    # Those take all the turns of the first look.
+    failures = ended_by(newer, lambda sender: Refusing(sender, ENDED_AT_A_LOOK), 2)
+    assert all('The camera says no' in failure for failure in failures)
+    assert accounts(newer) == (ENDED_AT_A_LOOK, ENDED_AT_A_LOOK)
 
 
 def test_without_sol_it_is_told_and_done_later(newer, older):
