@@ -12,7 +12,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoment_chain import device_keys
+from mmoment_chain import device_key_files, device_keys
 from mmoment_chain.device_keys import SigningKey, UnsealingKeys
 from mmoment_chain.places import FOLDER_VARIABLE, KEYS_NAME, STORE_NAME, camera_folder
 from mmoment_node.errors import ConfigurationError
@@ -79,6 +79,7 @@ def open_home(namespace: str, data_folder: str = '') -> CameraHome:
 def identity(home: CameraHome, now_ms: int) -> CameraIdentity:
     """Who this camera is; its keys are made if it has none. They are not held.
 
+    Copies of keys that an interrupted change has left are deleted.
     Raises DeviceKeyError with how to recover: keys that cannot be read are never made anew.
     """
     if not home.store.exists():
@@ -91,4 +92,6 @@ def identity(home: CameraHome, now_ms: int) -> CameraIdentity:
             'camera, which must be registered again and knows nobody'
         )
     with SigningKey.load(home.keys) as signing, UnsealingKeys.load(home.keys) as unsealing:
+        # Only now: what is wrong with the folder is told best by whoever reads the keys.
+        device_key_files.sweep_drafts(home.keys)
         return CameraIdentity(signing.camera_id, signing.public, unsealing.public, unsealing.ids)

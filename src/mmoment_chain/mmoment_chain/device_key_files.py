@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mmoment_chain.errors import ChainError
 from mmoment_chain.secret_bytes import SecretBytes
-from mmoment_node.durable_files import keep, sync_folder, write_new
+from mmoment_node.durable_files import NameNotKept, drafts_in, keep, sync_folder, write_new
 from mmoment_node.errors import ConfigurationError
 
 # A file of keys is a few hundred bytes.
@@ -106,10 +106,30 @@ def replace_file(path: Path, content: SecretBytes) -> None:
     """
     try:
         keep(path, content.view)
+    except NameNotKept as error:
+        raise DeviceKeyError(
+            f'{path} has its new content and the keys in it are those in use, but a power cut may '
+            f'bring back the old ones ({error.strerror}): look after the disk of {path.parent}, '
+            'then do it again'
+        ) from error
     except OSError as error:
         raise DeviceKeyError(
             f'{path} could not be changed ({error.strerror}); the keys that were in use are still '
             'there: make room or remove the cause, then try again'
+        ) from error
+
+
+def sweep_drafts(folder: Path) -> None:
+    """Delete what somebody who was killed while replacing a file has left: it may hold keys."""
+    try:
+        # Whoever replaces one now is waited for.
+        with locked(folder):
+            for draft in drafts_in(folder):
+                draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise DeviceKeyError(
+            f'what was left of an interrupted change in {folder} may hold keys and cannot be '
+            f'deleted ({error.strerror}): remove the cause, or delete .*.draft there'
         ) from error
 
 

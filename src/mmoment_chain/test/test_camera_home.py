@@ -6,6 +6,7 @@ from fake_clock import START_MS, FakeClock
 
 from mmoment_chain.camera_home import identity, open_home
 from mmoment_chain.store import Store
+from mmoment_node.durable_files import draft_of
 from mmoment_node.errors import ConfigurationError
 
 
@@ -29,6 +30,14 @@ def test_the_first_start_makes_folder_and_keys_for_this_user_alone(tmp_path):
 def test_later_starts_find_the_same_camera(tmp_path):
     _, first = begun(tmp_path)
     assert identity(open_home('gym/door', str(tmp_path)), START_MS + 5) == first
+
+
+def test_copies_of_keys_that_were_left_are_deleted_at_the_start(tmp_path):
+    home, first = begun(tmp_path)
+    left = draft_of(home.keys / 'unsealing.key')
+    shutil.copy(home.keys / 'unsealing.key', left)
+    assert identity(home, START_MS) == first
+    assert not left.exists()
 
 
 def test_a_camera_that_lost_its_keys_does_not_become_another_silently(tmp_path):

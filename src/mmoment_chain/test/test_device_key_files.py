@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import stat
@@ -13,7 +14,9 @@ from mmoment_chain.device_key_files import (
     locked,
     read_file,
     replace_file,
+    sweep_drafts,
 )
+from mmoment_node.durable_files import draft_of
 from mmoment_node.errors import ConfigurationError
 from tests.killed_child import killed_at_line
 
@@ -210,6 +213,47 @@ def test_a_full_disk_at_the_first_start_leaves_nothing(tmp_path):
     assert not killed_at_line(10**9, MODULES, action)
     assert not (tmp_path / 'keys').exists()
     assert create(tmp_path / 'keys')
+
+
+def test_a_disk_that_keeps_no_names_is_not_said_to_have_the_old_keys(folder, monkeypatch):
+    path, real = folder / 'one.key', os.fsync
+
+    def failing(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, 'Input/output error')
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'fsync', failing)
+        with pytest.raises(DeviceKeyError, match=r'Input/output error.*do it again') as refused:
+            replace(path)
+    assert 'still there' not in str(refused.value)
+    assert 'those in use' in str(refused.value)
+    assert content_of(path) == NEW
+
+
+def test_what_an_interrupted_change_has_left_is_deleted_and_nothing_else(folder):
+    path, left = folder / 'one.key', 0
+    for number in itertools.count():
+        if not killed_at_line(number, MODULES, lambda: replace(path)):
+            break
+        left += draft_of(path).exists()
+        sweep_drafts(folder)
+        assert sorted(file.name for file in folder.iterdir()) == ['one.key', 'two.key']
+        assert content_of(path) in (OLD, NEW)
+    assert left
+
+
+def test_a_change_that_is_under_way_is_not_taken_for_one_that_was_interrupted(folder):
+    draft = draft_of(folder / 'one.key')
+    with locked(folder):
+        draft.write_bytes(NEW)
+        sweeping = threading.Thread(target=sweep_drafts, args=(folder,))
+        sweeping.start()
+        sweeping.join(0.3)
+        assert draft.exists()
+    sweeping.join(10.0)
+    assert not draft.exists()
 
 
 @pytest.mark.parametrize('mode', [0o640, 0o604, 0o660, 0o644])

@@ -2,7 +2,8 @@
 
 A file is written under the name of a draft in the same folder, brought to the disk and renamed; then
 its folder is brought to the disk too. Whenever the process is killed or the power fails, there is
-the old file or the new one. A file has one writer at a time; everything here raises OSError.
+the old file or the new one. A file has one writer at a time; everything here raises OSError:
+NameNotKept if the new file is in place already, any other while the old one still is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from typing import BinaryIO
 ONLY_OWNER = 0o600
 FOR_ALL_TO_READ = 0o644
 DRAFT_ENDING = '.draft'
+
+
+class NameNotKept(OSError):
+    """The new file is in place, but a power cut may bring back the old one."""
 
 
 def keep(path: Path, data: bytes | memoryview, mode: int = ONLY_OWNER) -> None:
@@ -92,4 +97,7 @@ def _draft(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise NameNotKept(error.errno, error.strerror) from error

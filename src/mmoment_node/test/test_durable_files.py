@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from mmoment_node import durable_files
-from mmoment_node.durable_files import FOR_ALL_TO_READ, draft_of, new_file, write_new
+from mmoment_node.durable_files import FOR_ALL_TO_READ, NameNotKept, draft_of, new_file, write_new
 from tests.killed_child import killed_at_line
 
 OLD, NEW = b'before', b'after, and longer'
@@ -124,9 +124,31 @@ def test_a_fault_of_the_disk_leaves_the_old_file_and_no_draft(path, write, step,
 
     with monkeypatch.context() as patched:
         patched.setattr(os, step, no_room)
-        with pytest.raises(OSError, match='No space left'):
+        with pytest.raises(OSError, match='No space left') as caught:
             write(path, NEW)
+    assert not isinstance(caught.value, NameNotKept)
     assert path.read_bytes() == OLD
+    assert names(path.parent) == ['file']
+
+
+@both
+def test_that_the_new_file_is_in_place_is_told_where_its_name_may_not_last(
+    path, write, monkeypatch
+):
+    keep(path, OLD)
+    real = os.fsync
+
+    def failing(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, 'Input/output error')
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'fsync', failing)
+        with pytest.raises(NameNotKept, match='Input/output error') as caught:
+            write(path, NEW)
+    assert caught.value.errno == 5
+    assert path.read_bytes() == NEW
     assert names(path.parent) == ['file']
 
 
