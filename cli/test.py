@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `test`; pytest's summary is the last thing printed."""
+    if options.jobs is not None and options.jobs < 1:
+        raise CliError(f'--jobs {options.jobs}: choose a number from 1 on')
     project = Project.here()
     ready = prepare(project, ['test'])
     if not options.fast:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cli import test
+from cli.errors import CliError
 from cli.main import parser
 from cli.prepare import Ready
 from cli.project import Project
@@ -89,3 +90,11 @@ def test_files_run_side_by_side_unless_pytest_is_told_something(
     assert test.run(options) == 0
 
     assert len([path for path in root.iterdir() if path.name.isdigit()]) == processes
+
+
+@pytest.mark.parametrize('number', ['0', '-1'])
+def test_fewer_than_one_at_a_time_is_a_mistake(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, number: str
+):
+    with pytest.raises(CliError, match=f'--jobs {number}: choose a number from 1 on'):
+        run(ready, monkeypatch, GOOD, 'assert True', f'--jobs={number}')
