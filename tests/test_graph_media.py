@@ -12,7 +12,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-import rclpy.action
 from PIL import Image
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
@@ -25,14 +24,10 @@ from mmoment_chain.device_keys import SigningKey
 from mmoment_chain.places import KEYS_NAME, STORE_NAME
 from mmoment_chain.rights import DEFAULT_RIGHTS
 from mmoment_chain.store import Store
-from mmoment_interfaces.action import RecordClip
 from mmoment_interfaces.msg import GestureAction, MediaEvent, MediaItem, RecordingArray
 from mmoment_interfaces.srv import (
     CapturePhoto,
     ChangeMedia,
-    CheckIn,
-    CheckOut,
-    CreateChallenge,
     GetMedia,
     ListMedia,
     StopRecording,
@@ -40,12 +35,12 @@ from mmoment_interfaces.srv import (
 from tests.graph import (
     EVENTS,
     LATCHED,
-    PATIENCE_S,
     START_PATIENCE_S,
     Graph,
     Listener,
     wait_until,
 )
+from tests.graph_media import Person, Recording, numbers_in
 
 pytestmark = pytest.mark.graph
 
@@ -63,38 +58,6 @@ def graph():
 def listener(graph):
     with Listener(graph) as listener:
         yield listener
-
-
-class Person:
-    """Somebody who is checked in, with the rights that everybody has."""
-
-    def __init__(self, listener):
-        self.listener = listener
-        self.keypair = Keypair()
-        self.wallet = str(self.keypair.pubkey())
-        asked = CreateChallenge.Request(wallet=self.wallet)
-        text = listener.call(CreateChallenge, 'create_challenge', asked).text
-        signature = str(self.keypair.sign_message(text.encode()))
-        signed = CheckIn.Request(wallet=self.wallet, message=text, signature=signature)
-        opened = listener.call(CheckIn, 'check_in', signed)
-        assert opened.success, opened.message
-        self.token, self.session = opened.token, opened.session.session_id
-
-    def call(self, kind, name, **fields):
-        request = kind.Request(session_id=self.session, **fields)
-        return self.listener.call(kind, name, request)
-
-    def photo(self, **fields):
-        answer = self.call(CapturePhoto, 'capture_photo', **fields)
-        assert answer.success, answer.message
-        return answer.media
-
-    def listed(self):
-        return [each.media_id for each in self.call(ListMedia, 'list_media').media]
-
-    def check_out(self):
-        request = CheckOut.Request(token=self.token)
-        assert self.listener.call(CheckOut, 'check_out', request).success
 
 
 @pytest.fixture
@@ -116,42 +79,6 @@ def ben(listener):
     person = Person(listener)
     yield person
     person.check_out()
-
-
-class Recording:
-    """A goal of the action, under way."""
-
-    def __init__(self, graph, listener, session='', **fields):
-        self.feedback = []
-        self.client = rclpy.action.ActionClient(listener.node, RecordClip, 'record_clip')
-        assert self.client.wait_for_server(PATIENCE_S)
-        goal = RecordClip.Goal(session_id=session, **{'preroll_s': -1.0, **fields})
-        sent = self.client.send_goal_async(
-            goal, feedback_callback=lambda message: self.feedback.append(message.feedback)
-        )
-        wait_until(sent.done, 'an answer to the goal')
-        self.handle = sent.result()
-        self.ended = self.handle.get_result_async()
-
-    def wait_until_running(self):
-        wait_until(lambda: self.feedback or self.ended.done(), 'the recording')
-        assert self.feedback, self.ended.result().result.message
-        return self
-
-    def result(self):
-        wait_until(self.ended.done, 'the clip', 60.0)
-        self.client.destroy()
-        return self.ended.result().result
-
-
-def numbers_in(path):
-    """Numbers of the pictures of a clip, and when each is shown, in seconds."""
-    with av.open(str(path)) as file:
-        shown = [
-            (read_number(frame.to_ndarray(format='bgr24')), float(frame.pts * frame.time_base))
-            for frame in file.decode(video=0)
-        ]
-    return shown
 
 
 def test_a_photo_is_kept_for_its_owner_and_for_nobody_else(graph, ann, ben):

@@ -11,7 +11,7 @@ from library_world import ANNA, BEN, START_MS, person, refusal, world_at
 
 from mmoment_chain import media_records
 from mmoment_chain.errors import StoreFull
-from mmoment_stream import durable, media_folder
+from mmoment_stream import media_folder
 from mmoment_stream.errors import Refused
 from mmoment_stream.media_cursor import CAMERA_OWNER, Viewer
 from mmoment_stream.media_folder import MediaFolder
