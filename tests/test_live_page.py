@@ -68,6 +68,32 @@ window.VideoDecoder = class {
   close() { this.decoder.close(); }
 };
 """
+# Counts connections of H.264; of pictures that are lost, nothing comes.
+LOSSY = """
+const { WebSocket: Socket } = window;
+window.opened = 0;
+window.WebSocket = class extends Socket {
+  constructor(address) {
+    super(address);
+    if (address.includes('/api/live/video')) window.opened += 1;
+  }
+  set onmessage(hear) {
+    super.onmessage = (event) => {
+      if (!window.isLost || typeof event.data === 'string') hear(event);
+    };
+  }
+};
+"""
+# A decoder fails, and for longer than one may take to begin, there is nothing for the next one.
+FAILS_AND_LOSES = """
+const { decode } = VideoDecoder.prototype;
+VideoDecoder.prototype.decode = () => {
+  VideoDecoder.prototype.decode = decode;
+  window.isLost = true;
+  setTimeout(() => { window.isLost = false; }, 3500);
+  throw new Error('played');
+};
+"""
 until = partial(wait_for_page, timeout_s=WAIT_S)
 
 
@@ -221,6 +247,16 @@ def test_a_decoder_that_gives_no_picture_is_given_up(page):
         page.open()
         page.shows_by(r'JPEG · \d+ ms')
         assert 'gives no picture' in page.text('way-reason')
+
+
+def test_a_decoder_that_was_given_nothing_is_not_given_up(page):
+    with page.script(LOSSY):
+        page.open()
+        page.shows_by(r'H\.264 · \d+ ms')
+        page.driver.execute_script(FAILS_AND_LOSES)
+        until(lambda: page.driver.execute_script('return window.isLost === false'))
+        page.shows_by(r'H\.264 · \d+ ms')
+        assert page.driver.execute_script('return window.opened') == 1
 
 
 def test_nothing_is_sent_to_a_hidden_tab_and_it_goes_on_at_once(page):

@@ -58,7 +58,8 @@ export class VideoWay {
     });
     this.decoder = decoder;
     this.last = null;
-    this.began = performance.now();
+    // When it was first given something: a camera may have nothing to give for long.
+    this.fed = null;
     // When it last kept up; not before its first picture.
     this.inTime = null;
     try {
@@ -77,7 +78,7 @@ export class VideoWay {
     }
     const now = performance.now();
     if (this.inTime === null) {
-      if (now - this.began > OPENING_MS) {
+      if (now - (this.fed ?? now) > OPENING_MS) {
         this.fail('the decoder of this browser gives no picture');
         return;
       }
@@ -92,6 +93,7 @@ export class VideoWay {
     try {
       const type = key ? 'key' : 'delta';
       this.decoder.decode(new EncodedVideoChunk({ type, timestamp: capturedUs, data }));
+      this.fed ??= now;
     } catch (error) {
       this.recover(error);
     }
