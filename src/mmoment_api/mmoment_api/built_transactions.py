@@ -29,11 +29,15 @@ LIKELY_AT_MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was built, for whom, and until when it is worth remembering (seconds, monotonic)."""
+    """What was built, for whom, and until when it is worth remembering (seconds, monotonic).
+
+    face_id: of the face that it puts on the chain; empty: of none.
+    """
 
     wish: TransactionWish
     built: BuiltTransaction
     until_s: float
+    face_id: str = ''
 
 
 class BuiltTransactions:
@@ -43,11 +47,11 @@ class BuiltTransactions:
         self._clock = clock
         self._kept: OrderedDict[bytes, Remembered] = OrderedDict()
 
-    def note(self, wish: TransactionWish, built: BuiltTransaction) -> None:
+    def note(self, wish: TransactionWish, built: BuiltTransaction, face_id: str = '') -> None:
         """Remember what was built; the oldest is forgotten if there are too many."""
         digest = _digest(built.transaction)
         if digest is not None:
-            self._kept[digest] = Remembered(wish, built, self._clock() + KEPT_S)
+            self._kept[digest] = Remembered(wish, built, self._clock() + KEPT_S, face_id)
             while len(self._kept) > KEPT_AT_MOST:
                 self._kept.popitem(last=False)
 

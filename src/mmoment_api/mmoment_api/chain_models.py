@@ -219,7 +219,7 @@ class ConfirmAnswer(Success):
     """The chain has confirmed it. Of a row, `transaction_buffer` is what to sign next."""
 
     transaction_id: str = Field(description='Signature in base58')
-    face_id: str | None
+    face_id: str = Field(description='Of the face that was built into it')
     mint: str | None
     complete: bool = Field(description='Nothing is left to be signed')
     transaction_buffer: str | None

@@ -95,13 +95,37 @@ def test_it_is_confirmed_once_the_chain_says_so(services, ann):
     assert (done['complete'], done['transaction_buffer']) == (True, None)
 
 
+@pytest.mark.parametrize(
+    'signed', [{'signed_transaction': wire(b'message 1', filled=2)}, {'signature': SIGNATURE}]
+)
+def test_whose_face_it_is_says_what_was_built_and_not_who_asks(services, ann, signed):
+    face_id = ann.post(EXTRACT, json=BODY).json()['face_id']
+    answer = ann.post(CONFIRM, json={**signed, 'face_id': 'f' * len(face_id)})
+    assert (answer.status_code, answer.json()['field']) == (422, 'face_id')
+    assert [question[0] for question in services.chain.asked] == ['build']
+    assert ann.post(CONFIRM, json=signed).json()['face_id'] == face_id
+
+
+def test_of_several_that_were_built_the_one_of_that_face_is_confirmed(services, ann):
+    first = ann.post(EXTRACT, json=BODY).json()['face_id']
+    services.chain.row = 'c'
+    services.control.outcome = replace(SEALED, model_id='model-2')
+    second = ann.post(EXTRACT, json=BODY).json()['face_id']
+    assert first != second
+    done = ann.post(CONFIRM, json={'signature': SIGNATURE, 'face_id': first}).json()
+    assert done['face_id'] == first
+    asked = [question[1] for question in services.chain.asked if question[0] == 'confirm']
+    assert asked == ['b1']
+
+
 def test_a_face_of_two_transactions_needs_two_signatures(services, ann):
     services.chain.count = 2
-    ann.post(EXTRACT, json=BODY)
+    face_id = ann.post(EXTRACT, json=BODY).json()['face_id']
     first = ann.post(CONFIRM, json={'signed_transaction': wire(b'message 1', filled=2)}).json()
     assert (first['complete'], first['transaction_buffer']) == (False, wire(b'message 2'))
     second = ann.post(CONFIRM, json={'signed_transaction': wire(b'message 2', filled=2)}).json()
     assert second['complete'] is True
+    assert first['face_id'] == second['face_id'] == face_id
     submitted = [question for question in services.chain.asked if question[0] == 'submit']
     assert [question[1] for question in submitted] == ['b1', 'b2']
 

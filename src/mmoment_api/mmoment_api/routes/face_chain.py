@@ -48,6 +48,10 @@ SIGNED_TRANSACTION = 'signed_transaction'
 OF_ANOTHER = frozenset({'foreign_transaction', 'unknown_signature'})
 NOT_ASKED = 'No transaction was asked for'
 NOT_SEALED = 'Nothing was sealed: name the key of its owner in owner_key to get a transaction'
+OTHER_FACE = (
+    'This transaction is not of the face with this face_id: send the one that enrolling told with '
+    'it, or leave it out'
+)
 NOT_OWN = 'Only whoever enrols themselves can put the face on the chain'
 
 
@@ -89,16 +93,17 @@ async def post_confirm(
     Of a wallet that sends what it signs, `signature` is enough: the chain is asked what became of it,
     and whether it did what was built here. What it answers if not: see
     `/api/chain/transactions/submit`. Where the face needs several transactions, `transaction_buffer`
-    is the next one to sign.
+    is the next one to sign. `face_id`, as enrolling told it, may be left out; with that of another
+    face nothing is sent.
     """
     body = await read_model(request, ConfirmRequest)
     wallet = require_person(person).record.identity
     signed = Signed.given(SIGNED_TRANSACTION, body.signed_transaction, body.signature)
     with services.chain_turns.entered(principal):
-        known, done = await _decided(services, signed, wallet)
+        known, done = await _decided(services, signed, wallet, body.face_id)
     answer = ConfirmAnswer(
         transaction_id=done.signature,
-        face_id=body.face_id,
+        face_id=known.face_id,
         mint=done.accounts[0] if done.accounts else None,
         complete=known.built.number >= known.built.count,
         transaction_buffer=None,
@@ -107,7 +112,8 @@ async def post_confirm(
     )
     if not answer.complete:
         try:
-            following = await _built(services, principal, known.wish.after(known.built.build_id))
+            wish = known.wish.after(known.built.build_id)
+            following = await _built(services, principal, wish, known.face_id)
             answer.transaction_buffer = following.transaction
         except ApiError as error:
             answer.chain_error, answer.message = error.code, error.message
@@ -115,9 +121,12 @@ async def post_confirm(
 
 
 async def _decided(
-    services: Services, signed: Signed, wallet: str
+    services: Services, signed: Signed, wallet: str, face_id: str | None
 ) -> tuple[Remembered, ConfirmedTransaction]:
-    """Which of those that were built it is, and what the chain says of it; raises `ApiError`."""
+    """Which of those that were built it is, and what the chain says of it; raises `ApiError`.
+
+    face_id: what it has to be of; None: whatever it is of.
+    """
     if signed.transaction:
         found = services.built.find(signed.transaction, wallet)
         likely = [] if found is None else [found]
@@ -129,7 +138,10 @@ async def _decided(
         'This is not a transaction that was built here for this wallet: ask for a new one',
         field='signature' if signed.signature else SIGNED_TRANSACTION,
     )
-    for known in likely:
+    of_face = [known for known in likely if face_id in (None, known.face_id)]
+    if likely and not of_face:
+        raise ApiError(422, 'invalid', OTHER_FACE, field='face_id')
+    for known in of_face:
         try:
             return known, await signed.decided_by(services.chain, known.built.build_id)
         except ApiError as refused:
@@ -156,7 +168,7 @@ async def _sealed_on_chain(
     )
     wish = TransactionWish(MINT_FACE, asker.identity, asker.session_id, values)
     try:
-        return await _built(services, principal, wish)
+        return await _built(services, principal, wish, learnt.face_id)
     except ApiError as error:
         if error.code != ALREADY_THERE:
             raise
@@ -164,15 +176,16 @@ async def _sealed_on_chain(
         services,
         principal,
         TransactionWish(UPDATE_FACE, asker.identity, asker.session_id, values),
+        learnt.face_id,
     )
 
 
 async def _built(
-    services: Services, principal: Principal | None, wish: TransactionWish
+    services: Services, principal: Principal | None, wish: TransactionWish, face_id: str
 ) -> BuiltTransaction:
     with services.chain_turns.entered(principal):
         built = await services.chain.build(wish)
-    services.built.note(wish, built)
+    services.built.note(wish, built, face_id)
     return built
 
 
