@@ -30,6 +30,7 @@ from mmoment_chain.nft_rules import (
 from mmoment_chain.outbox_sending import AccountAt, account_at
 from mmoment_chain.program_layout import LayoutError
 from mmoment_chain.rpc_client import TokenAccountOpts
+from mmoment_chain.rpc_errors import NodeBehind
 from mmoment_chain.rpc_pool import RpcPool
 
 # Two sizes tell the price of a byte; the chain has no question for it.
@@ -57,11 +58,20 @@ class Reader:
         """An account of the camera registry. Raises RpcError."""
         return await account_at(self._pool, self._program, address)
 
-    async def any_account(self, address: bytes) -> Account | None:
-        """An account of whatever program. Raises RpcError."""
+    async def any_account(self, address: bytes, least_slot: int = 0) -> Account | None:
+        """An account of whatever program. Raises RpcError.
+
+        least_slot: a server that knows the chain up to there only may say that there is none.
+        """
         key = Pubkey.from_bytes(address)
-        found = (await self._pool.read(lambda client: client.get_account_info(key))).value
-        return None if found is None else Account(address, bytes(found.owner), bytes(found.data))
+        answer = await self._pool.read(lambda client: client.get_account_info(key))
+        found = answer.value
+        if found is not None:
+            return Account(address, bytes(found.owner), bytes(found.data))
+        # Told here, not to the pool: the slot is the word of whoever asks, and no fault of a server.
+        if answer.context.slot < least_slot:
+            raise NodeBehind(f'Whom the camera asks does not know slot {least_slot} yet: ask again')
+        return None
 
     async def lamports(self, address: bytes) -> int:
         """What is there. Raises RpcError."""
@@ -97,7 +107,8 @@ class NftChecks:
         self._clock = clock
         self._cache_s = cache_s
         self._known: dict[tuple[bytes, Rule], tuple[float, Verified]] = {}
-        self._mints = MintMemory()
+        self._mints = MintMemory(clock)
+        self._erasures = 0
 
     async def verify(self, wallet: bytes, rule: Rule, *, is_fresh: bool = False) -> Verified:
         """Whether a rule holds; without `is_fresh` also as it was a moment ago. Raises RpcError."""
@@ -105,9 +116,11 @@ class NftChecks:
         known = self._known.get((wallet, rule))
         if known is not None and not is_fresh and now_s - known[0] < self._cache_s:
             return known[1]
+        erasures = self._erasures
         verified, _ = await self._look(wallet, rule)
-        self._known.pop((wallet, rule), None)
-        self._known[wallet, rule] = now_s, verified
+        if erasures == self._erasures:
+            self._known.pop((wallet, rule), None)
+            self._known[wallet, rule] = now_s, verified
         self._let_go(now_s)
         return verified
 
@@ -115,6 +128,17 @@ class NftChecks:
         """Whatever was known of a wallet: it has just done something."""
         for key in [key for key in self._known if key[0] == wallet]:
             del self._known[key]
+
+    def erase(self, wallet: bytes) -> None:
+        """Keep nothing of somebody who is to be forgotten, nor of what is being looked at."""
+        self._erasures += 1
+        self.forget(wallet)
+        self._mints.forget(wallet)
+
+    def tidy(self) -> None:
+        """Let go of what is too old."""
+        self._let_go(self._clock.elapsed_s())
+        self._mints.tidy()
 
     def _let_go(self, now_s: float) -> None:
         """Of what is too old, and of the oldest if it is too much; they stand in order."""
@@ -139,7 +163,7 @@ class NftChecks:
 
     async def _look(self, wallet: bytes, rule: Rule) -> tuple[Verified, dict[bytes, Account]]:
         asked = Asked(wallet, self._subject(wallet), self._clock.utc_ms() / 1000)
-        first = first_question(rule)
+        erasures, first = self._erasures, first_question(rule)
         tokens = [] if first is None else await self._tokens(wallet, first)
         best: tuple[Verified, dict[bytes, Account]] | None = None
         for question in second_questions(
@@ -147,7 +171,8 @@ class NftChecks:
         ):
             verified, accounts = await self._judged(rule, asked, question)
             judgement = verified.judgement
-            if rule.kind in (RuleKind.FACE, RuleKind.COLLECTION):
+            is_noted = rule.kind in (RuleKind.FACE, RuleKind.COLLECTION)
+            if is_noted and erasures == self._erasures:
                 self._mints.note(rule, wallet, question.addresses[1:], judgement)
             if best is None or judgement.nearness > best[0].judgement.nearness:
                 best = verified, accounts

@@ -21,6 +21,7 @@ from mmoment_chain.wallet import wallet_text
 GROUP_NAME = 'Mmoment faces'
 GROUP_NAME_BYTES = 64
 WORD_BYTES = 128
+SLOTS_BELOW = 1 << 64
 SIGNED_FOR_GROUP = b'mmoment: key of the first group of face NFTs of this device'
 
 
@@ -70,10 +71,7 @@ async def mint_face(wish: Wish, here: Here) -> Row:
         raise Refused('no_group')
     held = await faces.found(wish.wallet)
     if held.holds and held.mint is not None:
-        raise Refused(
-            'already_there',
-            f'You have a face NFT already, {wallet_text(held.mint)}: update or burn it',
-        )
+        raise _has_one(held.mint)
     mint = MintKey()
     parties = face_nft.Parties(wish.wallet, payer, faces.group, faces.group_authority)
     plan = face_nft.mint_face(parties, mint.public, face, await here.reader.rent())
@@ -97,6 +95,27 @@ async def burn_face(wish: Wish, here: Here) -> Row:
     return _row(face_nft.burn_face(wish.wallet, payer, address, mint).steps, payer)
 
 
+async def check_again(wish: Wish, here: Here, row: Row, number: int) -> None:
+    """Look again at what was so when a row was begun, before one of it is built.
+
+    In between a right may have been taken back, and another NFT finished. Refused 'missing_right',
+    'already_there'.
+    """
+    if wish.kind == create_group.__name__:
+        require_owner(wish)
+    if wish.kind in (mint_face.__name__, update_face.__name__):
+        _require_right(wish)
+    # With the last one it counts: until then a wallet has no NFT.
+    if wish.kind != mint_face.__name__ or number + 1 < len(row.plans):
+        return
+    held = await here.faces.found(wish.wallet)
+    if held.holds and held.mint is not None:
+        if held.mint in row.accounts:
+            raise Refused('already_there', DONE)
+        raise _has_one(held.mint)
+
+
+DONE = 'This was the last of its row, and it is done'
 LINKS = (
     'For good: everybody can see that your wallet has a face NFT of the group of this camera, and '
     'when it was made'
@@ -112,8 +131,7 @@ FACE_KINDS: dict[str, Kind] = {
 
 def _face(wish: Wish, here: Here) -> SealedFace:
     """The face that is meant: one that was given, or one that the camera keeps."""
-    if wish.stay is not None:
-        rights.require(wish.stay.rights, rights.ENROLL)
+    _require_right(wish)
     values = wish.values
     record_id = values.text('record_id', WORD_BYTES, '')
     if not values.has('envelope'):
@@ -127,18 +145,33 @@ def _face(wish: Wish, here: Here) -> SealedFace:
         raise Refused('bad_envelope', f'This cannot be put on the chain: {error}') from None
 
 
+def _require_right(wish: Wish) -> None:
+    if wish.stay is not None:
+        rights.require(wish.stay.rights, rights.ENROLL)
+
+
+def _has_one(mint: bytes) -> Refused:
+    text = f'You have a face NFT already, {wallet_text(mint)}: update or burn it'
+    return Refused('already_there', text)
+
+
 async def _own_mint(wish: Wish, here: Here) -> tuple[bytes, Mint]:
-    """The NFT that is named or, without a name, that the wallet holds. Refused 'not_there'."""
-    address = None
+    """The NFT that is named or, without a name, that the wallet holds. Refused 'not_there'.
+
+    Who has seen it on the chain names the slot as well: a server that lags behind then does not say
+    that it is not there.
+    """
+    address, least_slot = None, 0
     if wish.values.has('mint'):
         address = wish.values.wallet('mint')
+        least_slot = wish.values.number('slot', 0, SLOTS_BELOW)
     wish.values.check_names()
     if address is None:
         held = await here.faces.found(wish.wallet)
         if held.mint is None:
             raise Refused('not_there', SENTENCES[Reason.NONE])
         address = held.mint
-    account = await here.reader.any_account(address)
+    account = await here.reader.any_account(address, least_slot)
     if account is None or account.program != TOKEN_2022:
         raise Refused('not_there', 'There is no such NFT')
     return address, Mint.from_bytes(account.data)

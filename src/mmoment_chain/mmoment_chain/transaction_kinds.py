@@ -51,8 +51,8 @@ class ChainReader(Protocol):
     async def account(self, address: bytes) -> AccountAt:
         """An account of the camera registry."""
 
-    async def any_account(self, address: bytes) -> Account | None:
-        """An account of whatever program."""
+    async def any_account(self, address: bytes, least_slot: int = 0) -> Account | None:
+        """An account of whatever program; none only by who knows the chain up to that slot."""
 
     async def lamports(self, address: bytes) -> int:
         """What is there."""

@@ -14,11 +14,13 @@ from mmoment_chain.face_kinds import group_key
 from mmoment_chain.nft_rules import Judgement, Trusted
 from mmoment_chain.outbox_sending import AccountAt, ChainPlace
 from mmoment_chain.program_layout import Mode
+from mmoment_chain.rpc_errors import NodeBehind
 from mmoment_chain.transaction_desk import KINDS
 from mmoment_chain.transaction_kinds import FacePlace, Here, Stay, Wish
 from mmoment_chain.transaction_values import Values
 
 NOW_S = 1_790_000_000
+SLOT = 1
 EVERYTHING = frozenset({'view', 'record', 'enroll'})
 
 
@@ -42,11 +44,14 @@ class Reader:
     async def account(self, address):
         found = self._world.account(address)
         if found is None or bytes(found.owner) != self._world.program:
-            return AccountAt(None, 0, 1)
-        return AccountAt(bytes(found.data), found.lamports, 1)
+            return AccountAt(None, 0, SLOT)
+        return AccountAt(bytes(found.data), found.lamports, SLOT)
 
-    async def any_account(self, address):
-        return self._world.fetched(address)
+    async def any_account(self, address, least_slot=0):
+        found = self._world.fetched(address)
+        if found is None and least_slot > SLOT:
+            raise NodeBehind('This server lags behind')
+        return found
 
     async def lamports(self, address):
         return self._world.balance(address)

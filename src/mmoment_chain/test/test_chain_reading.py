@@ -11,6 +11,7 @@ from mmoment_chain.chain_reading import FACE, Reader
 from mmoment_chain.errors import Refused
 from mmoment_chain.face_nft import face_of
 from mmoment_chain.nft_rules import Reason, parse_rule
+from mmoment_chain.rpc_errors import NodeBehind
 
 
 @pytest.fixture(scope='module')
@@ -37,6 +38,17 @@ def test_an_account_of_another_program_is_none_of_the_registry(world, client):
         assert (await reader.any_account(world.anna_mint)).data
         assert await reader.any_account(b'9' * 32) is None
         assert await reader.lamports(world.camera) == world.balance(world.camera)
+
+    asyncio.run(scene())
+
+
+def test_a_server_that_lags_behind_does_not_say_that_something_is_not_there(world, client):
+    async def scene():
+        reader = Reader(Pool(client), world.program)
+        assert await reader.any_account(b'9' * 32, 7) is None
+        with pytest.raises(NodeBehind, match='slot 8'):
+            await reader.any_account(b'9' * 32, 8)
+        assert (await reader.any_account(world.anna_mint, 8)).data
 
     asyncio.run(scene())
 
@@ -82,3 +94,38 @@ def test_only_a_face_that_counts_is_given(world, client):
             assert caught.value.code == code
 
     asyncio.run(scene())
+
+
+def test_of_whom_is_forgotten_nothing_is_remembered(world, client):
+    asked = checks(world, client, FakeClock())
+
+    async def scene():
+        anna, berta = world.key('anna'), world.key('berta')
+        await asked.verify(anna, FACE)
+        await asked.verify(berta, FACE)
+        asked.erase(anna)
+        assert {wallet for wallet, _ in asked._known} == {berta}
+        assert anna not in {wallet for _, wallet in asked._mints._held}
+        # Nor what comes of a look that had begun before.
+        answer = client.get_multiple_accounts
+
+        async def slow(keys):
+            found = await answer(keys)
+            asked.erase(anna)
+            return found
+
+        client.get_multiple_accounts = slow
+        assert (await asked.verify(anna, FACE)).judgement.holds
+        assert {wallet for wallet, _ in asked._known} == {berta}
+        assert anna not in {wallet for _, wallet in asked._mints._held}
+
+    asyncio.run(scene())
+
+
+def test_what_is_old_is_let_go_of_also_if_nobody_asks(world, client):
+    clock = FakeClock()
+    asked = checks(world, client, clock)
+    asyncio.run(asked.verify(world.key('anna'), FACE))
+    clock.advance(86_400)
+    asked.tidy()
+    assert (asked._known, asked._mints._held) == ({}, {})

@@ -5,10 +5,11 @@ import dataclasses
 
 import pytest
 from face_world import sealed_face
-from kinds_world import KindsWorld
+from kinds_world import SLOT, KindsWorld
 
 from mmoment_chain.face_nft import face_of
 from mmoment_chain.nft_rules import Reason
+from mmoment_chain.rpc_errors import NodeBehind
 from mmoment_chain.wallet import wallet_text
 
 
@@ -69,6 +70,14 @@ def test_what_was_begun_and_not_finished_can_be_burned_by_its_name(world):
     assert world.refused('burn_face', 'anna') == 'not_there'
     world.perform('burn_face', 'anna', mint=wallet_text(row.accounts[0]))
     assert not world.data(row.accounts[0])
+
+
+def test_who_lags_behind_what_a_person_has_seen_does_not_say_that_nothing_is_there(world):
+    mint = wallet_text(b'9' * 32)
+    assert world.refused('burn_face', 'anna', mint=mint, slot=str(SLOT)) == 'not_there'
+    with pytest.raises(NodeBehind):
+        world.built('burn_face', 'anna', mint=mint, slot=str(SLOT + 1))
+    assert world.refused('burn_face', 'anna', mint=mint, slot='soon') == 'bad_value'
 
 
 def test_nobody_burns_what_is_not_theirs(world):

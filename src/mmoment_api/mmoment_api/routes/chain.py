@@ -59,7 +59,8 @@ async def post_build(request: Request, services: ServicesOf, principal: Principa
     What concerns the camera, its owner has built, for the wallet that owns it on the chain: see
     `register_camera` and the like. What concerns a face or a visit, whoever is checked in, for their
     own wallet. What does not fit one transaction is a row: `count` says of how many, and each is
-    built, with `after`, once the one before it is confirmed.
+    built, with `after`, once the one before it is confirmed. Of `burn_face`, `slot` beside `mint` is
+    the one in which that was confirmed: who does not know the chain so far does not say `not_there`.
     """
     body = await read_model(request, BuildRequest)
     with services.chain_turns.entered(principal):
