@@ -128,8 +128,9 @@ def check_chain(options: argparse.Namespace, in_file: Mapping[str, Any]) -> None
     if of not in (None, cluster):
         raise CliError(f'--rpc {rpc}: this is a server of {of}: say --cluster {of}')
     if cluster in PUBLIC_SERVERS and not (options.program or in_file.get('program_id')):
+        where = '--cluster' if options.cluster else f'{options.params_file}: cluster'
         raise CliError(
-            f'--cluster {cluster}: say --program ADDRESS, the camera registry that you deployed '
+            f'{where} {cluster}: say --program ADDRESS, the camera registry that you deployed '
             f'there (./mmoment chain deploy --cluster {cluster} --payer FILE --program-key FILE)'
         )
 

@@ -35,7 +35,8 @@ def parameters_of(path: Path, node: str) -> dict[str, Any]:
         raise BringupError(f'{path} is no text') from error
     except yaml.YAMLError as error:
         raise BringupError(f'{path} is not valid YAML: {" ".join(str(error).split())}') from error
-    name, given = _tokens(node), {}
+    name = _tokens(node)
+    given: dict[str, Any] = {}
     for pattern, parameters in _sections(root, []):
         if fits(pattern, name):
             given |= parameters

@@ -220,7 +220,7 @@ def test_what_the_file_has_for_another_camera_is_not_looked_at(
     [
         # A file about anything else does not take the place of the program.
         ('flush_s: 3.0', ['--cluster', 'devnet'], 'devnet: say --program'),
-        ('cluster: devnet', [], 'devnet: say --program'),
+        ('cluster: devnet', [], r'mine\.yaml: cluster devnet: say --program'),
         ('cluster: devnet', ['--rpc', SERVERS['mainnet'], '--program', PROGRAM], 'of mainnet'),
         ('[', [], r'mine\.yaml is not valid YAML'),
     ],
