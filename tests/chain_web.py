@@ -75,7 +75,7 @@ class Somebody:
     def call(self, method, path, body=None):
         return self.ask(method, path, body, self.token)
 
-    def once_running(self, method, path, body):
+    def once_running(self, method, path, body=None):
         """Status and answer, once the part that is asked is known to run."""
         answers = []
 
@@ -88,7 +88,7 @@ class Somebody:
 
     def check_in(self):
         question = f'/api/session/challenge?wallet_address={self.wallet}'
-        text = self.ask('GET', question)[1]['message']
+        text = self.once_running('GET', question)[1]['message']
         signed = base64.b64encode(bytes(self.key.sign_message(text.encode()))).decode()
         wish = {'wallet_address': self.wallet, 'message': text, 'signature': signed}
         status, answer = self.once_running('POST', '/api/checkin', wish)
