@@ -112,7 +112,10 @@ class Relay:
         self._limit_kbps = kbps
 
     def freeze(self) -> None:
-        """Pass on nothing, in either direction, and read nothing; connections stay open."""
+        """Pass on nothing, in either direction; connections stay open.
+
+        Of what is sent then, the buffers here still take some ten kilobytes, sooner or later.
+        """
         self._call(self._flowing.clear)
 
     def thaw(self) -> None:
@@ -145,7 +148,7 @@ class Relay:
                 is_done.set()
 
         self._loop.call_soon_threadsafe(act)
-        is_done.wait(PATIENCE_S)
+        assert is_done.wait(PATIENCE_S), 'the thread of the relay does not answer'
 
     def _reset_all(self) -> None:
         for transport in list(self._transports):

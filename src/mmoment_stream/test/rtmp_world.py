@@ -82,6 +82,20 @@ def push_until_it_fails(sink, packets, *, pause_s=0.005, polls=False):
         assert time.monotonic() < end_s, 'it goes on and on'
 
 
+def wait_until_it_fails(sink, packet):
+    """Polls only, while something waits for the other side.
+
+    What its buffers have room for it takes late, and has taken it then: that is no stall.
+    """
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        while not sink.queued_bytes():
+            sink.send(packet, 0)
+        sink.poll()
+        time.sleep(0.005)
+        assert time.monotonic() < end_s, 'it goes on and on'
+
+
 def cancelled_within_s(sink, action, *words, **more):
     moments = []
 
