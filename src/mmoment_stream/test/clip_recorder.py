@@ -1,10 +1,12 @@
 """Records a clip until it is killed, and says on standard output what it has added, and when.
 
-Arguments: the file of the clip, and a pickled list of packets, 30 a second. The first two seconds
-are added at once, as those before a gesture are; the others as time goes by.
+Arguments: the file of the clip, and a pickled list of packets, 30 a second, which begins anew when
+it is over. The first two seconds are added at once, as those before a gesture are; the others as
+time goes by.
 """
 
 import dataclasses
+import itertools
 import os
 import pickle
 import sys
@@ -22,10 +24,11 @@ def main(path, packets_path):
     packets = pickle.loads(Path(packets_path).read_bytes())
     start_ns = time.monotonic_ns() - AT_ONCE * INTERVAL_NS
     writer = None
-    for number, packet in enumerate(packets):
+    # However late the kill is, it does not meet a recorder that has run out of packets.
+    for number, packet in enumerate(itertools.cycle(packets)):
         moment_ns = start_ns + number * INTERVAL_NS
         time.sleep(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
-        taken = dataclasses.replace(packet, monotonic_ns=moment_ns)
+        taken = dataclasses.replace(packet, monotonic_ns=moment_ns, sequence=number + 1)
         if writer is None:
             writer = ClipWriter(Path(path), taken)
         assert writer.add(taken)
