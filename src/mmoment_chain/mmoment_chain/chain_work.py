@@ -197,13 +197,18 @@ class ChainWork:
             self._was_told or self.outbox.status.camera is not None,
         )
 
+    async def forget(self, wallet: bytes) -> None:
+        """Keep nothing in memory of somebody who is forgotten: what was built, and what they hold."""
+        self.desk.forget(wallet)
+        self.checks.erase(wallet)
+
     async def set_budget(self, lamports: int) -> None:
         """Let the device spend so much in 24 hours from now on; 0: no limit."""
         self.outbox.set_budget(lamports)
         self._awake.set()
 
     async def _watch_balance(self) -> None:
-        """Look at it for ever; on a dev chain the faucet helps, once each time that it gets low."""
+        """Look at it, and for what is old, for ever; on a dev chain the faucet helps, once each time that it gets low."""
         is_helped = False
         while True:
             # What failed is told by the status of the pool.
@@ -212,6 +217,9 @@ class ChainWork:
                 if is_low and not is_helped and await self._faucet.give(self._place.device):
                     await self._balance.check()
                 is_helped = is_low
+            # People are remembered for a while only, also where nobody asks any more.
+            self.desk.tidy()
+            self.checks.tidy()
             await asyncio.sleep(self._settings.check_s)
 
     async def _help(self, wallet: bytes) -> None:

@@ -23,6 +23,22 @@ KEPT_PER_WALLET = 16
 ID_BYTES = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Somebody looks for what a wallet has sent."""
+
+    signature: bytes
+    task: asyncio.Task[Sent]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedFor:
+    """A signature, and the last block that can take what it signs, as of the first look."""
+
+    signature: bytes
+    last_valid_height: int
+
+
 @dataclass(slots=True)
 class Pending:
     """A transaction of a row, which was built."""
@@ -36,6 +52,8 @@ class Pending:
     made_s: float
     session_id: str = ''  # in which it was asked for; empty: by the owner of the camera
     sending: asyncio.Task[Sent] | None = field(default=None)
+    looking: Looking | None = field(default=None)
+    looked_for: LookedFor | None = field(default=None)
     sent: Sent | None = field(default=None)
 
     @property
@@ -53,6 +71,16 @@ class Pending:
         """Whether the chain has it."""
         return self.sent is not None and self.sent.is_confirmed
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for what the chain says of it."""
+        return self.sending is not None or self.looking is not None
+
+    @property
+    def is_halfway(self) -> bool:
+        """Whether its row can go on only from here: without it, what the row locks stays locked."""
+        return self.is_confirmed and not self.is_last
+
 
 class PendingTransactions:
     """Belongs to one event loop."""
@@ -67,7 +95,7 @@ class PendingTransactions:
     def add(
         self, kind: str, wallet: bytes, row: Row, number: int, built: Built, session_id: str = ''
     ) -> Pending:
-        """Keep what was built. Refused 'too_many_open' if all that is kept is being sent."""
+        """Keep what was built. Refused 'too_many_open' if all that is kept is waited for."""
         self._let_go(wallet)
         made_s = self._clock.elapsed_s()
         pending = Pending(self._new_id(), kind, wallet, row, number, built, made_s, session_id)
@@ -81,13 +109,32 @@ class PendingTransactions:
             raise Refused('not_ours')
         return pending
 
-    def _let_go(self, wallet: bytes) -> None:
-        """Make room: of what is old, then of the same wallet's, then of anybody's."""
+    def looks_of(self, wallet: bytes) -> int:
+        """For how much that was built for this wallet somebody looks now."""
+        kept = self._kept.values()
+        return sum(each.wallet == wallet and each.looking is not None for each in kept)
+
+    def forget(self, wallet: bytes) -> None:
+        """Let go of what was built for somebody, or names them. What is under way ends by itself."""
+        for pending in list(self._kept.values()):
+            if wallet in (pending.wallet, pending.about):
+                del self._kept[pending.id]
+
+    def tidy(self) -> None:
+        """Let go of what is too old."""
         now_s = self._clock.elapsed_s()
         for pending in list(self._kept.values()):
-            if now_s - pending.made_s >= KEPT_S and pending.sending is None:
+            if now_s - pending.made_s >= KEPT_S and not pending.is_busy:
                 del self._kept[pending.id]
-        free = [pending for pending in self._kept.values() if pending.sending is None]
+
+    def _let_go(self, wallet: bytes) -> None:
+        """Make room: of what is old, then of the same wallet's, then of anybody's.
+
+        Of these the oldest goes first, and what others of its row still need goes last.
+        """
+        self.tidy()
+        free = [pending for pending in self._kept.values() if not pending.is_busy]
+        free.sort(key=lambda pending: pending.is_halfway)  # stable: the oldest stay in front
         own = [pending for pending in free if pending.wallet == wallet]
         if len(own) >= KEPT_PER_WALLET:
             del self._kept[own[0].id]

@@ -30,6 +30,10 @@ ASIDE = frozenset(
 )
 """Programs whose instructions change nothing of what the others do."""
 ENCODING, VERSION = 'base64', 0
+# Anybody can tell a signature that is nobody's: who asks again is answered again.
+PATIENCE_S = 5.0
+# Of another server, which knows newer blocks than ours.
+BLOCKS_AHEAD = 32
 NOT_SHOWN = 'The chain has decided, but does not show the transaction yet: ask again'
 
 Work = list[tuple[bytes, tuple[bytes, ...], bytes]]
@@ -43,16 +47,31 @@ class SentElsewhere:
     pool: RpcPool
     sender: TransactionSender
 
-    async def look(self, built: Built, signature: bytes) -> Sent:
-        """What became of the transaction with this signature; it may take as long as sending it.
+    async def last_valid_height(self, built: Built, signature: bytes) -> int:
+        """The last block that can take what this signature signs. Raises RpcError.
 
-        Raises RpcError; Refused 'foreign_transaction' if it is not what was built, and
-        'unknown_signature' if there is none and it can be none of what was built.
+        Whoever changes the message may also take a newer blockhash, but none newer than now: ask
+        when the signature is first heard of.
+        """
+        if is_of(built, signature):
+            return built.last_valid_height
+        newest = (await self.pool.read(lambda client: client.get_latest_blockhash())).value
+        return max(built.last_valid_height, int(newest.last_valid_block_height) + BLOCKS_AHEAD)
+
+    async def look(self, built: Built, signature: bytes, last_valid_height: int) -> Sent:
+        """What became of the transaction with this signature.
+
+        Of the very message that was built it may take as long as sending it; else the answer may
+        soon be that nobody knows yet. Raises RpcError; Refused 'foreign_transaction' if it is not what was built, and
+        'unknown_signature' if there is none, and no block can take one any more.
         """
         is_own = is_of(built, signature)
         # The numbers of instructions are those of the message that was built.
         programs = built.programs if is_own else ()
-        sent = await self.sender.follow(signature, built.last_valid_height, programs)
+        patience_s = None if is_own else PATIENCE_S
+        sent = await self.sender.follow(
+            signature, last_valid_height, programs, patience_s=patience_s
+        )
         if sent.outcome is Outcome.EXPIRED and not is_own:
             raise Refused('unknown_signature')
         if is_own or not sent.slot:

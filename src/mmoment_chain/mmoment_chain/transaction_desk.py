@@ -11,21 +11,32 @@ from dataclasses import dataclass
 
 from mmoment_chain import session_records, spending
 from mmoment_chain.errors import Refused
-from mmoment_chain.face_kinds import FACE_KINDS
+from mmoment_chain.face_kinds import DONE, FACE_KINDS, check_again
 from mmoment_chain.held_back import HeldBack
-from mmoment_chain.pending_transactions import Pending, PendingTransactions
+from mmoment_chain.pending_transactions import (
+    LookedFor,
+    Looking,
+    Pending,
+    PendingTransactions,
+)
 from mmoment_chain.sent_elsewhere import SentElsewhere, is_of
 from mmoment_chain.store import Store
 from mmoment_chain.transaction_building import NO_SIGNATURE, TransactionBuilder, signed_by_all
-from mmoment_chain.transaction_kinds import CAMERA_KINDS, Here, Row, Stay, Wish
+from mmoment_chain.transaction_kinds import CAMERA_KINDS, Here, Row, Stay, Wish, require_owner
 from mmoment_chain.transaction_sending import Outcome, Sent, TransactionSender
 from mmoment_chain.transaction_values import Values
 
 KINDS = {**CAMERA_KINDS, **FACE_KINDS}
 CHECK_IN = 'check_in'
+OWNERS_KINDS = frozenset(CAMERA_KINDS) - {CHECK_IN}
 AFTER = 'after'
 """Value that names the transaction before, of a row."""
 FOR_GOOD = frozenset(Outcome) - {Outcome.UNKNOWN}
+LOOKS_PER_WALLET = 2
+"""For what a wallet has sent itself: each asks the chain, and a server answers only so often."""
+OTHERS_FIRST = 'Others that this wallet has sent are being looked for: ask again in a moment'
+GOES_ON = 'This was begun by somebody who was checked in: check in, then go on'
+FORGOTTEN = 'Whom this was built for was forgotten meanwhile: ask for a new one'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +77,45 @@ class TransactionDesk:
         self._store = store
         self._budget = budget
         self._on_sent = on_sent
+        self._building: dict[object, bytes] = {}  # wallets for which something is being built
 
     async def build(self, order: Order) -> Pending:
         """Build and try it. Raises Refused, also WouldFail; RpcError."""
+        this = object()
+        self._building[this] = order.wallet
+        try:
+            row, number = await self._wanted(order)
+            if self._help_payer is not None and row.plans[number].payer == order.wallet:
+                await self._help_payer(order.wallet)
+            built = await self._builder.build(row.plans[number])
+            if this not in self._building:
+                raise Refused('not_ours', FORGOTTEN)
+        finally:
+            self._building.pop(this, None)
+        session_id = '' if order.stay is None else order.stay.id
+        return self._pending.add(order.kind, order.wallet, row, number, built, session_id)
+
+    def forget(self, wallet: bytes) -> None:
+        """Let go of all that was or is being built for somebody: they are to be forgotten.
+
+        What was handed to the chain before cannot be called back.
+        """
+        self._pending.forget(wallet)
+        for this in [this for this, whose in self._building.items() if whose == wallet]:
+            del self._building[this]
+
+    def tidy(self) -> None:
+        """Let go of what is too old."""
+        self._pending.tidy()
+
+    async def _wanted(self, order: Order) -> tuple[Row, int]:
+        """The row, and which of it is to be built."""
         if order.kind not in KINDS:
             raise Refused('bad_value', f'There is no kind {order.kind!r}: {", ".join(KINDS)}')
         if AFTER in order.values:
-            row, number = self._next_of(order)
-        else:
-            wish = Wish(order.kind, order.wallet, Values(order.values), order.stay)
-            row, number = await KINDS[order.kind](wish, self._here), 0
-        if self._help_payer is not None and row.plans[number].payer == order.wallet:
-            await self._help_payer(order.wallet)
-        built = await self._builder.build(row.plans[number])
-        session_id = '' if order.stay is None else order.stay.id
-        return self._pending.add(order.kind, order.wallet, row, number, built, session_id)
+            return await self._next_of(order)
+        wish = Wish(order.kind, order.wallet, Values(order.values), order.stay)
+        return await KINDS[order.kind](wish, self._here), 0
 
     def get(self, pending_id: str) -> Pending:
         """What was built with this id. Refused 'not_ours'."""
@@ -89,9 +124,9 @@ class TransactionDesk:
     def offered(self, pending: Pending) -> bytes:
         """The transaction as a wallet is given it.
 
-        Of what the device pays for, or what is of a session, its signature is added when it comes
-        back: whoever had it could send the transaction by another way, past the budget or after the
-        session.
+        Of what the device pays for, and of a check-in, its signature is added when it comes back:
+        whoever had it could send the transaction by another way, past the budget or after the
+        session. All else its wallet may send itself, for as long as its blockhash lives.
         """
         built, device = pending.built, self._here.place.device
         is_free = self._payer(pending) != device and pending.kind != CHECK_IN
@@ -117,9 +152,11 @@ class TransactionDesk:
         wire = signed_by_all(pending.built, transaction)
         if pending.sent is not None and pending.sent.outcome in FOR_GOOD:
             return pending.sent
-        if pending.sending is None and pending.kind == CHECK_IN:
+        if pending.sending is None and pending.session_id:
             # It may have ended while the wallet was open.
             await asyncio.to_thread(self._require_open, pending.session_id)
+            # Whose it is may have been forgotten meanwhile.
+            self._pending.get(pending_id)
         if pending.sending is None:
             pending.sending = asyncio.ensure_future(self._see_through(pending, wire))
             # Whoever asked may have gone.
@@ -129,8 +166,8 @@ class TransactionDesk:
     async def confirm(self, pending_id: str, signature: bytes) -> Sent:
         """What became of a transaction that its wallet has sent itself, by what the chain says.
 
-        Asked again, it answers the same. If this is cancelled, nothing is lost. Raises Refused
-        'not_ours', 'foreign_transaction', 'unknown_signature'; RpcError.
+        Asked again, it answers the same. What is under way goes on if this is cancelled. Raises
+        Refused 'not_ours', 'foreign_transaction', 'unknown_signature'; RpcError.
         """
         pending = self._pending.get(pending_id)
         known = pending.sent
@@ -138,26 +175,50 @@ class TransactionDesk:
             return known
         if pending.is_confirmed:
             raise Refused('foreign_transaction', 'What was built was sent by another transaction')
-        sent = await self._elsewhere.look(pending.built, signature)
+        if pending.looking is None:
+            if self._pending.looks_of(pending.wallet) >= LOOKS_PER_WALLET:
+                return Sent(Outcome.UNKNOWN, signature, text=OTHERS_FIRST)
+            task = asyncio.ensure_future(self._look(pending, signature))
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            pending.looking = Looking(signature, task)
+        elif pending.looking.signature != signature:
+            return Sent(Outcome.UNKNOWN, signature, text=OTHERS_FIRST)
+        return await asyncio.shield(pending.looking.task)
+
+    async def _look(self, pending: Pending, signature: bytes) -> Sent:
+        built, known = pending.built, pending.looked_for
+        try:
+            if known is None or known.signature != signature:
+                height = await self._elsewhere.last_valid_height(built, signature)
+                pending.looked_for = known = LookedFor(signature, height)
+            sent = await self._elsewhere.look(built, signature, known.last_valid_height)
+        finally:
+            pending.looking = None
         # What fails under another message says nothing of the one that was built.
-        is_settled = sent.is_confirmed or is_of(pending.built, signature)
+        is_settled = sent.is_confirmed or is_of(built, signature)
         if sent.outcome in FOR_GOOD and is_settled and not pending.is_confirmed:
             pending.sent = sent
             self._on_sent(pending, sent)
         return sent
 
-    def _next_of(self, order: Order) -> tuple[Row, int]:
+    async def _next_of(self, order: Order) -> tuple[Row, int]:
         """The transaction that follows, or one that was built before and got lost."""
         before = self._pending.get(order.values[AFTER])
         if (before.kind, before.wallet) != (order.kind, order.wallet) or len(order.values) > 1:
             raise Refused('not_ours')
         if before.sending is not None and not before.is_confirmed:
             raise Refused('out_of_order', 'It is being sent: wait for what the chain says')
-        if not before.is_confirmed:
-            return before.row, before.number
-        if before.is_last:
-            raise Refused('already_there', 'This was the last of its row, and it is done')
-        return before.row, before.number + 1
+        if before.is_confirmed and before.is_last:
+            raise Refused('already_there', DONE)
+        if before.session_id and order.stay is None:
+            raise Refused('no_session', GOES_ON)
+        row, number = before.row, before.number + int(before.is_confirmed)
+        # What may be signed now is signed, whatever could be when the row was begun.
+        wish = Wish(order.kind, order.wallet, Values({}), order.stay)
+        if order.kind in OWNERS_KINDS:
+            require_owner(wish)
+        await check_again(wish, self._here, row, number)
+        return row, number
 
     @staticmethod
     def _payer(pending: Pending) -> bytes:
@@ -173,9 +234,12 @@ class TransactionDesk:
             sent = await self._sender.send(wire, built.last_valid_height)
             if is_paid_here and sent.outcome in (Outcome.REFUSED, Outcome.EXPIRED):
                 await asyncio.to_thread(self._correct, sent)
-            pending.sent = sent
         finally:
             pending.sending = None
+        if pending.sent is not None and pending.is_confirmed:
+            # Its wallet has sent it as well, and the chain took that one: see `confirm`.
+            return pending.sent
+        pending.sent = sent
         self._on_sent(pending, sent)
         return sent
 

@@ -74,6 +74,7 @@ class _Case:
     last_valid_height: int
     programs: Sequence[bytes]
     transaction: bytes | None  # None: not ours to send
+    patience_s: float | None = None  # None: as long as it may take
     is_submitted: bool = False
 
 
@@ -122,18 +123,22 @@ class TransactionSender:
         last_valid_height: int,
         programs: Sequence[bytes] = (),
         commitment: str | None = None,
+        patience_s: float | None = None,
     ) -> Sent:
-        """What became of a transaction that was sent before, perhaps; it is not sent again."""
-        return await self._see_through(
-            _Case(signature, last_valid_height, programs, None), commitment
-        )
+        """What became of a transaction that was sent before, perhaps; it is not sent again.
+
+        patience_s: after it the outcome is unknown; None: as long as it may take.
+        """
+        case = _Case(signature, last_valid_height, programs, None, patience_s)
+        return await self._see_through(case, commitment)
 
     async def _see_through(self, case: _Case, commitment: str | None) -> Sent:
         level = _LEVELS[commitment or self._settings.commitment]
         line = self._pool.line()
         begin_s = self._clock.elapsed_s()
         sent_s = begin_s - self._settings.resend_every_s
-        pause_s = self._settings.ask_first_s
+        pause_s, longest_s = self._pauses(case)
+        give_up_s = self._settings.give_up_after_s if case.patience_s is None else case.patience_s
         fault = 'the chain has not decided'
         while True:
             try:
@@ -146,19 +151,32 @@ class TransactionSender:
                     return decided
             except RpcError as error:
                 fault = error.text
-            if self._clock.elapsed_s() - begin_s >= self._settings.give_up_after_s:
+            if self._clock.elapsed_s() - begin_s >= give_up_s:
                 text = f'It is not known yet what became of the transaction: {fault}'
                 return Sent(Outcome.UNKNOWN, case.signature, text=text)
             await self._sleep(pause_s)
-            pause_s = min(2 * pause_s, self._settings.ask_every_s)
+            pause_s = min(2 * pause_s, longest_s)
+
+    def _pauses(self, case: _Case) -> tuple[float, float]:
+        """Between questions: the first one, and the longest.
+
+        What others say that they have sent must not use up what a server answers: it may never come.
+        """
+        settings = self._settings
+        if case.transaction is not None:
+            return settings.ask_first_s, settings.ask_every_s
+        is_impatient = case.patience_s is not None
+        first_s = settings.ask_every_s if is_impatient else settings.ask_first_s
+        return first_s, settings.resend_every_s
 
     async def _one_round(self, line: Line, case: _Case, level: int, is_due: bool) -> Sent | None:
         if is_due and case.transaction is not None:
             decided = await self._submit(line, case, case.transaction)
             if decided is not None:
                 return decided
-        # What was sent by us just now is among the recent ones.
-        _, status = await self._status(line, case, history=case.transaction is None)
+        # What was sent just now is among the recent ones; to look through all is dear to a server.
+        is_old = case.transaction is None and is_due
+        _, status = await self._status(line, case, history=is_old)
         if status is not None:
             return self._judged(case, status, level)
         return await self._expired(line, case, level) if is_due else None

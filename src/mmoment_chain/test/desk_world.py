@@ -56,9 +56,18 @@ class Elsewhere:
     def __init__(self):
         self.outcomes = []
         self.asked = []
+        self.heights = []
+        self.height = 500
+        self.gate = None
 
-    async def look(self, built, signature):
+    async def last_valid_height(self, built, signature):
+        return self.height
+
+    async def look(self, built, signature, last_valid_height):
         self.asked.append((built, signature))
+        self.heights.append(last_valid_height)
+        if self.gate is not None:
+            await self.gate.wait()
         outcome = self.outcomes.pop(0) if self.outcomes else Outcome.CONFIRMED
         if isinstance(outcome, str) and outcome not in set(Outcome):
             raise Refused(outcome)
@@ -70,8 +79,9 @@ class DeskWorld(KindsWorld):
         super().__init__(mode, device_pays_for=device_pays_for)
         self.store, self.builder, self.sender, self.decided = store, Builder(), Chain(), []
         self.elsewhere = Elsewhere()
+        self.pending = PendingTransactions(clock)
         self.desk = TransactionDesk(
-            self.here, PendingTransactions(clock), self.builder, self.sender, self.elsewhere, store,
+            self.here, self.pending, self.builder, self.sender, self.elsewhere, store,
             lambda: budget, lambda pending, sent: self.decided.append(sent.outcome),
         )  # fmt: skip
 

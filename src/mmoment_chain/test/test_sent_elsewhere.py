@@ -20,7 +20,7 @@ from solders.message import (
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from mmoment_chain.sent_elsewhere import SentElsewhere, does_the_same
+from mmoment_chain.sent_elsewhere import PATIENCE_S, SentElsewhere, does_the_same
 from mmoment_chain.transaction_building import Built
 from mmoment_chain.transaction_sending import Outcome, TransactionSender
 from mmoment_chain.transaction_verdict import Verdicts, camera_table
@@ -81,8 +81,14 @@ class Case:
         self.ledger.submit(bytes(signed), 10**9)
         return bytes(signed.signatures[0])
 
-    def look(self, signature):
-        return asyncio.run(self.elsewhere.look(self.built, signature))
+    def look(self, signature, last_valid_height=None):
+        async def scene():
+            height = last_valid_height
+            if height is None:
+                height = await self.elsewhere.last_valid_height(self.built, signature)
+            return await self.elsewhere.look(self.built, signature, height)
+
+        return asyncio.run(scene())
 
     def code(self, signature):
         return refusal(self.look, signature).code
@@ -179,7 +185,35 @@ def test_what_the_chain_does_not_have_is_not_known_before_it_is_too_late():
     own = bytes(VersionedTransaction(MESSAGE, [ANNA]).signatures[0])
     assert case.look(own).outcome is Outcome.EXPIRED
     assert case.world.clock.elapsed_s() - begin_s > 150 * 0.4
-    assert case.code(bytes([5]) * 64) == 'unknown_signature'
+
+
+def test_of_a_signature_that_is_not_the_messages_nobody_is_kept_long():
+    case = Case()
+    signature, begin_s = bytes([5]) * 64, case.world.clock.elapsed_s()
+    assert case.look(signature).outcome is Outcome.UNKNOWN
+    assert case.world.clock.elapsed_s() - begin_s < 2 * PATIENCE_S
+    # Nor is the chain asked often for what may never come.
+    assert case.node.calls.count('get_signature_statuses') < 8
+
+
+def test_what_a_wallet_signs_late_may_come_late():
+    case = Case()
+    # The wallet was open for a while, and takes the newest blockhash when it signs.
+    case.world.clock.advance(60)
+    signature = bytes([5]) * 64
+    height = asyncio.run(case.elsewhere.last_valid_height(case.built, signature))
+    assert height >= case.ledger.height + 150
+    own = bytes(VersionedTransaction(MESSAGE, [ANNA]).signatures[0])
+    assert asyncio.run(case.elsewhere.last_valid_height(case.built, own)) == (
+        case.built.last_valid_height
+    )
+    # What was built is too old by now, what was signed is not.
+    case.world.clock.advance(30)
+    assert case.look(own).outcome is Outcome.EXPIRED
+    assert case.look(signature, height).outcome is Outcome.UNKNOWN
+    assert case.look(case.send(message_of(FIRST, SECOND)), height).is_confirmed
+    case.world.clock.advance(90)
+    assert refusal(case.look, signature, height).code == 'unknown_signature'
 
 
 def test_a_server_that_does_not_show_it_decides_nothing():

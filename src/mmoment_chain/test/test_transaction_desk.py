@@ -8,6 +8,9 @@ from desk_world import FEE, DeskWorld, code
 from store_world import session
 
 from mmoment_chain import session_records
+from mmoment_chain.errors import Refused
+from mmoment_chain.nft_rules import Judgement, Reason
+from mmoment_chain.pending_transactions import KEPT_S
 from mmoment_chain.program_layout import Mode
 from mmoment_chain.transaction_desk import Order
 from mmoment_chain.transaction_sending import Outcome
@@ -154,5 +157,166 @@ def test_a_check_in_is_not_sent_once_its_session_is_over(store, clock):
         put(ended_ms=clock.utc_ms())
         # What was sent is told all the same.
         assert (await world.submit(built, 'anna')).is_confirmed
+
+    asyncio.run(scene())
+
+
+@pytest.fixture
+def anna(world, store, clock):
+    """Somebody who is checked in, may enrol, and has a face to put on the chain."""
+    world.perform('create_group', 'owner')
+    world.keep_face('anna')
+    stay = world.stay('anna')
+    with store.transaction() as tx:
+        session_records.add(tx, session(id=stay.id, expires_ms=clock.utc_ms() + 3_600_000))
+    return stay
+
+
+def order(world, kind, stay, **values):
+    return Order(kind, world.key('anna'), stay, values)
+
+
+async def begun(world, anna, kind='mint_face'):
+    """The first of a row, which is on the chain."""
+    first = await world.desk.build(order(world, kind, anna))
+    assert (await world.submit(first, 'anna')).is_confirmed
+    assert not first.is_last
+    return first
+
+
+@pytest.mark.parametrize('kind', ['mint_face', 'update_face'])
+def test_a_row_goes_on_only_with_the_right_that_it_needs(world, anna, kind):
+    if kind == 'update_face':
+        world.perform('mint_face', 'anna')
+
+    async def scene():
+        first = await world.desk.build(order(world, kind, anna))
+        poorer = dataclasses.replace(anna, id='s2', rights=frozenset({'view'}))
+        # To be built once more, then on the chain.
+        for _ in range(2):
+            wish = order(world, kind, poorer, after=first.id)
+            assert await code(world.desk.build(wish)) == 'missing_right'
+            # Nor by somebody of whom no session tells what they may.
+            nobody = order(world, kind, None, after=first.id)
+            assert await code(world.desk.build(nobody)) == 'no_session'
+            assert (await world.submit(first, 'anna')).is_confirmed
+            if first.is_last:
+                return
+        assert (await world.desk.build(order(world, kind, anna, after=first.id))).row is first.row
+
+    asyncio.run(scene())
+
+
+def test_what_is_the_owners_goes_on_only_by_the_owner(world, anna):
+    admin = dataclasses.replace(anna, rights=frozenset({'admin'}))
+
+    async def scene():
+        row = (await world.build('set_active', 'owner', active='no')).row
+        for kind in ('set_active', 'create_group'):
+            begun = world.pending.add(kind, anna.wallet, row, 0, None, anna.id)
+            again = order(world, kind, anna, after=begun.id)
+            assert await code(world.desk.build(again)) == 'missing_right'
+            again = order(world, kind, admin, after=begun.id)
+            assert (await world.desk.build(again)).row is row
+
+    asyncio.run(scene())
+
+
+def test_nothing_of_a_session_is_sent_once_that_is_over(world, store, anna):
+    async def scene():
+        first = await world.desk.build(order(world, 'mint_face', anna))
+        with store.transaction() as tx:
+            session_records.end(tx, anna.id, tx.utc_ms(), 'asked')
+        assert await code(world.submit(first, 'anna')) == 'no_session'
+        assert world.sender.sent == []
+
+    asyncio.run(scene())
+
+
+def test_of_whom_was_forgotten_nothing_goes_on(world, anna):
+    async def scene():
+        first = await begun(world, anna)
+        second = await world.desk.build(order(world, 'mint_face', anna, after=first.id))
+        sent = len(world.sender.sent)
+        world.desk.forget(anna.wallet)
+        assert await code(world.submit(second, 'anna')) == 'not_ours'
+        assert await code(world.desk.confirm(second.id, bytes(64))) == 'not_ours'
+        again = order(world, 'mint_face', anna, after=first.id)
+        assert await code(world.desk.build(again)) == 'not_ours'
+        assert len(world.sender.sent) == sent
+        # Nothing of the envelope is left.
+        assert world.pending._kept == {}
+
+    asyncio.run(scene())
+
+
+def test_whoever_is_forgotten_while_something_is_built_is_not_remembered_by_it(world, anna):
+    async def scene():
+        build, goes_on = world.builder.build, asyncio.Event()
+
+        async def slow(plan):
+            await goes_on.wait()
+            return await build(plan)
+
+        world.builder.build = slow
+        building = [
+            asyncio.ensure_future(world.desk.build(order(world, 'mint_face', anna))),
+            asyncio.ensure_future(world.build('set_active', 'owner', active='no')),
+        ]
+        await asyncio.sleep(0.01)
+        world.desk.forget(anna.wallet)
+        goes_on.set()
+        assert await code(building[0]) == 'not_ours'
+        # Others' goes on.
+        assert list(world.pending._kept.values()) == [await building[1]]
+
+    asyncio.run(scene())
+
+
+def test_whoever_is_forgotten_just_before_it_is_sent_is_not_sent_for(world, anna, monkeypatch):
+    async def scene():
+        first = await world.desk.build(order(world, 'mint_face', anna))
+        is_open = world.desk._require_open
+        loop = asyncio.get_running_loop()
+
+        def meanwhile(session_id):
+            is_open(session_id)
+            loop.call_soon_threadsafe(world.desk.forget, anna.wallet)
+
+        monkeypatch.setattr(world.desk, '_require_open', meanwhile)
+        assert await code(world.submit(first, 'anna')) == 'not_ours'
+        assert world.sender.sent == []
+
+    asyncio.run(scene())
+
+
+def test_of_rows_that_were_begun_at_once_one_is_finished(world, anna):
+    async def scene():
+        rows = [await begun(world, anna) for _ in range(2)]
+        held = Judgement(Reason.HOLDS, rows[0].row.accounts[0])
+
+        async def found(wallet):
+            return held
+
+        faces = dataclasses.replace(world.here.faces, found=found)
+        world.desk._here = dataclasses.replace(world.here, faces=faces)
+        texts = []
+        for first in rows:
+            with pytest.raises(Refused) as refusal:
+                await world.desk.build(order(world, 'mint_face', anna, after=first.id))
+            assert refusal.value.code == 'already_there'
+            texts.append(refusal.value.text)
+        assert 'it is done' in texts[0]
+        assert 'update or burn' in texts[1]
+
+    asyncio.run(scene())
+
+
+def test_what_is_old_is_let_go_of(world, clock):
+    async def scene():
+        await world.build('set_active', 'owner', active='no')
+        clock.advance(KEPT_S)
+        world.desk.tidy()
+        assert world.pending._kept == {}
 
     asyncio.run(scene())

@@ -7,7 +7,7 @@ import pytest
 from desk_world import DeskWorld, code
 
 from mmoment_chain.program_layout import Mode
-from mmoment_chain.transaction_desk import Order
+from mmoment_chain.transaction_desk import LOOKS_PER_WALLET, Order
 from mmoment_chain.transaction_sending import Outcome
 
 ANOTHER = bytes([3]) * 64
@@ -141,5 +141,80 @@ def test_a_visit_is_sent_from_here_only(store, clock, device_pays_for):
         assert bytes([7]) * 64 in whole.built.transaction
         assert bytes([7]) * 64 not in world.desk.offered(whole)
         assert not world.desk.is_wallets_to_send(whole)
+
+    asyncio.run(scene())
+
+
+def test_of_two_signatures_one_is_looked_for_at_a_time(world):
+    async def scene():
+        world.elsewhere.gate = asyncio.Event()
+        built = await world.build('set_active', 'owner', active='no')
+        signature = world.signature(built, 'owner')
+        looks = [asyncio.ensure_future(world.desk.confirm(built.id, signature)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        other = await asyncio.wait_for(world.desk.confirm(built.id, ANOTHER), 5)
+        assert (other.outcome, other.signature) == (Outcome.UNKNOWN, ANOTHER)
+        # Whoever asked has gone.
+        looks[0].cancel()
+        world.elsewhere.gate.set()
+        assert (await looks[1]).is_confirmed
+        assert world.elsewhere.asked == [(built.built, signature)]
+        assert world.decided == [Outcome.CONFIRMED]
+
+    asyncio.run(scene())
+
+
+def test_for_a_wallet_there_are_few_looks_at_a_time(world):
+    async def scene():
+        world.elsewhere.gate = asyncio.Event()
+        built = [
+            await world.build('set_active', 'owner', active='no')
+            for _ in range(LOOKS_PER_WALLET + 1)
+        ]
+        *first, last = built
+        looks = [asyncio.ensure_future(world.desk.confirm(each.id, ANOTHER)) for each in first]
+        await asyncio.sleep(0.01)
+        asking = world.desk.confirm(last.id, ANOTHER)
+        assert (await asyncio.wait_for(asking, 5)).outcome is Outcome.UNKNOWN
+        assert len(world.elsewhere.asked) == LOOKS_PER_WALLET
+        world.elsewhere.gate.set()
+        await asyncio.gather(*looks)
+        # A look that ended, whichever way, makes room.
+        world.elsewhere.outcomes = ['foreign_transaction']
+        assert await code(world.desk.confirm(last.id, ANOTHER)) == 'foreign_transaction'
+        assert (await world.desk.confirm(last.id, ANOTHER)).is_confirmed
+
+    asyncio.run(scene())
+
+
+def test_how_long_a_signature_may_come_to_the_chain_is_asked_when_it_is_first_told(world):
+    async def scene():
+        world.elsewhere.outcomes = [Outcome.UNKNOWN] * 3
+        built = await world.build('set_active', 'owner', active='no')
+        for signature, height in ((ANOTHER, 500), (ANOTHER, 600), (bytes([4]) * 64, 700)):
+            world.elsewhere.height = height
+            await world.desk.confirm(built.id, signature)
+        assert world.elsewhere.heights == [500, 500, 700]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize('outcome', [Outcome.REFUSED, Outcome.EXPIRED, Outcome.CONFIRMED])
+def test_what_a_wallet_has_sent_is_not_undone_by_what_was_sent_from_here(world, outcome):
+    world.perform('create_group', 'owner')
+    world.keep_face('anna')
+
+    async def scene():
+        world.sender.gate, world.sender.outcomes = asyncio.Event(), [outcome]
+        first = await world.build('mint_face', 'anna')
+        submitting = asyncio.ensure_future(world.submit(first, 'anna'))
+        await asyncio.sleep(0.01)
+        # With another message: that of here can only fail now.
+        found = await world.desk.confirm(first.id, ANOTHER)
+        world.sender.gate.set()
+        assert await submitting == found
+        assert await world.submit(first, 'anna') == found
+        assert (first.sent, world.decided) == (found, [Outcome.CONFIRMED])
+        assert (await world.build('mint_face', 'anna', after=first.id)).number == 1
 
     asyncio.run(scene())

@@ -1,6 +1,7 @@
 """Whatever goes wrong on the way, the outcome is what the chain has."""
 
 import asyncio
+import itertools
 import os
 import random
 
@@ -257,6 +258,26 @@ def test_what_was_never_sent_is_followed_to_its_end():
     case = Case()
     assert case.follow().outcome is Outcome.EXPIRED
     assert case.sends() == 0
+
+
+def test_what_is_followed_is_asked_for_sparingly():
+    case = Case()
+    asked = []
+    ask = case.nodes[0].get_signature_statuses
+
+    async def noted(signatures, history):
+        asked.append((case.world.clock.elapsed_s(), history))
+        return await ask(signatures, history)
+
+    case.nodes[0].get_signature_statuses = noted
+    begin_s = case.world.clock.elapsed_s()
+    assert case.follow(patience_s=20.0).outcome is Outcome.UNKNOWN
+    assert case.world.clock.elapsed_s() - begin_s < 25
+    # All that the chain ever had is looked through at once, and then now and then.
+    old = [at_s for at_s, is_history in asked if is_history]
+    assert old[0] == begin_s
+    assert all(then - now >= 2.0 for now, then in itertools.pairwise(old))
+    assert len(asked) < 16
 
 
 def test_a_refusal_of_long_ago_is_told_without_the_transaction():
