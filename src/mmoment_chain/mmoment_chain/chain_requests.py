@@ -1,4 +1,4 @@
-"""The services of chain_node. All wait for the chain, so they are answered beside the node."""
+"""The services of chain_node. Those that wait for the chain are answered beside the node."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from mmoment_chain.wallet import parse_signature, parse_wallet, wallet_text
 from mmoment_interfaces.srv import (
     BuildTransaction,
     FetchFace,
+    ForgetFace,
     GetSession,
     SubmitTransaction,
     VerifyNft,
@@ -36,6 +37,7 @@ THREADS = 16
 SESSION_PATIENCE_S = 5.0
 BUILD_PATIENCE_S = 30.0
 LOOK_PATIENCE_S = 20.0
+FORGET_PATIENCE_S = 0.5
 # What is under way goes on after that: submitted again, it answers what has become of it.
 SUBMIT_PATIENCE_S = 30.0
 LONGEST_TRANSACTION = 1644  # of 1232 bytes in base64
@@ -69,11 +71,14 @@ class ChainRequests:
         ):
             self._desk.serve(kind, name, self._guarded(answer))
         self._desk.open()
+        # By the node itself: it takes no time, and waits behind nobody who waits for the chain.
+        self._forgetting = node.create_service(ForgetFace, 'forget_wallet', self._forget)
 
     def close(self) -> None:
         """Answer no more; end what runs in the thread first."""
         self._sessions.close()
         self._desk.close()
+        self._node.destroy_service(self._forgetting)
 
     def _guarded(self, answer_to: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
         """A callback that tells refusals and faults by their codes."""
@@ -188,6 +193,18 @@ class ChainRequests:
         answer.envelope, answer.mint = face.envelope, wallet_text(mint)
         answer.model_id, answer.record_id = face.model_id, face.record_id
         answer.message = 'This is the sealed face of that wallet; only its owner opens it.'
+
+    def _forget(self, request: ForgetFace.Request, answer: ForgetFace.Response) -> Any:
+        """Let go of what is in memory; never waits for the chain."""
+        work = self._given_work()
+        try:
+            if work is not None:
+                wallet = parse_wallet(request.identity)
+                self._wait(lambda: work.forget(wallet), FORGET_PATIENCE_S)
+            answer.success = True
+        except (Refused, Cancelled, TooLate) as error:
+            answer.message = str(error)
+        return answer
 
 
 def _transaction(text: str) -> bytes:

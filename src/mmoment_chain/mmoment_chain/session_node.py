@@ -12,6 +12,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from mmoment_chain import camera_home
+from mmoment_chain.chain_client import ChainClient
+from mmoment_chain.chain_forgetting import ChainForgetting
 from mmoment_chain.challenges import ChallengeBook
 from mmoment_chain.check_out import Change, ChangeKind
 from mmoment_chain.clock import Clock, SystemClock
@@ -95,6 +97,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._lock_problem = lock_problem()
         self._store = store = Store(self._home.store, clock)
         self._admissions = admissions = FaceAdmissions(clock)
+        self._chain_forgetting = ChainForgetting(clock)
         challenges = ChallengeBook(
             store, self._camera_id, sign_in_domains(parameters), challenge_rules, clock
         )
@@ -122,8 +125,9 @@ class SessionNode(ManagedNode[SessionParameters]):
             book=book,
             challenges=challenges,
             keeping=keeping,
-            erasure=Erasure(store, book, admissions.forget, self._tell, admissions.is_leaving),
+            erasure=Erasure(store, book, self._forget, self._tell, admissions.is_leaving),
             admissions=admissions,
+            chain_forgetting=self._chain_forgetting,
             gate=gate,
             identity=self._identity,
             clock=clock,
@@ -151,6 +155,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         ]
         self._faces = FaceClient(self, self._admissions, self._parts.keeping, self._news.set)
         self._media = MediaClient(self)
+        self._chain = ChainClient(self, self._chain_forgetting)
         self._gates = GateClient(
             self,
             self._gate,
@@ -162,7 +167,9 @@ class SessionNode(ManagedNode[SessionParameters]):
             lambda: self.parameters.gate_minutes * 60,
             self._rights_moved,
         )
-        self._requests = SessionRequests(self, self._parts, self._faces, self._media, self._gates)
+        self._requests = SessionRequests(
+            self, self._parts, self._faces, self._media, self._gates, self._chain
+        )
         self._worker = self.spawn(self._work, 'sessions')
 
     def stop(self) -> None:
@@ -174,7 +181,7 @@ class SessionNode(ManagedNode[SessionParameters]):
         if worker := self.__dict__.pop('_worker', None):
             self._news.set()
             worker.join()
-        for name in ('_gates', '_faces', '_media'):
+        for name in ('_gates', '_faces', '_media', '_chain'):
             if client := self.__dict__.pop(name, None):
                 client.close()
         for subscription in self.__dict__.pop('_subscriptions_made', ()):
@@ -293,6 +300,11 @@ class SessionNode(ManagedNode[SessionParameters]):
         self._sessions.publish(
             sessions_message(header, self._run, self._number, sessions, self._admissions.is_known)
         )
+
+    def _forget(self, wallet: str) -> None:
+        """Have somebody let go of by all that remembers people; also while the book is opened."""
+        self._admissions.forget(wallet)
+        self._chain_forgetting.add(wallet)
 
     def _wake(self) -> None:
         """Have what has changed published; from any thread, also while the book is opened."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mmoment_chain.camera_home import CameraIdentity
+from mmoment_chain.chain_forgetting import ChainForgetting
 from mmoment_chain.challenges import ChallengeBook
 from mmoment_chain.clock import Clock
 from mmoment_chain.erasure import Erasure
@@ -27,6 +28,7 @@ class Parts:
     keeping: TemplateKeeping
     erasure: Erasure
     admissions: FaceAdmissions
+    chain_forgetting: ChainForgetting
     gate: NftGate
     identity: CameraIdentity
     clock: Clock

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmoment_chain import consent
+from mmoment_chain.chain_client import ChainClient
 from mmoment_chain.challenges import Answer
 from mmoment_chain.check_out import ASKED, REVOKED
 from mmoment_chain.errors import Refused, StoreError
@@ -74,12 +75,14 @@ class SessionRequests:
         faces: FaceClient,
         media: MediaClient,
         gates: GateClient,
+        chain: ChainClient,
     ) -> None:
         self._node = node
         self._parts = parts
         self._faces = faces
         self._media = media
         self._gates = gates
+        self._chain = chain
         self._waiting = threading.BoundedSemaphore(WAITING_AT_MOST)
         # While the chain is waited for, the others answer.
         self._desk = RequestDesk(node, GATE_THREADS if parts.gate.gates else THREADS)
@@ -290,6 +293,7 @@ class SessionRequests:
         wallet = self._wallet_of(request)
         withdrawn = consent.withdraw(self._parts.store, wallet)
         answer.templates, answer.consents = withdrawn.templates, withdrawn.consents
+        later = self._chain.forget(wallet)
         # Also of somebody of whom no template was kept: face_node may know them all the same.
         self._parts.admissions.forget(wallet)
         answer.face_forgotten = self._wait_until_gone(wallet)
@@ -297,6 +301,7 @@ class SessionRequests:
         if not answer.face_forgotten:
             told[0] = f'Templates deleted: {withdrawn.templates}.'
             told.append(STILL_ASKED)
+        told += later
         answer.message = ' '.join(told)
 
     def _forget(self, request: ForgetPerson.Request, answer: ForgetPerson.Response) -> None:
@@ -304,6 +309,7 @@ class SessionRequests:
         wallet = self._signer_of(request) or self._wallet_of(request)
         erased = parts.erasure.forget(wallet, with_media=request.confirm_media)
         answer.erased, answer.traces_cleaned = erased.records, erased.is_scrubbed
+        later = self._chain.forget(wallet)
         answer.face_forgotten = self._wait_until_gone(wallet)
         if answer.face_forgotten and not answer.traces_cleaned:
             # Until then the wallet was kept, so as to be asked for again after a kill.
@@ -311,6 +317,7 @@ class SessionRequests:
         told = ['Forgotten: template, sessions, consents, grants, and the name in every event.']
         if not answer.face_forgotten:
             told.append(STILL_ASKED)
+        told += later
         if not answer.traces_cleaned:
             told.append('Traces in the file of the store are cleaned as soon as nobody reads it.')
         if request.confirm_media:
