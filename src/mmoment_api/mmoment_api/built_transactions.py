@@ -49,11 +49,19 @@ class BuiltTransactions:
 
     def note(self, wish: TransactionWish, built: BuiltTransaction, face_id: str = '') -> None:
         """Remember what was built; the oldest is forgotten if there are too many."""
+        self._tidy()
         digest = _digest(built.transaction)
         if digest is not None:
             self._kept[digest] = Remembered(wish, built, self._clock() + KEPT_S, face_id)
             while len(self._kept) > KEPT_AT_MOST:
                 self._kept.popitem(last=False)
+
+    def forget(self, wallet: str) -> None:
+        """Keep nothing of what was built for somebody: they, or their face, are forgotten."""
+        self._tidy()
+        for digest, kept in list(self._kept.items()):
+            if kept.wish.wallet == wallet:
+                del self._kept[digest]
 
     def find(self, transaction: str, wallet: str) -> Remembered | None:
         """What this is (base64, signed), if it was built for this wallet; None: nothing of ours."""
@@ -76,6 +84,12 @@ class BuiltTransactions:
         ]
         signed = [kept for kept in own if _is_signed(kept.built.transaction, signature, wallet)]
         return signed or own[:LIKELY_AT_MOST]
+
+    def _tidy(self) -> None:
+        now_s = self._clock()
+        for digest, kept in list(self._kept.items()):
+            if kept.until_s <= now_s:
+                del self._kept[digest]
 
 
 def _message(transaction: str) -> bytes:

@@ -45,6 +45,27 @@ def test_the_old_and_the_many_are_forgotten(clock):
     assert kept.find(wire(b'0'), ANN) is None
 
 
+def test_what_is_old_is_not_kept_behind_what_is_new(clock):
+    kept = BuiltTransactions(clock)
+    kept.note(WISH, built(b'first'))
+    clock.now_s += KEPT_S
+    kept.note(WISH, built(b'second'))
+    assert [each.built.transaction for each in kept._kept.values()] == [wire(b'second')]
+    clock.now_s += KEPT_S
+    kept.forget(BEN)
+    assert not kept._kept
+
+
+def test_of_whom_is_forgotten_nothing_is_kept(clock):
+    kept = BuiltTransactions(clock)
+    kept.note(WISH, built(b'of Ann'))
+    kept.note(TransactionWish('mint_face', BEN, 's2'), built(b'of Ben'))
+    kept.forget(ANN)
+    assert kept.find(wire(b'of Ann'), ANN) is None
+    assert kept.find_signed('no signature', ANN) == []
+    assert kept.find(wire(b'of Ben'), BEN) is not None
+
+
 def test_a_signature_tells_what_was_signed_or_else_it_may_be_any_of_the_newest(clock):
     kept, key = BuiltTransactions(clock), Keypair()
     wallet = str(key.pubkey())

@@ -1,11 +1,11 @@
 import asyncio
 
 import pytest
-from fake_chain import MINT, STATUS
-from people import ANN
+from fake_chain import MINT, STATUS, wire
+from people import ANN, BEN
 
 from mmoment_api import face_left
-from mmoment_api.chain_control import NftVerdict
+from mmoment_api.chain_control import BuiltTransaction, NftVerdict, TransactionWish
 
 WAYS = [('DELETE', '/api/face'), ('POST', '/api/person/forget')]
 
@@ -47,3 +47,33 @@ def test_a_chain_that_does_not_answer_holds_up_nobody(services, owner, monkeypat
     monkeypatch.setattr(face_left, 'WAIT_S', 0.01)
     answer = owner(*way, json={'wallet_address': ANN})
     assert answer.json()['message'] == f'Forgotten. {face_left.NOT_ASKED}'
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_the_chain_is_asked_before_so_that_nobody_remembers_who_is_forgotten(
+    services, owner, monkeypatch, way
+):
+    services.state.chain.hear(STATUS)
+    asked_before = []
+    control = services.sessions.control
+    for name in ('forget_template', 'forget_person'):
+        forget = getattr(control, name)
+
+        async def noted(*given, forget=forget):
+            asked_before.append(list(services.chain.asked))
+            return await forget(*given)
+
+        monkeypatch.setattr(control, name, noted)
+    assert owner(*way, json={'wallet_address': ANN}).json()['chain_mint'] == MINT
+    assert asked_before == [[('verify', ANN, 'face', True)]]
+    assert services.chain.asked == asked_before[0]
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_what_was_built_for_whom_is_forgotten_is_not_known_any_more(services, owner, way):
+    for wallet in (ANN, BEN):
+        wish = TransactionWish('mint_face', wallet, 's1')
+        services.built.note(wish, BuiltTransaction('b1', wire(wallet.encode())))
+    assert owner(*way, json={'wallet_address': ANN}).status_code == 200
+    assert services.built.find(wire(ANN.encode()), ANN) is None
+    assert services.built.find(wire(BEN.encode()), BEN) is not None

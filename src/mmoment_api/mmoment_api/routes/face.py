@@ -148,6 +148,8 @@ async def delete_face(
     _check_speaks_for(principal, wallet_address)
     person = await get_person_beside(request, principal)
     token = person.token if person is not None and person.record.identity == wallet_address else ''
+    # Before: what it is asked about somebody, the part that asks the chain remembers for a while.
+    left = await face_left(services, principal, wallet_address)
     # Not to be learnt again by one that is still under way.
     services.enrolments.end(wallet_address)
     control = services.sessions.control
@@ -159,8 +161,8 @@ async def delete_face(
             raise
         return await _only_from_memory(services, wallet_address)
     finally:
+        services.built.forget(wallet_address)
         services.sessions.hear_change('', wallet_address, is_over=False)
-    left = await face_left(services, principal, wallet_address)
     return ForgetAnswer(
         wallet_address=wallet_address,
         face_forgotten=gone.face_forgotten,

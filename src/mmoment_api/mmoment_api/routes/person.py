@@ -89,15 +89,17 @@ async def post_forget(
         raise ApiError(403, *HTTP_ERRORS[403])
     is_own = person is not None and wallet == own
     token = person.token if person is not None and is_own else ''
+    # Before: what it is asked about somebody, the part that asks the chain remembers for a while.
+    left = await face_left(services, principal, wallet)
     # Not to be learnt again by one that is still under way.
     services.enrolments.end(wallet)
     erased = await services.sessions.control.forget_person(
         token, '' if token else wallet, body.confirm_media
     )
+    services.built.forget(wallet)
     for record in services.sessions.live:
         if record.identity == wallet:
             services.sessions.hear_change(record.session_id, wallet, is_over=True)
-    left = await face_left(services, principal, wallet)
     answer = PersonForgetAnswer(
         wallet_address=wallet,
         erased=erased.records,
