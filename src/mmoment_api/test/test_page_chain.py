@@ -160,7 +160,8 @@ def test_a_wallet_that_sends_what_it_signs_puts_a_face_there(camera):
         until(
             lambda: camera.shows('chain-review') and 'Step 2' in camera.text('chain-review-lines')
         )
-        camera.chain.refusals = ['undecided', 'unknown_signature']
+        # Of a message that its wallet has changed nobody waits long for each answer.
+        camera.chain.refusals = ['undecided'] * 7 + ['unknown_signature']
         sign(camera, 'Step 2 of 2')
         until(lambda: not camera.chain.refusals)
         sign(camera, 'Step 2 of 2')

@@ -12,8 +12,8 @@ import { fromBase64, toBase64 } from './vault.js';
 const SIGN = 'solana:signTransaction';
 const SEND = 'solana:signAndSendTransaction';
 const DEMO = 'demo';
-// Each waits half a minute for the chain, as a rule.
-const QUESTIONS = 6;
+// Longer than a chain may take to decide; of what a wallet has changed each answer comes after seconds.
+const ASK_FOR_MS = 180_000;
 const AGAIN_MS = 2000;
 const ASK_AGAIN = ['undecided', 'too_many_requests'];
 const NOT_HERE = 'The wallet you checked in with is not in this browser';
@@ -87,11 +87,13 @@ async function signed({ wallet, account }, text, cluster) {
 
 // The same may be handed over again: the camera sends it to the chain once.
 async function submitted(id, given) {
-  for (let asked = 1; ; asked += 1) {
+  const begin = performance.now();
+  for (;;) {
     try {
       return await post('/api/chain/transactions/submit', { id, ...given });
     } catch (error) {
-      if (!ASK_AGAIN.includes(error.answer?.error) || asked === QUESTIONS) throw error;
+      const isEnough = performance.now() - begin >= ASK_FOR_MS;
+      if (!ASK_AGAIN.includes(error.answer?.error) || isEnough) throw error;
     }
     await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
   }
