@@ -26,6 +26,7 @@ EDGE_MODULES = (
     'src/mmoment_stream/mmoment_stream/capture_people.py',
     'src/mmoment_stream/mmoment_stream/stream_requests.py',
     # Calls the services of another node.
+    'src/mmoment_chain/mmoment_chain/chain_client.py',
     'src/mmoment_chain/mmoment_chain/face_client.py',
     'src/mmoment_chain/mmoment_chain/media_client.py',
     'src/mmoment_chain/mmoment_chain/gate_client.py',
