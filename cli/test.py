@@ -16,6 +16,9 @@ from cli.project import Project
 SUMMARY = 'check style and types, run the tests'
 # Tests wait more than they compute: two at a time need half the time, also on two cores.
 JOBS = 2
+# Those below `tests` start a whole camera each, which takes both cores for itself.
+SIDE_BY_SIDE = ('src', 'launch', 'tests/cli')
+BY_ITSELF = ('tests', '--ignore=tests/cli')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--jobs',
         type=int,
         metavar='N',
-        help='files of tests that run side by side: 2, or 1 where anything is handed to pytest',
+        help='files of tests that run side by side, those of the whole camera aside: 2, or 1 where '
+        'anything is handed to pytest',
     )
     parser.epilog = 'Everything else is handed to pytest: a path, -k name, -x.'
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `test`; pytest's summary is the last thing printed."""
+    """Run `test`; a summary of pytest is the last thing printed."""
     if options.jobs is not None and options.jobs < 1:
         raise CliError(f'--jobs {options.jobs}: choose a number from 1 on')
     project = Project.here()
@@ -48,19 +52,32 @@ def run(options: argparse.Namespace) -> int:
         if options.no_lint
         else [title for title, command in lints(ready) if _run(ready, title, command)]
     )
-    marks = ['-m', 'not graph'] if options.fast else []
+    code = 1 if failed else 0
+    for words in runs(options):
+        if failed:
+            print(f'mmoment: failed before these tests: {", ".join(failed)}', flush=True)
+        ended = subprocess.run(
+            [ready.python, '-m', 'pytest', *words],
+            cwd=project.root,
+            env=dict(ready.env),
+            check=False,
+        ).returncode
+        if ended:
+            failed.append('tests')
+        code = code or ended
+    return code
+
+
+def runs(options: argparse.Namespace) -> list[list[str]]:
+    """Return what pytest is called with, each time."""
     jobs = options.jobs or (1 if options.more else JOBS)
     # A file stays with one process: what its tests share is then made once.
     spread = ['-n', str(jobs), '--dist', 'loadfile'] if jobs > 1 else []
-    if failed:
-        print(f'mmoment: failed before the tests: {", ".join(failed)}', flush=True)
-    code = subprocess.run(
-        [ready.python, '-m', 'pytest', *marks, *spread, *options.more],
-        cwd=project.root,
-        env=dict(ready.env),
-        check=False,
-    ).returncode
-    return code or (1 if failed else 0)
+    if options.fast:
+        return [['-m', 'not graph', *spread, *options.more]]
+    if options.more or not spread:
+        return [[*spread, *options.more]]
+    return [[*spread, *SIDE_BY_SIDE], [*BY_ITSELF]]
 
 
 def lints(ready: Ready) -> list[tuple[str, Sequence[object]]]:

@@ -54,7 +54,7 @@ def test_any_failure_counts_and_the_summary_comes_last(
 
     lines = capfd.readouterr().out.splitlines()
     assert summary in lines[-1]
-    assert ('mmoment: failed before the tests: style' in lines) == (lint == BAD)
+    assert ('mmoment: failed before these tests: style' in lines) == (lint == BAD)
 
 
 def test_no_lint_leaves_style_out(ready: Ready, monkeypatch: pytest.MonkeyPatch):
@@ -90,6 +90,35 @@ def test_files_run_side_by_side_unless_pytest_is_told_something(
     assert test.run(options) == 0
 
     assert len([path for path in root.iterdir() if path.name.isdigit()]) == processes
+
+
+def test_a_whole_camera_is_tested_by_itself(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    root = ready.project.root
+    for folder in ('src', 'launch', 'tests', 'tests/cli'):
+        (root / folder).mkdir()
+        for number in range(2):
+            body = f"Path({folder!r}, 'of_' + str(os.getpid())).touch()"
+            (root / folder / f'test_{folder.replace("/", "_")}_{number}.py').write_text(
+                f'import os\nfrom pathlib import Path\n\ndef test_it():\n    {body}\n'
+            )
+    (root / 'src' / 'test_bad.py').write_text('def test_it():\n    assert False\n')
+    monkeypatch.setattr(test, 'lints', lambda ready: [])
+    monkeypatch.setattr(test, 'provide_servers', lambda project: None)
+    options = parser().parse_args(['test'])
+    options.more = []
+
+    assert test.run(options) == 1
+
+    alone = {path.name for path in (root / 'tests').glob('of_*')}
+    beside = {path.name for path in root.glob('*/of_*')} - alone
+    beside |= {path.name for path in (root / 'tests/cli').glob('of_*')}
+    assert len(alone) == 1
+    assert len(beside) == 2
+    lines = capfd.readouterr().out.splitlines()
+    assert '2 passed' in lines[-1]
+    assert 'mmoment: failed before these tests: tests' in lines
 
 
 @pytest.mark.parametrize('number', ['0', '-1'])
