@@ -54,7 +54,7 @@ def test_any_failure_counts_and_the_summary_comes_last(
 
     lines = capfd.readouterr().out.splitlines()
     assert summary in lines[-1]
-    assert ('mmoment: failed before these tests: style' in lines) == (lint == BAD)
+    assert ('mmoment: failed before the tests: style' in lines) == (lint == BAD)
 
 
 def test_no_lint_leaves_style_out(ready: Ready, monkeypatch: pytest.MonkeyPatch):
@@ -116,9 +116,46 @@ def test_a_whole_camera_is_tested_by_itself(
     beside |= {path.name for path in (root / 'tests/cli').glob('of_*')}
     assert len(alone) == 1
     assert len(beside) == 2
+    assert '1 failed' in capfd.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(('times', 'code'), [(1, 0), (2, 1)])
+def test_what_has_failed_is_judged_by_itself(
+    ready: Ready,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    times: int,
+    code: int,
+):
+    root = ready.project.root
+    trace = str(root / 'trace')
+    (root / 'test_late.py').write_text(
+        f'def test_late():\n    with open({trace!r}, "a+") as trace:\n        trace.write("x")\n'
+        f'        assert trace.tell() > {times}\n'
+    )
+    (root / 'test_good.py').write_text('def test_good():\n    pass\n')
+    monkeypatch.setattr(test, 'lints', lambda ready: [])
+    options = parser().parse_args(['test', '--fast'])
+    options.more = []
+
+    assert test.run(options) == code
+
     lines = capfd.readouterr().out.splitlines()
-    assert '2 passed' in lines[-1]
-    assert 'mmoment: failed before these tests: tests' in lines
+    assert 'mmoment: what has failed is run once more, by itself' in lines
+    assert (root / 'trace').read_text() == 'xx'
+    assert ('it passed this time' in lines[-1]) == (code == 0)
+
+
+def test_a_mistake_in_the_call_is_no_failure_of_a_test(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    (ready.project.root / 'pytest.ini').write_text('[pytest]\naddopts = --no-such-option\n')
+    monkeypatch.setattr(test, 'lints', lambda ready: [])
+    options = parser().parse_args(['test', '--fast'])
+    options.more = []
+
+    assert test.run(options) == 4
+    assert 'once more' not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize('number', ['0', '-1'])
