@@ -42,6 +42,11 @@ def graph(server):
         graph.sign_in()
         graph.wait_for_output(r'All \d+ nodes are ready', START_PATIENCE_S)
         wait_until(lambda: graph.get('/api/stream/status')['running'], 'stream_node')
+        # It is heard before its services are found.
+        wait_until(
+            lambda: graph.send('GET', '/api/stream/settings')[0] == 200,
+            'the settings of the stream',
+        )
         folder = Path(graph.get('/api/stream/settings')['key_folder'])
         (folder / 'main.key').touch(mode=0o600)
         (folder / 'main.key').write_text(KEY)

@@ -1,5 +1,6 @@
 """Nodes under test in a context, domain and namespace of their own, spun by a thread."""
 
+import contextlib
 import secrets
 import threading
 import time
@@ -7,6 +8,7 @@ import time
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
@@ -28,8 +30,16 @@ class RosWorld:
         self.executor.add_node(self.tester)
         self.camera = FramePublisher(self.tester, 'frames', channel='clean')
         self._nodes = []
-        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self._is_closing = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._is_closing.is_set():
+            # Tests begin and end parts of nodes in their own thread, which may be just when this one
+            # is about to wait for them.
+            with contextlib.suppress(InvalidHandle):
+                self.executor.spin_once(timeout_sec=0.2)
 
     def start(self, node_class, **parameters):
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
@@ -81,8 +91,10 @@ class RosWorld:
         for node in self._nodes:
             node.shut_down()
         self.camera.close()
-        self.executor.shutdown()
+        self._is_closing.set()
+        self.executor.wake()
         self._thread.join(10)
+        self.executor.shutdown()
         for node in (*self._nodes, self.tester):
             node.destroy_node()
         rclpy.shutdown(context=self.context)
