@@ -216,11 +216,9 @@ def test_whoever_waits_when_the_node_ends_is_told_so(camera, tmp_path, monkeypat
     ann, ben = Person(world), Person(world)
     ann.record()
     ann.gesture('photo')
-    wait_until(
-        lambda: (
-            world.node._video[False].recorder.is_needed and len(world.node._gestures._pending) == 1
-        )
-    )
+    # Both are known by then, and wait for what the camera brings.
+    wait_until(lambda: len(world.sessions.asked) == 2 and world.node._video[False]._needed_by == 1)
+    assert len(world.node._gestures._pending) == 1
     world.sessions.fall_silent()
     ben.gesture('photo')
     wait_until(lambda: len(world.node._gestures._pending) == 2)
